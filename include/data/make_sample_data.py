@@ -30,11 +30,26 @@ T = TypeVar("T")
 SEED = 2019
 TRIPS = 10_000
 MONTHS = (date(2019, 1, 1), date(2019, 2, 1))
-COLUMNS = (
-    "vendor_id pickup_datetime dropoff_datetime passenger_count trip_distance rate_code_id "
-    "store_and_fwd_flag pickup_location_id dropoff_location_id payment_type fare_amount extra "
-    "mta_tax tip_amount tolls_amount improvement_surcharge total_amount congestion_surcharge"
-).split()
+COLUMNS = [
+    "vendor_id",
+    "pickup_datetime",
+    "dropoff_datetime",
+    "passenger_count",
+    "trip_distance",
+    "rate_code_id",
+    "store_and_fwd_flag",
+    "pickup_location_id",
+    "dropoff_location_id",
+    "payment_type",
+    "fare_amount",
+    "extra",
+    "mta_tax",
+    "tip_amount",
+    "tolls_amount",
+    "improvement_surcharge",
+    "total_amount",
+    "congestion_surcharge",
+]
 
 # The tables give shares in the real samples: the second member of a pair is a weight.
 VENDORS = ((1, 376), (2, 615), (4, 9))

@@ -1,0 +1,86 @@
+"""The taxi trips and the Great Expectations project, as the example DAGs use them.
+
+`gx/` beside this file is a Great Expectations project (a "file context"). It holds the suite
+`taxi.demo`, which says what a good month of trips looks like, once for all the tasks, and the
+checkpoint `taxi.pass.chk`. The trips lie in `include/data`, or where the Airflow Variable
+`taxi_data_dir` says (in the environment: `AIRFLOW_VAR_TAXI_DATA_DIR`).
+
+Great Expectations takes seconds to import and the Variable needs a running Airflow, so that both
+are touched inside the functions only: Airflow imports this module whenever it parses the DAGs.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from great_expectations import ExpectationSuite
+    from great_expectations.core.batch_definition import BatchDefinition
+    from great_expectations.data_context import AbstractDataContext, FileDataContext
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+GX_PROJECT = Path(__file__).resolve().parent / "gx"
+FILE_PATTERN = r"yellow_tripdata_sample_(?P<year>\d{4})-(?P<month>\d{2})\.csv"
+
+
+def data_dir() -> Path:
+    """The directory with the monthly files; a relative one counts from the repository's root."""
+    from airflow.sdk import Variable
+
+    directory = REPOSITORY / Variable.get("taxi_data_dir", default="include/data")
+    if not any(directory.glob("yellow_tripdata_sample_*.csv")):
+        raise FileNotFoundError(
+            f"No yellow_tripdata_sample_*.csv in {directory}. Point the Airflow Variable "
+            "taxi_data_dir at a directory that every worker can read, or delete the Variable "
+            "to use include/data."
+        )
+    return directory
+
+
+def monthly_trips(context: AbstractDataContext) -> BatchDefinition:
+    """The files as batches by month: `batch_parameters={"year": 2019, "month": 1}` picks one."""
+    context.variables.progress_bars = {"globally": False}  # Airflow logs them as errors
+    source = context.data_sources.add_or_update_pandas_filesystem(
+        name="taxi", base_directory=data_dir()
+    )
+    return source.add_csv_asset(name="yellow_tripdata").add_batch_definition_monthly(
+        name="monthly", regex=FILE_PATTERN
+    )
+
+
+def taxi_suite(name: str = "taxi.demo") -> ExpectationSuite:
+    """The project's suite, for a context of its own; under another name if it is to be changed."""
+    import great_expectations as gx
+
+    saved = json.loads((GX_PROJECT / "expectations/taxi/demo.json").read_text(encoding="utf-8"))
+    # Without the ids, by which a project knows what it has saved: another context has nothing yet.
+    return gx.ExpectationSuite(
+        name=name,
+        expectations=[{"type": e["type"], "kwargs": e["kwargs"]} for e in saved["expectations"]],
+    )
+
+
+def open_project() -> Iterator[FileDataContext]:
+    """The project, reading from `data_dir()`: a copy, for the time of one task.
+
+    Great Expectations writes into the project it runs in: settings, results. On a copy, tasks do
+    not get into each other's way, and the deployed project may be read-only.
+    """
+    import great_expectations as gx
+
+    with TemporaryDirectory(prefix="gx-") as copy:
+        for file in GX_PROJECT.rglob("*"):
+            if file.is_file():
+                target = Path(copy, "gx", file.relative_to(GX_PROJECT))
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file, target)  # without the mode, which may be read-only
+        context = gx.get_context(mode="file", project_root_dir=copy)
+        trips = context.data_sources.get("taxi")
+        trips.base_directory = data_dir()
+        context.update_datasource(trips)
+        yield context
