@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.models.connection import Connection as StoredConnection
 from airflow.models.variable import Variable as StoredVariable
 from airflow.sdk import BaseHook, Connection, Variable
+
+if TYPE_CHECKING:
+    import pytest
 
 DAGS = Path(__file__).resolve().parents[1] / "dags"
 EXCEPTIONS = Path(__file__).with_name("dag_integrity_exceptions.txt")
@@ -44,7 +46,7 @@ class AnyKey(dict[str, Any]):
 def get_variable(
     key: str,
     default: Any = NOT_GIVEN,
-    deserialize_json: bool = False,
+    deserialize_json: bool = False,  # noqa: FBT001, FBT002 - Airflow's signature
     *,
     default_var: Any = NOT_GIVEN,
     **_: Any,
