@@ -12,6 +12,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -91,7 +92,7 @@ def free_ports(count: int) -> list[int]:
 @pytest.fixture(scope="module")
 def weed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
     """The compose file's command, run here: only folder, address and ports are others."""
-    program = shutil.which("weed") or shutil.which("weed", path=str(ROOT / ".venv/bin"))
+    program = shutil.which("weed", path=str(Path(sys.executable).parent)) or shutil.which("weed")
     if program is None:
         pytest.skip("no SeaweedFS for this platform")
     folder = tmp_path_factory.mktemp("weed")
