@@ -6,10 +6,11 @@ its Airflow provider offers. A fourth task reads their three results back.
 
 | task | validates | with |
 | --- | --- | --- |
-| `ge_batch_kwargs_list_pass` | January, week by week | one Checkpoint of five ValidationDefinitions |
-| `ge_batch_kwargs_pass` | January as one batch | the suite `taxi.demo` |
-| `ge_checkpoint_pass` | January as one batch | the checkpoint `taxi.pass.chk` in `include/great_expectations/gx` |
-| `read_results` | | |
+| `ge_batch_kwargs_list_pass` | January, week by week | one Checkpoint, five ValidationDefinitions |
+| `ge_batch_kwargs_pass` | January, one batch | the suite `taxi.demo` |
+| `ge_checkpoint_pass` | January, one batch | the checkpoint `taxi.pass.chk` |
+
+Suite and checkpoint are in the Great Expectations project `include/great_expectations/gx`.
 
 #### What to look at after a run
 
@@ -34,7 +35,7 @@ It is gone in version 1.0 of the provider. Its parameters went here:
 
 | old parameter | with provider 1.0 and Great Expectations 1.x |
 | --- | --- |
-| `expectation_suite_name` | `configure_expectations` returns the suite, or the checkpoint names it |
+| `expectation_suite_name` | `configure_expectations` returns the suite; a checkpoint names its own |
 | `batch_kwargs` | `configure_batch_definition`, and `batch_parameters` to pick the batch |
 | `assets_to_validate` | several ValidationDefinitions in the Checkpoint of `configure_checkpoint` |
 | `checkpoint_name` | `configure_checkpoint` returns `context.checkpoints.get(name)` |
@@ -61,7 +62,7 @@ if TYPE_CHECKING:
     from great_expectations import Checkpoint
     from great_expectations.data_context import AbstractDataContext
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("airflow.task")
 
 JANUARY = {"year": 2019, "month": 1}
 WEEKS = [
@@ -88,8 +89,10 @@ def week_by_week(context: AbstractDataContext) -> Checkpoint:
         for expectation in suite.expectations:
             expectation.row_condition = (pickup >= first_day) & (pickup < next_week)
         validation = gx.ValidationDefinition(name=suite.name, data=trips, suite=suite)
-        validations.append(context.validation_definitions.add(validation))
-    return context.checkpoints.add(gx.Checkpoint("week by week", validations))
+        validations.append(context.validation_definitions.add_or_update(validation))
+    return context.checkpoints.add(
+        gx.Checkpoint(name="week by week", validation_definitions=validations)
+    )
 
 
 def checkpoint_on_disk(context: AbstractDataContext) -> Checkpoint:

@@ -8,7 +8,7 @@ So this DAG's run **ends as failed, by intention**:
 | --- | --- | --- |
 | `validate_february` | failed | the data is not as expected |
 | `publish` | upstream_failed | it consumes the data, so it must never see February |
-| `explain_failure` | success | it reads the result of the failed validation and logs what was wrong |
+| `explain_failure` | success | it reads the failed validation's result and logs what was wrong |
 
 #### What to look at after a run
 
@@ -32,7 +32,7 @@ from pendulum import datetime
 
 from include.great_expectations.taxi import monthly_trips, taxi_suite
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("airflow.task")
 
 with DAG(
     dag_id="example_validation_failure_dag",
