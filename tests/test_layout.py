@@ -265,3 +265,9 @@ def test_what_ships_is_what_runs() -> None:
     files |= {"pyproject.toml", "LICENSE"}
     for path in project_files():
         assert ships(path) is (path in files or path.split("/")[0] in code), path
+
+
+def test_the_image_build_finds_what_it_reads() -> None:
+    for path in re.findall(r"-r (\S+)", (ROOT / "Dockerfile").read_text()):
+        assert (ROOT / path).is_file(), f"{path}: restore it, or delete the Dockerfile's line"
+        assert ships(path)
