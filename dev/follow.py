@@ -1,0 +1,134 @@
+"""Watching Airflow work: DAGs as they are listed, a run from start to end, its objects and logs."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.parse
+from typing import TYPE_CHECKING
+
+from dev import report
+from dev.errors import DevError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from dev.airflow_rest import Json
+    from dev.airflow_server import AirflowServer
+    from dev.s3_server import S3Server
+
+_POLL_SECONDS = 0.5
+_RUN_BEGINS_SECONDS = 30.0
+_RUN_SECONDS = 900.0
+_FINAL = ("success", "failed")
+_LOG_LINES = 20
+
+
+def listed_dags(airflow: AirflowServer, wanted: Sequence[str] | None, seconds: float) -> list[str]:
+    """Wait until Airflow lists these DAGs, or with None every DAG whose file is there."""
+    deadline = time.monotonic() + seconds
+    while True:
+        airflow.check_alive()
+        found = sorted(dag["dag_id"] for dag in airflow.api.dags())
+        if errors := airflow.api.import_errors():
+            texts = [f"{error['filename']}:\n{error['stack_trace']}" for error in errors]
+            raise DevError("Airflow cannot import these DAG files:\n" + "\n".join(texts))
+        if wanted is None and found and _all_files_parsed(airflow):
+            return found
+        if wanted is not None and set(wanted) <= set(found):
+            return list(wanted)
+        if time.monotonic() > deadline:
+            missing = sorted(set(wanted or ()) - set(found))
+            raise DevError(
+                f"Airflow does not know the DAGs {', '.join(missing) or '(any)'}"
+                f" after {seconds:.0f} s. It knows: {', '.join(found) or 'none'}."
+            )
+        time.sleep(_POLL_SECONDS)
+
+
+def one_run(
+    airflow: AirflowServer, dag_id: str, say: Callable[[str], None]
+) -> tuple[Json, list[Json]]:
+    """Unpause the DAG and follow the run that this makes; trigger one if it has no schedule."""
+    dag = airflow.api.unpause(dag_id)
+    if dag["timetable_summary"] is None:
+        airflow.api.trigger(dag_id)
+    say(f"\nRunning {dag_id}")
+    began = time.monotonic()
+    seen: dict[str, str] = {}
+    while True:
+        airflow.check_alive()
+        elapsed = time.monotonic() - began
+        runs = airflow.api.runs(dag_id)
+        tasks: list[Json] = []
+        if runs:
+            tasks = airflow.api.task_instances(dag_id, runs[0]["dag_run_id"])
+            _say_changes(tasks, seen, elapsed, say)
+            if runs[0]["state"] in _FINAL:
+                return runs[0], tasks
+        if elapsed > (_RUN_SECONDS if runs else _RUN_BEGINS_SECONDS):
+            raise DevError(
+                f"{dag_id}: the run has not {'ended' if runs else 'begun'} after {elapsed:.0f} s."
+                f" See {airflow.log('scheduler')}"
+            )
+        time.sleep(_POLL_SECONDS)
+
+
+def objects_of_run(s3: S3Server, prefix: str, dag_id: str, run_id: str) -> dict[str, bytes]:
+    """Everything that the bucket holds for a run: URI to content."""
+    from obstore.store import S3Store
+
+    store = S3Store(
+        s3.bucket,
+        endpoint=s3.endpoint_url,
+        access_key_id=s3.access_key_id,
+        secret_access_key=s3.secret_access_key,
+        region="us-east-1",
+        client_options={"allow_http": True},
+    )
+    dag, run = (urllib.parse.quote(part, safe="") for part in (dag_id, run_id))
+    listing = store.list(f"{prefix}/dag_id={dag}/run_id={run}")
+    paths = [meta["path"] for batch in listing for meta in batch]
+    return {f"s3://{s3.bucket}/{path}": bytes(store.get(path).bytes()) for path in paths}
+
+
+def end_of_task_log(home: Path, dag_id: str, task: str) -> str:
+    """The last lines of a failed task's last attempt."""
+    task_id = task.partition("[")[0]
+    logs = sorted(
+        home.glob(f"logs/dag_id={dag_id}/run_id=*/task_id={task_id}/**/attempt=*.log"),
+        key=lambda path: path.stat().st_mtime,
+    )
+    if not logs:
+        return f"{task}: has no log"
+    lines = [_readable(line) for line in logs[-1].read_text(errors="replace").splitlines()]
+    return f"{task}, the end of {logs[-1]}:\n" + "\n".join(f"  | {x}" for x in lines[-_LOG_LINES:])
+
+
+def _readable(line: str) -> str:
+    """Airflow writes one JSON object a line: its message, and an exception as `type: message`."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return line
+    raised = [f"{e['exc_type']}: {e['exc_value']}" for e in entry.get("error_detail") or []]
+    return " ".join([str(entry.get("event", "")), *raised])
+
+
+def _all_files_parsed(airflow: AirflowServer) -> bool:
+    dags_folder = airflow.dags_folder
+    files = {path.name for path in dags_folder.glob("*.py")}
+    known = {str(dag["relative_fileloc"]).rpartition("/")[2] for dag in airflow.api.dags()}
+    return files <= known
+
+
+def _say_changes(
+    tasks: Sequence[Json], seen: dict[str, str], elapsed: float, say: Callable[[str], None]
+) -> None:
+    for task in tasks:
+        name, state = report.task_name(task), task["state"] or "waiting"
+        if seen.get(name, "waiting") != state:
+            attempt = f" (attempt {task['try_number']})" if task["try_number"] > 1 else ""
+            say(f"  {elapsed:6.1f} s  {name:<32} {state}{attempt}")
+        seen[name] = state

@@ -1,0 +1,49 @@
+"""Where things lie in this project, and the one lock that keeps two commands apart."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dev.errors import DevError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[1]
+STATE = ROOT / ".dev"  # git-ignored: S3 data, Airflow homes, logs, caches; may be deleted
+VENV = ROOT / ".venv"
+DBT_VENV = ROOT / "dbt_venv"
+
+
+def check_writable() -> None:
+    """Raise DevError if nothing can be written here, before anything is begun."""
+    if not os.access(ROOT, os.W_OK):
+        raise DevError(
+            f"Cannot write to {ROOT}: it is read-only or belongs to someone else.\n"
+            "The environment (.venv) and all state (.dev) live in the project folder:"
+            " clone it to a place of your own and run this there."
+        )
+
+
+@contextlib.contextmanager
+def exclusive(name: str, what: str) -> Iterator[None]:
+    """Hold the lock of that name; DevError if another process has it. Ends with the process."""
+    STATE.mkdir(exist_ok=True)
+    with (STATE / f"{name}.lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.read().strip() or "unknown"
+            raise DevError(
+                f"Another {what} is running in this project (process {holder})."
+                " Wait for it to end, or stop it with Ctrl-C."
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
