@@ -1,8 +1,7 @@
-"""
-### Validate taxi trips; keep the results in S3
+"""Taxi trips validated with Great Expectations, and the results kept in S3.
 
-Three tasks validate a month of taxi trips with Great Expectations, each in one of the ways that
-its Airflow provider offers. A fourth task reads their three results back.
+Three tasks validate a month of trips, each in one of the ways that the Airflow provider of Great
+Expectations offers. A fourth task reads their three results back.
 
 | task | validates | with |
 | --- | --- | --- |
@@ -35,7 +34,7 @@ It is gone in version 1.0 of the provider. Its parameters went here:
 
 | old parameter | with provider 1.0 and Great Expectations 1.x |
 | --- | --- |
-| `expectation_suite_name` | `configure_expectations` returns the suite; a checkpoint names its own |
+| `expectation_suite_name` | `configure_expectations` returns the suite; a checkpoint has its own |
 | `batch_kwargs` | `configure_batch_definition`, and `batch_parameters` to pick the batch |
 | `assets_to_validate` | several ValidationDefinitions in the Checkpoint of `configure_checkpoint` |
 | `checkpoint_name` | `configure_checkpoint` returns `context.checkpoints.get(name)` |
@@ -50,6 +49,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from airflow.sdk import DAG, get_current_context, task
+from airflow.sdk.exceptions import AirflowFailException
 from great_expectations_provider.operators.validate_batch import GXValidateBatchOperator
 from great_expectations_provider.operators.validate_checkpoint import GXValidateCheckpointOperator
 from pendulum import datetime
@@ -120,7 +120,7 @@ with DAG(
     ge_batch_kwargs_pass = GXValidateBatchOperator(
         task_id="ge_batch_kwargs_pass",
         configure_batch_definition=monthly_trips,
-        configure_expectations=lambda context: taxi_suite(),
+        configure_expectations=lambda _context: taxi_suite(),
         batch_parameters=JANUARY,
     )
 
@@ -140,7 +140,7 @@ with DAG(
         for task_id in ("ge_batch_kwargs_list_pass", "ge_batch_kwargs_pass", "ge_checkpoint_pass"):
             result = ti.xcom_pull(task_ids=task_id)
             if result is None or result["success"] is not True:
-                raise ValueError(f"{task_id} left no successful validation result: {result}")
+                raise AirflowFailException(f"{task_id} left no result of success: {result}")
             # A checkpoint's result is a list of those of its validations.
             validations = result.get("validation_results", [result])
             met = sum(v["statistics"]["successful_expectations"] for v in validations)

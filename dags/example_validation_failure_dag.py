@@ -1,5 +1,4 @@
-"""
-### What happens when data is not as expected
+"""What happens when data is not as expected.
 
 Some trips of February have no passengers, which the expectation suite `taxi.demo` does not allow.
 So this DAG's run **ends as failed, by intention**:
@@ -27,6 +26,7 @@ import logging
 from datetime import timedelta
 
 from airflow.sdk import DAG, get_current_context, task
+from airflow.sdk.exceptions import AirflowFailException
 from great_expectations_provider.operators.validate_batch import GXValidateBatchOperator
 from pendulum import datetime
 
@@ -48,7 +48,7 @@ with DAG(
     validate_february = GXValidateBatchOperator(
         task_id="validate_february",
         configure_batch_definition=monthly_trips,
-        configure_expectations=lambda context: taxi_suite(),
+        configure_expectations=lambda _context: taxi_suite(),
         batch_parameters={"year": 2019, "month": 2},
         retries=0,  # the same data fails again
     )
@@ -63,7 +63,9 @@ with DAG(
         """Fetch the validation's result from S3 and log what was not as expected."""
         result = get_current_context()["ti"].xcom_pull(task_ids="validate_february")
         if result is None:
-            raise ValueError("validate_february left no result: it failed before it validated")
+            raise AirflowFailException(
+                "validate_february failed before it had a result: see its log"
+            )
         failed = [e for e in result["expectations"] if not e["success"]]
         log.info("%d of %d expectations failed", len(failed), len(result["expectations"]))
         for expectation in failed:

@@ -19,11 +19,13 @@ from __future__ import annotations
 
 import argparse
 import csv
-from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from random import Random
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 T = TypeVar("T")
 
@@ -188,7 +190,7 @@ def pickup_time(rng: Random, month: date) -> datetime:
     day = pick(rng, [(d, WEEKDAYS[d.weekday()]) for d in dates])
     hours = WEEKEND_HOURS if day.weekday() >= 5 else HOURS
     second = pick(rng, list(enumerate(hours))) * 3600 + int(rng.random() * 3600)
-    return datetime(day.year, day.month, day.day) + timedelta(seconds=second)
+    return datetime.combine(day, time.min) + timedelta(seconds=second)
 
 
 def trip_miles(rng: Random, pickup: int, dropoff: int) -> float:
@@ -302,7 +304,7 @@ def make_trip(rng: Random, month: date) -> list[str]:
 
 def write_month(directory: Path, month: date) -> Path:
     """Write one month's file; return where it is."""
-    rng = Random(SEED * 100 + month.month)
+    rng = Random(SEED * 100 + month.month)  # noqa: S311 - the same trips every time are the aim
     path = directory / f"yellow_tripdata_sample_{month:%Y-%m}.csv"
     with path.open("w", encoding="ascii", newline="") as file:
         writer = csv.writer(file, lineterminator="\r\n")

@@ -13,15 +13,19 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from great_expectations import ExpectationSuite
     from great_expectations.core.batch_definition import BatchDefinition
-    from great_expectations.data_context import AbstractDataContext, FileDataContext
+    from great_expectations.data_context.data_context.abstract_data_context import (
+        AbstractDataContext,
+    )
+    from great_expectations.data_context.data_context.file_data_context import FileDataContext
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 GX_PROJECT = Path(__file__).resolve().parent / "gx"
@@ -32,7 +36,7 @@ def data_dir() -> Path:
     """The directory with the monthly files; a relative one counts from the repository's root."""
     from airflow.sdk import Variable
 
-    directory = REPOSITORY / Variable.get("taxi_data_dir", default="include/data")
+    directory: Path = REPOSITORY / Variable.get("taxi_data_dir", default="include/data")
     if not any(directory.glob("yellow_tripdata_sample_*.csv")):
         raise FileNotFoundError(
             f"No yellow_tripdata_sample_*.csv in {directory}. Point the Airflow Variable "
@@ -42,9 +46,12 @@ def data_dir() -> Path:
     return directory
 
 
-def monthly_trips(context: AbstractDataContext) -> BatchDefinition:
+def monthly_trips(context: AbstractDataContext) -> BatchDefinition[Any]:
     """The files as batches by month: `batch_parameters={"year": 2019, "month": 1}` picks one."""
-    context.variables.progress_bars = {"globally": False}  # Airflow logs them as errors
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    # A progress bar goes to stderr, which Airflow logs as errors.
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
     source = context.data_sources.add_or_update_pandas_filesystem(
         name="taxi", base_directory=data_dir()
     )
@@ -72,6 +79,9 @@ def open_project() -> Iterator[FileDataContext]:
     not get into each other's way, and the deployed project may be read-only.
     """
     import great_expectations as gx
+    from great_expectations.datasource.fluent.pandas_filesystem_datasource import (
+        PandasFilesystemDatasource,
+    )
 
     with TemporaryDirectory(prefix="gx-") as copy:
         for file in GX_PROJECT.rglob("*"):
@@ -81,6 +91,7 @@ def open_project() -> Iterator[FileDataContext]:
                 shutil.copyfile(file, target)  # without the mode, which may be read-only
         context = gx.get_context(mode="file", project_root_dir=copy)
         trips = context.data_sources.get("taxi")
+        assert isinstance(trips, PandasFilesystemDatasource)
         trips.base_directory = data_dir()
         context.update_datasource(trips)
         yield context
