@@ -32,7 +32,7 @@ _COMPONENTS = {
     "dag-processor": ["dag-processor"],
     "triggerer": ["triggerer", "--skip-serve-logs"],
 }
-_GRACE_SECONDS = 10.0
+_GRACE_SECONDS = 5.0  # a task that was running would wait for the API server, in vain
 _START_SECONDS = 240.0  # some 20 s on two cores; a loaded machine takes long
 
 

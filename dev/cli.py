@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dev import environment, processes
+from dev import environment, processes, s3_server
 from dev.errors import DevError
 from dev.project import ROOT, VENV
 
@@ -223,6 +223,7 @@ def _setup(_options: argparse.Namespace) -> int:
 
 
 def _s3(_options: argparse.Namespace) -> int:
+    s3_server.check_platform()
     _enter_environment()
     from dev import s3_command
 

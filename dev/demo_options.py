@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dev import ports, project
+from dev import ports, project, s3_server
 from dev.errors import DevError
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def check(
     as_json: bool,
 ) -> DemoOptions:
     """Raise DevError for what cannot work."""
+    s3_server.check_platform()
     project.check_writable()
     if data is not None:
         data = data.expanduser().resolve()

@@ -82,23 +82,23 @@ def _reap() -> None:
             pass
 
 
-def _end_family(grace: float) -> None:
-    """SIGTERM to every descendant; SIGKILL after the grace time or at a further signal."""
+def _end_family(command: int, grace: float) -> None:
+    """SIGTERM to the command, or to what it left behind; SIGKILL to all that will not go.
+
+    The command goes first and alone: it may have an order in which to end its own children.
+    """
     signals_before = len(_signals_seen)
-    known = _descendants()
-    _signal_all(known, signal.SIGTERM)
+    known: set[int] = set()
+    asked: set[int] = set()
     deadline = time.monotonic() + grace
-    while time.monotonic() < deadline and len(_signals_seen) == signals_before:
-        _reap()
-        alive = _descendants() | (known & _parents().keys())
-        if not alive:
-            return
-        _signal_all(alive - known, signal.SIGTERM)
-        known |= alive
-        time.sleep(_POLL_SECONDS)
     while alive := _descendants() | (known & _parents().keys()):
         known |= alive
-        _signal_all(alive, signal.SIGKILL)
+        if time.monotonic() > deadline or len(_signals_seen) > signals_before:
+            _signal_all(alive, signal.SIGKILL)
+        else:
+            to_ask = {command} if command in alive else alive
+            _signal_all(to_ask - asked, signal.SIGTERM)
+            asked |= to_ask
         time.sleep(_POLL_SECONDS)
         _reap()
 
@@ -112,7 +112,7 @@ def main(grace: float, command: list[str]) -> int:
         if select.select([sys.stdin], [], [], _POLL_SECONDS)[0]:
             break  # the parent never writes: readable means that its end is closed
     status = child.poll()
-    _end_family(grace)
+    _end_family(child.pid, grace)
     if status is None:
         return 128 + signal.SIGTERM
     return status if status >= 0 else 128 - status

