@@ -149,14 +149,16 @@ def _make_venv(env: Mapping[str, str]) -> None:
     if made.returncode == 0:
         return
     said = (made.stdout + made.stderr).strip()
-    if "ensurepip" in said or "No module named venv" in said:
+    if full := disk_hint():
+        raise DevError(f"Making {VENV} failed.{full}")
+    if "ensurepip is not available" in said or "No module named" in said:
         version = f"{sys.version_info[0]}.{sys.version_info[1]}"
         raise DevError(
             f"{_base_python()} cannot make virtual environments: its module venv or ensurepip is"
             f" missing.\nOn Debian and Ubuntu: sudo apt install python{version}-venv"
             " (or python3-venv). Then run this again."
         )
-    raise DevError(f"Making {VENV} failed:\n{said}{disk_hint()}")
+    raise DevError(f"Making {VENV} failed:\n{said}")
 
 
 def _locked_uv() -> tuple[str, str]:

@@ -1,0 +1,174 @@
+"""What people type, and what they are told when it cannot work."""
+
+from __future__ import annotations
+
+import ast
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dev import ports
+from dev.demo_options import DATA_FILES
+from tests.dev.copies import BASE_PYTHON
+
+COMMANDS = ("demo", "up", "test", "setup", "s3", "lock")
+
+
+def old_python(version: str) -> str:
+    found = sorted(Path("~/.pyenv/versions").expanduser().glob(f"{version}.*/bin/python"))
+    if not found:
+        pytest.skip(f"no Python {version} on this machine")
+    return str(found[0])
+
+
+def test_help_names_every_command(bare_copy):
+    done = bare_copy.run("--help")
+    assert done.returncode == 0
+    assert "start here" in done.stdout
+    assert all(f"\n    {name}" in done.stdout for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_with_examples(bare_copy, name):
+    done = bare_copy.run(name, "--help")
+    assert done.returncode == 0
+    assert f"examples:\n  python3 -m dev {name}" in done.stdout.replace("PIP_INDEX_URL=…", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "the following arguments are required: COMMAND"),
+        (("fly",), "invalid choice: 'fly'"),
+        (("demo", "--fly"), "unrecognized arguments: --fly"),
+        (("demo", "--port", "http"), "'http' is not a port number"),
+        (("demo", "--s3-port", "70000"), "'70000' is not a port number"),
+        (("demo", "--all", "--dag", "x"), "not allowed with argument"),
+        (("up", "--json"), "unrecognized arguments: --json"),
+    ],
+)
+def test_wrong_arguments(bare_copy, arguments, message):
+    done = bare_copy.run(*arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert not (bare_copy.root / ".venv").exists()
+
+
+@pytest.mark.parametrize("version", ["2.7", "3.6", "3.10"])
+def test_an_older_python_is_refused(bare_copy, version):
+    done = subprocess.run(
+        [old_python(version), "-m", "dev", "demo"],
+        cwd=str(bare_copy.root),
+        env=bare_copy.environ(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert f"This is Python {version}" in done.stderr
+    assert "python3.13 -m dev demo" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("version", "status"), [((3, 14), 1), ((4, 0), 1), ((3, 13), 0)])
+def test_a_newer_python_is_refused(bare_copy, version, status):
+    code = (
+        f"import runpy, sys; sys.version_info = {(*version, 0, 'final', 0)};"
+        "sys.argv[1:] = ['--help']; runpy.run_module('dev', run_name='__main__')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=bare_copy.root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == status
+    assert ("This is Python" in done.stderr) == bool(status)
+
+
+@pytest.mark.parametrize("name", ["__init__.py", "__main__.py"])
+def test_the_entry_point_has_nothing_that_old_pythons_cannot_parse(bare_copy, name):
+    tree = ast.parse((bare_copy.root / "dev" / name).read_text(), feature_version=(3, 4))
+    assert not any(isinstance(node, ast.JoinedStr) for node in ast.walk(tree))
+
+
+@pytest.mark.parametrize("option", ["--port", "--s3-port"])
+@pytest.mark.parametrize("command", ["demo", "up"])
+def test_busy_port(bare_copy, command, option):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = str(other.getsockname()[1])
+        done = bare_copy.run(command, option, port)
+    assert done.returncode == 1
+    assert f"{option} {port}: this port of 127.0.0.1 is busy" in done.stderr
+    assert not (bare_copy.root / ".dev").exists()
+
+
+def test_one_port_for_both(bare_copy):
+    port = str(ports.free_ports(1)[0])
+    done = bare_copy.run("demo", "--port", port, "--s3-port", port)
+    assert done.returncode == 1
+    assert "need one each" in done.stderr
+
+
+def test_data_that_is_no_directory(bare_copy):
+    done = bare_copy.run("demo", "--data", "nowhere")
+    assert done.returncode == 1
+    assert "nowhere: there is no such directory" in done.stderr
+    assert not (bare_copy.root / ".venv").exists()
+
+
+def test_data_without_the_files(bare_copy, tmp_path):
+    (tmp_path / DATA_FILES[0]).touch()
+    done = bare_copy.run("demo", "--data", str(tmp_path))
+    assert done.returncode == 1
+    assert f"cannot read {DATA_FILES[1]} (No such file or directory)" in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_data_that_may_not_be_read(bare_copy, tmp_path):
+    for name in DATA_FILES:
+        (tmp_path / name).touch(mode=0o000)
+    done = bare_copy.run("demo", "--data", str(tmp_path))
+    assert done.returncode == 1
+    assert "Permission denied" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["setup", "demo", "test", "s3"])
+def test_read_only_clone(bare_copy, command):
+    root = bare_copy.root
+    if os.geteuid() == 0:
+        mounted = subprocess.run(["mount", "--bind", root, root], capture_output=True, check=False)
+        if mounted.returncode:
+            pytest.skip("root ignores permissions, and cannot mount here")
+        subprocess.run(["mount", "-o", "remount,bind,ro", root], check=True)
+    else:
+        root.chmod(0o555)
+    try:
+        done = bare_copy.run(command, PYTHONDONTWRITEBYTECODE="1")
+    finally:
+        if os.geteuid() == 0:
+            subprocess.run(["umount", root], check=True)
+        else:
+            root.chmod(0o755)
+    assert done.returncode == 1
+    assert f"Cannot write to {root}" in done.stderr
+    assert len(done.stderr.splitlines()) < 24
+
+
+def test_it_runs_without_an_environment_of_ones_own(bare_copy):
+    done = subprocess.run(
+        [BASE_PYTHON, "-m", "dev", "--help"],
+        cwd=bare_copy.root,
+        env={"PATH": os.defpath},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0

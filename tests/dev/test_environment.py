@@ -1,0 +1,160 @@
+"""Making .venv: what is installed when, and what is said when that fails."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dev import environment, package_index
+from dev.environment import Environment
+from dev.errors import DevError
+
+CLOSED = "http://user:secret@127.0.0.1:9/simple"
+# pip would find uv in these before it asks an index.
+NO_OTHER_SOURCE = {"PIP_FIND_LINKS": "", "PIP_NO_CACHE_DIR": "1", "PIP_RETRIES": "0"}
+
+
+def test_no_package_index(bare_copy):
+    done = bare_copy.run("setup", PIP_INDEX_URL=CLOSED, **NO_OTHER_SOURCE)
+    assert done.returncode == 1
+    message = done.stderr[done.stderr.index("error: ") :]
+    assert "Installing uv with pip failed" in done.stderr
+    assert "package index: http://…@127.0.0.1:9/simple" in done.stderr
+    assert "secret" not in message[message.index("package index") :]
+    assert "PIP_INDEX_URL" in done.stderr
+    assert len(done.stderr.splitlines()) < 40
+    assert "Traceback" not in done.stderr
+
+
+def test_index_switched_off(bare_copy):
+    done = bare_copy.run("setup", PIP_NO_INDEX="1", **NO_OTHER_SOURCE)
+    assert done.returncode == 1
+    assert "switched off by pip's no-index" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "The virtual environment was not created successfully because ensurepip is not available.",
+        "/usr/bin/python3: No module named venv",
+    ],
+)
+def test_no_venv_module(tmp_path, monkeypatch, said):
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\necho '{said}' >&2\nexit 1\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(environment, "_base_python", lambda: str(python))
+    with pytest.raises(DevError, match=r"sudo apt install python3\.\d+-venv"):
+        environment._make_venv(dict(os.environ))
+
+
+def test_no_venv_module_for_real(bare_copy):
+    python = "/usr/bin/python3"
+    probe = "import sys; assert (3, 11) <= sys.version_info[:2] <= (3, 13); import ensurepip"
+    tried = subprocess.run([python, "-c", probe], capture_output=True, text=True, check=False)
+    if "No module named 'ensurepip'" not in tried.stderr:
+        pytest.skip("this machine's python3 has the module, or is no Python that we take")
+    done = bare_copy.run("setup", python=python)
+    assert done.returncode == 1
+    assert "sudo apt install" in done.stderr
+
+
+def test_full_disk(bare_copy, tmp_path):
+    small = tmp_path / "small"
+    small.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=16m", "none", str(small)]
+    if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("only root can mount a small file system")
+    try:
+        subprocess.run(["cp", "-r", f"{bare_copy.root}/.", small], check=True)
+        bare_copy.root = small
+        refused = bare_copy.run("setup")
+        (small / ".venv").mkdir()  # as if there had been room when it was begun
+        full = bare_copy.run("setup")
+    finally:
+        subprocess.run(["umount", "--lazy", small], check=True)
+    assert refused.returncode == full.returncode == 1
+    assert "GB of free disk space" in refused.stderr
+    assert "No space left on device" in full.stderr
+    assert "Traceback" not in full.stderr
+
+
+def test_an_unchanged_lock_costs_nothing(tmp_path, monkeypatch):
+    lock = tmp_path / "requirements.lock"
+    lock.write_text("one==1\n")
+    made = Environment(tmp_path / "venv", lock, needs_gb=0)
+    made.path.mkdir()
+    assert not made.is_current()
+    made.stamp.write_text(made.wanted())
+    assert made.is_current()
+    monkeypatch.setattr(environment, "MAIN", made)
+    monkeypatch.setattr(subprocess, "Popen", None)  # any process would fail
+    environment.ensure_main()
+    lock.write_text("one==2\n")
+    assert not made.is_current()
+
+
+def test_a_moved_environment_is_not_current(tmp_path):
+    lock = tmp_path / "requirements.lock"
+    lock.touch()
+    first = Environment(tmp_path / "first", lock, needs_gb=0)
+    first.path.mkdir()
+    first.stamp.write_text(first.wanted())
+    first.path.rename(tmp_path / "second")
+    assert not Environment(tmp_path / "second", lock, needs_gb=0).is_current()
+
+
+def test_the_lock_has_uv_with_its_hashes():
+    name, stanza = environment._locked_uv()
+    assert name.startswith("uv==")
+    assert stanza.startswith(name)
+    assert stanza.count("--hash=sha256:") > 1
+
+
+@pytest.mark.parametrize(
+    ("env", "pip", "expected"),
+    [
+        ({}, {}, {}),
+        ({}, {"index-url": "https://m/simple"}, {"UV_DEFAULT_INDEX": "https://m/simple"}),
+        (
+            {"UV_DEFAULT_INDEX": "https://u"},
+            {"index-url": "https://m"},
+            {"UV_DEFAULT_INDEX": "https://u"},
+        ),
+        ({"UV_INDEX_URL": "https://u"}, {"index-url": "https://m"}, {"UV_INDEX_URL": "https://u"}),
+        ({}, {"cert": "/ca.pem"}, {"SSL_CERT_FILE": "/ca.pem"}),
+        ({}, {"trusted-host": "a\nb"}, {"UV_INSECURE_HOST": "a b"}),
+        (
+            {},
+            {"extra-index-url": "https://a https://b"},
+            {"UV_INDEX": "https://a https://b", "UV_INDEX_STRATEGY": "unsafe-best-match"},
+        ),
+        ({}, {"no-index": "true"}, {"UV_OFFLINE": "1"}),
+    ],
+)
+def test_uv_uses_what_pip_uses(env, pip, expected):
+    assert package_index.for_uv(env, pip) == {**expected, "UV_PYTHON_DOWNLOADS": "never"}
+
+
+def test_pip_uses_what_uv_uses():
+    assert package_index.for_pip({"UV_DEFAULT_INDEX": "https://u"})["PIP_INDEX_URL"] == "https://u"
+    both = {"UV_DEFAULT_INDEX": "https://u", "PIP_INDEX_URL": "https://p"}
+    assert package_index.for_pip(both) == both
+
+
+def test_pip_settings_are_read(tmp_path):
+    config = tmp_path / "pip.conf"
+    config.write_text(
+        "[global]\nindex-url = https://global\ntimeout = 7\n[install]\nindex-url = https://install\n"
+    )
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PIP_CONFIG_FILE": str(config)}
+    found = package_index.pip_settings(Path(sys.executable), env)
+    assert (found["index-url"], found["timeout"]) == ("https://install", "7")
+    env["PIP_INDEX_URL"] = "https://environment"
+    assert (
+        package_index.pip_settings(Path(sys.executable), env)["index-url"] == env["PIP_INDEX_URL"]
+    )
