@@ -1,0 +1,15 @@
+"""What the S3 XCom backend is made of. Nothing here knows of running tasks.
+
+| module | knows |
+|---|---|
+| `settings`   | the `[s3_xcom]` section of Airflow's configuration |
+| `keys`       | where in the bucket a value of a task instance lies |
+| `reference`  | what the metadata database holds for a value that lies in S3 |
+| `document`   | any nested Python value as JSON, exactly; its frames and arrays as leaves |
+| `scalars`    | how a single Python value that JSON lacks is written in a document |
+| `codecs/`    | rich values (frames, tables, arrays, bytes, validation results) as bytes |
+| `connection` | Airflow's AWS connection as credentials, endpoint and region |
+| `store`      | bytes to S3 and back |
+| `values`     | a value to its database record and back: the pieces put together |
+| `errors`     | what can go wrong |
+"""

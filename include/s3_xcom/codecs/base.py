@@ -1,0 +1,48 @@
+"""What a codec is made of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Sink(Protocol):
+    """Takes bytes on their way to S3."""
+
+    def write(self, data: Any, /) -> int:
+        """Take bytes or a buffer; return how many."""
+        ...
+
+
+class Encoded(NamedTuple):
+    """A value ready to be written.
+
+    Attributes:
+        extension: of the object's key, without the leading dot.
+        write: writes all bytes to the sink it is given, once, in order.
+        summary: a short line for people: shape, columns, verdict.
+    """
+
+    extension: str
+    write: Callable[[Sink], Any]
+    summary: str
+
+
+class Codec(Protocol):
+    """What a codec module offers; the package's page says more."""
+
+    NAME: str
+
+    def accepts(self, value: Any, least: int) -> bool:
+        """Tell whether the codec takes the value; under `least` bytes it may leave it."""
+        ...
+
+    def encode(self, value: Any, compression: str) -> Encoded:
+        """Return the value ready to be written; `compression` is `zstd` or `none`."""
+        ...
+
+    def decode(self, data: bytes | bytearray, type_name: str) -> Any:
+        """Return the value from the object's bytes."""
+        ...

@@ -1,0 +1,52 @@
+"""numpy arrays as `.npy`: dtype (structured and byte order included), shape and memory order.
+
+Never with pickle: object arrays are refused, at push and at pull. Subclasses (matrix, masked and
+record arrays) are refused, for they would come back as plain arrays.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import TYPE_CHECKING, Any
+
+from include.s3_xcom.codecs.base import Encoded
+from include.s3_xcom.errors import ValueNotStorable
+
+if TYPE_CHECKING:
+    from include.s3_xcom.codecs.base import Sink
+
+NAME = "npy"
+
+
+def accepts(value: Any, _least: int) -> bool:
+    numpy: Any = sys.modules.get("numpy")
+    return bool(numpy) and isinstance(value, numpy.ndarray)
+
+
+def encode(value: Any, _compression: str) -> Encoded:
+    import numpy as np
+
+    if type(value) is not np.ndarray:
+        raise ValueNotStorable(
+            f"a {type(value).__module__}.{type(value).__qualname__} would come back as a plain "
+            "numpy.ndarray. Return numpy.asarray(value), and its mask or fields beside it."
+        )
+    if value.dtype.hasobject:
+        raise ValueNotStorable(
+            f"a numpy array of dtype {value.dtype} holds Python objects, which only pickle could "
+            "store. Give it a numeric or string dtype, or return a list."
+        )
+    if value.dtype.metadata:
+        raise ValueNotStorable("a numpy dtype with metadata would lose it. Return it separately.")
+
+    def write(sink: Sink) -> None:
+        np.lib.format.write_array(sink, value, allow_pickle=False)
+
+    return Encoded("npy", write, f"shape {value.shape}, {value.dtype}")
+
+
+def decode(data: bytes | bytearray, _type_name: str) -> Any:
+    import numpy as np
+
+    return np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)

@@ -1,0 +1,67 @@
+"""What can go wrong with an XCom in S3.
+
+    S3XComError
+    ├── ObjectMissing       (FileNotFoundError)  the object is not in the bucket
+    ├── ObjectCorrupt       (ValueError)         the object is not what was written
+    ├── AccessDenied        (PermissionError)    S3, or our own check of a reference, says no
+    ├── StoreUnreachable    (ConnectionError)    no answer in time, or only server errors
+    ├── ValueNotStorable    (TypeError)          what would not come back exactly is refused
+    └── ConfigurationError  (ValueError)         settings or connection are not usable
+
+Each is also the builtin in brackets. A message says what was being done, what is likely wrong and
+what to do; it never holds a secret.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class S3XComError(Exception):
+    """Base of all errors of this backend."""
+
+    action = ""
+    """What was being done, for example `pulling XCom 'return_value' of dag_id=… task_id=…`."""
+
+    def __str__(self) -> str:
+        """Return the message, headed by what was being done."""
+        message = str(self.args[0]) if self.args else ""
+        return f"While {self.action}: {message}" if self.action else message
+
+
+class ObjectMissing(S3XComError, FileNotFoundError):
+    """The object a reference names is not in the bucket."""
+
+
+class ObjectCorrupt(S3XComError, ValueError):
+    """An object, or the reference to it, is not what this backend wrote."""
+
+
+class AccessDenied(S3XComError, PermissionError):
+    """S3 refuses, or a reference points outside of the task instance it was asked for."""
+
+
+class StoreUnreachable(S3XComError, ConnectionError):
+    """S3 does not answer within the configured time."""
+
+
+class ValueNotStorable(S3XComError, TypeError):
+    """A value that would not come back exactly as it was pushed."""
+
+
+class ConfigurationError(S3XComError, ValueError):
+    """The `[s3_xcom]` settings or the AWS connection cannot be used as they are."""
+
+
+@contextmanager
+def while_doing(action: str) -> Iterator[None]:
+    """Name the action in the message of an error of ours that passes through."""
+    try:
+        yield
+    except S3XComError as error:
+        error.action = error.action or action
+        raise

@@ -1,0 +1,139 @@
+"""The `[s3_xcom]` section of Airflow's configuration, each option described once.
+
+An option is set by an environment variable `AIRFLOW__S3_XCOM__<OPTION>`, by airflow.cfg, or by
+whatever else Airflow's configuration reads (`_CMD`, `_SECRET`). It is read when the first value is
+pushed or pulled, not at import, and then kept for the life of the process.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from include.s3_xcom.errors import ConfigurationError
+
+SECTION = "s3_xcom"
+MAX_PREFIX = 150
+"""Bytes; what S3's limit of 1,024 leaves beside the identifiers (see `keys`)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Settings of the backend; the field's docstring is the option's documentation."""
+
+    bucket: str | None = None
+    """Bucket for the values. Without it only values under the threshold can be pushed."""
+
+    prefix: str = "xcom"
+    """All keys begin with it. One prefix belongs to one Airflow deployment."""
+
+    conn_id: str = "aws_default"
+    """Airflow connection for credentials, region and endpoint. It need not exist: then the
+    credentials come from where boto3 would find them (environment, role, profile)."""
+
+    threshold: int = 256
+    """Bytes of JSON. Plain values up to it stay in the metadata database; 0 sends all to S3.
+    Frames, arrays, tables and Great Expectations results always go to S3."""
+
+    offload: bool = True
+    """False writes nothing new to S3; what was written before stays readable."""
+
+    compression: str = "zstd"
+    """`zstd` or `none`, for Parquet, Arrow and JSON from 64 KB on."""
+
+    endpoint_url: str | None = None
+    """S3 endpoint, used by this backend only. Unset: the connection's, `AWS_ENDPOINT_URL_S3`,
+    `AWS_ENDPOINT_URL`, else AWS."""
+
+    region_name: str | None = None
+    """Unset: the connection's, `AWS_REGION`, `AWS_DEFAULT_REGION`, else the bucket is asked."""
+
+    connect_timeout: float = 5.0
+    """Seconds to establish a connection."""
+
+    request_timeout: float = 60.0
+    """Seconds for one request; a large object is many requests."""
+
+    retry_timeout: float = 120.0
+    """Seconds after which a failing request is not tried again. 5xx, 503 SlowDown and broken
+    connections are, with exponential backoff and jitter."""
+
+
+@cache
+def load() -> Settings:
+    """Read the settings from Airflow's configuration.
+
+    Raises:
+        ConfigurationError: an option has a value that cannot be meant.
+    """
+    from airflow.sdk.configuration import conf
+
+    found: dict[str, Any] = {}
+    for name, field in Settings.__dataclass_fields__.items():
+        text = (conf.get(SECTION, name, fallback=None) or "").strip()
+        if text:
+            found[name] = _PARSERS.get(str(field.type), _text)(name, text)
+    return check(Settings(**found))
+
+
+def check(settings: Settings) -> Settings:
+    """Return the settings if they can be used, else raise `ConfigurationError`."""
+    prefix = settings.prefix
+    if settings.threshold < 0:
+        _refuse("threshold", settings.threshold, "a number of bytes, 0 for everything to S3")
+    if settings.compression not in ("zstd", "none"):
+        _refuse("compression", settings.compression, "zstd or none")
+    if settings.bucket and ("/" in settings.bucket or ":" in settings.bucket):
+        _refuse("bucket", settings.bucket, "a bucket's name, without s3:// and without a path")
+    if (
+        not prefix.isascii()
+        or not prefix.replace("/", "a").replace("-", "a").replace("_", "a").isalnum()
+        or "" in prefix.split("/")
+        or len(prefix) > MAX_PREFIX
+    ):
+        wanted = f"letters, digits, - and _ in parts divided by /, {MAX_PREFIX} characters at most"
+        _refuse("prefix", prefix, wanted)
+    for name in ("connect_timeout", "request_timeout", "retry_timeout"):
+        if getattr(settings, name) <= 0:
+            _refuse(name, getattr(settings, name), "a number of seconds above 0")
+    return settings
+
+
+def variable(name: str) -> str:
+    """Return the environment variable that sets an option."""
+    return f"AIRFLOW__{SECTION.upper()}__{name.upper()}"
+
+
+def _refuse(name: str, value: object, wanted: str) -> None:
+    message = f"[{SECTION}] {name} is {value!r}; it takes {wanted}. Set {variable(name)}."
+    raise ConfigurationError(message)
+
+
+def _integer(name: str, text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        _refuse(name, text, "a whole number")
+        raise
+
+
+def _seconds(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        _refuse(name, text, "a number of seconds")
+        raise
+
+
+def _boolean(name: str, text: str) -> bool:
+    if text.lower() not in ("true", "false", "1", "0", "t", "f"):
+        _refuse(name, text, "True or False")
+    return text.lower() in ("true", "1", "t")
+
+
+def _text(_name: str, text: str) -> str:
+    return text
+
+
+_PARSERS = {"int": _integer, "float": _seconds, "bool": _boolean}
