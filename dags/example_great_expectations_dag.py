@@ -17,9 +17,9 @@ Suite and checkpoint are in the Great Expectations project `include/great_expect
 - **The bucket**: three objects, one for each validation. Characters like `:` and `+` of a run id
   are percent-encoded in the key.
 
-      xcom/dag_id=example_great_expectations_dag/run_id=…/task_id=ge_batch_kwargs_list_pass/map_index=-1/return_value-….json.zst
-      xcom/dag_id=example_great_expectations_dag/run_id=…/task_id=ge_batch_kwargs_pass/map_index=-1/return_value-….json.zst
-      xcom/dag_id=example_great_expectations_dag/run_id=…/task_id=ge_checkpoint_pass/map_index=-1/return_value-….json.zst
+      xcom/dag_id=example_great_expectations_dag/run_id=…/task_id=ge_batch_kwargs_list_pass/map_index=-1/return_value-….json
+      xcom/dag_id=example_great_expectations_dag/run_id=…/task_id=ge_batch_kwargs_pass/map_index=-1/return_value-….json
+      xcom/dag_id=example_great_expectations_dag/run_id=…/task_id=ge_checkpoint_pass/map_index=-1/return_value-….json
 
 - **The XCom tab** of a validation task: what Airflow's database holds is a reference to the object,
   with its `uri`, and not the result.

@@ -15,7 +15,7 @@ So this DAG's run **ends as failed, by intention**:
 - **The bucket**: the result of the failed validation is there, for it is pushed before the task
   fails.
 
-      xcom/dag_id=example_validation_failure_dag/run_id=…/task_id=validate_february/map_index=-1/return_value-….json.zst
+      xcom/dag_id=example_validation_failure_dag/run_id=…/task_id=validate_february/map_index=-1/return_value-….json
 
 Start it by hand: it has no schedule.
 """

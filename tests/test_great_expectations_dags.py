@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -177,6 +178,16 @@ def test_read_results_says_what_it_read_back(airflow, passing_log):
     assert "ge_batch_kwargs_list_pass: 15 of 15 expectations met" in passing_log
     assert "ge_batch_kwargs_pass: 4 of 4 expectations met" in passing_log
     assert "ge_checkpoint_pass: 4 of 4 expectations met" in passing_log
+
+
+@pytest.mark.parametrize("dag_id", [PASSING, FAILING])
+def test_the_objects_lie_where_the_dag_says(airflow, passing_log, failing_log, dag_id):
+    text = (ROOT / "dags" / f"{dag_id}.py").read_text(encoding="utf-8")
+    for uri in airflow.objects(dag_id):
+        path = airflow.key(uri).replace(airflow.prefix, "xcom")
+        path = re.sub(r"run_id=[^/]+", "run_id=…", path)
+        path = re.sub(r"return_value-[^.]+", "return_value-…", path)
+        assert f"{path}\n" in text
 
 
 @pytest.mark.parametrize("dag_id", [PASSING, FAILING])
