@@ -1,0 +1,51 @@
+"""Fixtures of the whole suite.
+
+Imported inside the Astro image too, where `dev/` and the S3 server are absent: nothing here needs
+them at import, and tests that need an S3 server are skipped there with the reason.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+import pytest
+
+# Before anything imports Airflow: a home of its own, and nothing of the caller's settings.
+if "ASTRONOMER_RUNTIME_VERSION" not in os.environ:
+    os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-tests-")
+    for name in [n for n in os.environ if n.startswith(("AIRFLOW__", "AIRFLOW_CONN_", "AWS_"))]:
+        if name != "AWS_CA_BUNDLE":
+            del os.environ[name]
+os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+os.environ["GX_ANALYTICS_ENABLED"] = "False"
+
+
+def pytest_addoption(parser):
+    parser.addoption("--long", action="store_true", help="also run tests that take minutes")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--long"):
+        for item in items:
+            if item.get_closest_marker("long"):
+                item.add_marker(pytest.mark.skip(reason="takes minutes: run with --long"))
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory):
+    """A real S3 server (SeaweedFS) with the bucket `airflow-xcoms`."""
+    module = pytest.importorskip("dev.s3_server", reason="no S3 server here: dev/ is not shipped")
+    with module.S3Server.start(tmp_path_factory.mktemp("s3"), bucket="airflow-xcoms") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def moto_server():
+    """The endpoint of moto's server: AWS answers that SeaweedFS does not give."""
+    server = pytest.importorskip("moto.server", reason="moto is not installed here")
+    thread = server.ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    thread.start()
+    host, port = thread.get_host_and_port()
+    yield f"http://{host}:{port}"
+    thread.stop()

@@ -1,0 +1,202 @@
+"""The round-trip table: one line a value. Each runs over both paths, inline and offloaded."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from decimal import Decimal
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+import pendulum
+import pyarrow as pa
+
+
+def frame(**columns):
+    return pd.DataFrame(columns)
+
+
+def indexed(index):
+    return pd.DataFrame({"v": range(len(index))}, index=index)
+
+
+def objects(*cells):
+    return frame(a=pd.Series(cells, dtype=object))
+
+
+def arrow(values, kind):
+    return pd.Series(pd.array(values, dtype=pd.ArrowDtype(kind)))
+
+
+def with_attrs(frame, **attrs):
+    frame.attrs = attrs
+    return frame
+
+
+BERLIN = ZoneInfo("Europe/Berlin")
+AMBIGUOUS = dt.datetime(2026, 10, 25, 2, 30, fold=1)
+STAMPS = pd.to_datetime(["2026-01-01", None, "2026-02-01"])
+
+VALUES = {
+    "none in a list": lambda: [None],
+    "bool": lambda: True,
+    "int": lambda: 7,
+    "int of 64 bits": lambda: [2**63 - 1, -(2**63)],
+    "int beyond 64 bits": lambda: [2**63, -(10**3000)],
+    "float": lambda: 0.1,
+    "floats that jsonb changes": lambda: [-0.0, 1e16, 1e308, 5e-324],
+    "floats that JSON lacks": lambda: [float("nan"), float("inf"), float("-inf")],
+    "complex": lambda: complex(-0.0, float("nan")),
+    "str": lambda: "Grüße, 世界 🚕",
+    "str like a URI": lambda: "s3://airflow-xcoms/xcom/dag_id=a/b.json",
+    "str with NUL": lambda: "a\0b",
+    "str with lone surrogate": lambda: "a\ud800b",
+    "bytes": lambda: b"\x00\xff",
+    "bytearray": lambda: bytearray(b"abc"),
+    "bytes, large": lambda: bytes(range(256)) * 400,
+    "bytearray, large": lambda: bytearray(range(256)) * 400,
+    "list": lambda: [1, [2.5, [None, "x"]]],
+    "dict": lambda: {"b": 1, "a": {"c": [True]}},
+    "dict with other keys": lambda: {1: "a", None: 2, (1, 2): 3, 1.5: 4, "x": 5},
+    "dict with reserved keys": lambda: [{"$xcom": 1}, {"__classname__": "x", "__version__": 1}],
+    "dict with the old serializer's keys": lambda: {"__type": "dict", "__var": {"a": 1}},
+    "dict with an unknown id": lambda: {"__id__": "mine"},
+    "tuple": lambda: (1, ("a", [2])),
+    "set": lambda: {1, "a", (2, 3)},
+    "frozenset": lambda: frozenset({1, 2}),
+    "empty ones": lambda: [[], {}, (), set(), frozenset(), "", b"", bytearray()],
+    "date": lambda: dt.date(1, 1, 1),
+    "time": lambda: [dt.time(1, 2, 3, 4), dt.time(2, 30, fold=1, tzinfo=dt.UTC)],
+    "datetime": lambda: dt.datetime(2026, 11, 22, 1, 2, 3, 4),
+    "datetime, zoned": lambda: [AMBIGUOUS.replace(tzinfo=BERLIN), AMBIGUOUS.replace(tzinfo=dt.UTC)],
+    "timezone": lambda: [dt.timezone(dt.timedelta(hours=2)), dt.timezone(dt.timedelta(0), "Z")],
+    "zoneinfo": lambda: BERLIN,
+    "timedelta": lambda: dt.timedelta(days=-1, microseconds=1),
+    "pendulum": lambda: pendulum.datetime(2026, 11, 22, 1, 2, 3, 4, tz="Europe/Berlin"),
+    "pendulum, fixed offset": lambda: pendulum.parse("2026-11-22T01:02:03+02:00"),
+    "Decimal": lambda: [Decimal("1.50"), Decimal("-0.0"), Decimal("NaN"), Decimal("1E+30")],
+    "UUID": lambda: uuid.UUID(int=5),
+    "Path": lambda: Path("a/b"),
+    "pandas Timestamp": lambda: [pd.Timestamp("2026-01-01T00:00:00.000000001", tz="Europe/Berlin")],
+    "pandas Timedelta": lambda: pd.Timedelta(5, unit="s"),
+    "pandas missing": lambda: [pd.NaT, pd.NA],
+    "numpy scalars": lambda: [np.int8(1), np.float32(0.1), np.bool_(True), np.datetime64(1, "s")],
+    "numpy str": lambda: [np.str_("ü"), np.str_(""), np.bytes_(b"x")],
+    "array": lambda: np.arange(12, dtype="i4").reshape(3, 4),
+    "array, Fortran order": lambda: np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+    "array, 0-d": lambda: np.array(1.5),
+    "array, empty": lambda: np.empty((0, 3), "u1"),
+    "array, structured": lambda: np.array([(1, 2.5)], [("a", "i4"), ("b", "f8")]),
+    "array, datetime64": lambda: np.array(["2026-01-01", "NaT"], "M8[s]"),
+    "array, big-endian": lambda: np.arange(3, dtype=">i8"),
+    "array, str": lambda: np.array(["a", "üb"]),
+    "Arrow table": lambda: pa.table({"a": [1, None], "b": [["x"], None]}, metadata={"k": "v"}),
+    "Arrow record batch": lambda: pa.record_batch({"a": [1, 2]}),
+    "frames in a dict": lambda: {"train": frame(a=[1, 2]), "test": frame(b=["x", None])},
+    "frames deep inside": lambda: [1, (frame(a=[1]), {"x": [np.arange(3), b"z" * 70_000]})],
+    "Decimals, many": lambda: [Decimal(i) / 7 for i in range(500)],
+    "Series": lambda: pd.Series([1, 2], name="x"),
+    "Series without name": lambda: pd.Series([1.5, np.nan]),
+    "Series with a tuple for a name": lambda: pd.Series(["a"], name=("a", 1), index=["q"]),
+    "frame, numbers": lambda: frame(i=[1, 2], f=[0.5, np.nan], b=[True, False]),
+    "frame, small numbers": lambda: frame(
+        i=np.array([1, 2], "i1"), u=np.array([1, 2], "u2"), f=np.array([1, np.nan], "f2")
+    ),
+    "frame, str": lambda: frame(a=["x", None, "ü"]),
+    "frame, string": lambda: frame(
+        a=pd.array(["x", None], "string[python]"), b=pd.array(["x", None], "string[pyarrow]")
+    ),
+    "frame, nullable": lambda: frame(
+        i=pd.array([1, None], "Int64"),
+        u=pd.array([1, None], "UInt8"),
+        f=pd.array([1.5, None], "Float32"),
+        b=pd.array([True, None], "boolean"),
+    ),
+    "frame, datetimes of each unit": lambda: frame(
+        **{unit: STAMPS.as_unit(unit) for unit in ("s", "ms", "us", "ns")}
+    ),
+    "frame, zoned datetimes of each unit": lambda: frame(
+        **{unit: STAMPS.as_unit(unit).tz_localize(BERLIN) for unit in ("s", "ms", "us", "ns")}
+    ),
+    "frame, UTC": lambda: frame(a=STAMPS.tz_localize("UTC")),
+    "frame, fixed offset": lambda: frame(a=STAMPS.tz_localize(dt.timezone(dt.timedelta(hours=2)))),
+    "frame, timedeltas of each unit": lambda: frame(
+        **{unit: np.array([1, "NaT"], f"m8[{unit}]") for unit in ("s", "ms", "us", "ns")}
+    ),
+    "frame, period": lambda: frame(a=pd.period_range("2026", periods=2, freq="M")),
+    "frame, interval": lambda: frame(
+        a=pd.interval_range(0, 2), b=pd.interval_range(pd.Timestamp("2026"), periods=2)
+    ),
+    "frame, categories": lambda: frame(
+        a=pd.Categorical(["u", None], categories=["v", "u", "w"], ordered=True),
+        i=pd.Categorical([3, 1], categories=[3, 2, 1]),
+        d=pd.Categorical(STAMPS[:2]),
+        o=pd.Categorical([1, "a"]),
+        v=pd.cut([1, 2], [0, 1, 3]),
+    ),
+    "frame, objects of one type": lambda: frame(
+        s=pd.Series(["x", None], dtype=object),
+        b=[b"x", None],
+        t=pd.Series([True, None]),
+        i=pd.Series([1, None], dtype=object),
+        d=[dt.date(2026, 1, 1), None],
+        n=[Decimal("1.50"), Decimal("-2.25")],
+    ),
+    "frame, objects of all types": lambda: objects(
+        "a",
+        None,
+        np.nan,
+        pd.NA,
+        pd.NaT,
+        1,
+        True,
+        1.0,
+        [1, {"x": (2,)}],
+        Decimal("1.5"),
+        dt.datetime(2026, 1, 1),
+        pd.Timestamp("2026"),
+        np.float64(1),
+        2**80,
+        "\ud800",
+    ),
+    "frame, Decimals of many exponents": lambda: objects(Decimal("1.5"), Decimal("1.50")),
+    "frame, Arrow-backed": lambda: frame(
+        i=arrow([1, None], pa.int64()),
+        s=arrow(["x", None], pa.string()),
+        t=arrow([None, dt.datetime(2026, 1, 1)], pa.timestamp("s")),
+        l=arrow([[1], None], pa.list_(pa.int32())),
+        d=arrow([Decimal("1.5"), None], pa.decimal128(10, 2)),
+    ),
+    "frame, empty": lambda: pd.DataFrame(),
+    "frame, no rows": lambda: frame(a=pd.Categorical([], ["x"]), o=pd.Series([], dtype=object)),
+    "frame, no columns": lambda: pd.DataFrame(index=["a", "b"]),
+    "frame, all None": lambda: objects(None, None),
+    "frame, attrs": lambda: with_attrs(frame(a=[1]), source=("tlc", 2026)),
+    "frame, no duplicate labels": lambda: frame(a=[1]).set_flags(allows_duplicate_labels=False),
+    "index, range": lambda: indexed(pd.RangeIndex(5, 0, -2, name="r")),
+    "index, str": lambda: indexed(pd.Index(["a", "b"], name="n")),
+    "index, object": lambda: indexed(pd.Index(["a", None], dtype=object)),
+    "index, duplicates": lambda: indexed(pd.Index([1, 1])),
+    "index, dates with a frequency": lambda: indexed(pd.date_range("2026", periods=3, tz="UTC")),
+    "index, categories": lambda: indexed(pd.CategoricalIndex(["a", "b"])),
+    "index, periods": lambda: indexed(pd.period_range("2026", periods=2, freq="D")),
+    "index, Multi": lambda: indexed(
+        pd.MultiIndex.from_product([["b", "a"], [1, 2]], names=["x", None])
+    ),
+    "index, Multi with unused levels": lambda: indexed(
+        pd.MultiIndex.from_product([["b", "a"], [1, 2]])[:1]
+    ),
+    "index, Multi with missing": lambda: indexed(
+        pd.MultiIndex.from_arrays([["a", None], [1.0, np.nan]])
+    ),
+    "labels, numbers": lambda: pd.DataFrame([[1, 2]]),
+    "labels, duplicates": lambda: pd.DataFrame([[1, 2]], columns=["a", "a"]),
+    "labels, mixed": lambda: pd.DataFrame([[1, 2, 3]], columns=pd.Index(["a", 1, None])),
+    "labels, dates": lambda: pd.DataFrame([[1, 2]], columns=pd.date_range("2026", periods=2)),
+    "labels, Multi": lambda: pd.DataFrame(
+        [[1, 2]], columns=pd.MultiIndex.from_tuples([("a", 1), ("b", 2)], names=["x", "y"])
+    ),
+    "labels like an index's": lambda: frame(__index_0__=[1]).set_index(pd.Index([7])),
+}

@@ -1,0 +1,89 @@
+"""Whether two values are the same: type for type, dtype for dtype. Written apart from the backend."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+
+def assert_identical(one, other, where="value"):
+    assert type(one) is type(other), f"{where}: {type(one)} became {type(other)}"
+    kind = type(one).__name__
+    module = type(one).__module__.split(".")[0]
+    if module == "pandas" and kind in ("DataFrame", "Series"):
+        _pandas(one, other, where)
+    elif module == "numpy" and kind == "ndarray":
+        assert (one.dtype, one.shape, one.flags.f_contiguous) == (
+            other.dtype, other.shape, other.flags.f_contiguous
+        ), where  # fmt: skip
+        assert one.tobytes() == other.tobytes(), where
+    elif module == "numpy":
+        assert (one.dtype, one.tobytes()) == (other.dtype, other.tobytes()), where
+    elif module == "pyarrow":
+        assert one.equals(other, check_metadata=True), where
+    elif isinstance(one, dict):
+        assert list(one) == list(other), f"{where}: keys {list(one)} became {list(other)}"
+        for (key, a), (other_key, b) in zip(one.items(), other.items(), strict=True):
+            assert_identical(key, other_key, f"{where} key {key!r}")
+            assert_identical(a, b, f"{where}[{key!r}]")
+    elif isinstance(one, (list, tuple)):
+        assert len(one) == len(other), where
+        for i, (a, b) in enumerate(zip(one, other, strict=True)):
+            assert_identical(a, b, f"{where}[{i}]")
+    elif isinstance(one, (set, frozenset)):
+        assert sorted(map(_typed, one)) == sorted(map(_typed, other)), where
+    elif isinstance(one, (float, complex)):
+        assert repr(one) == repr(other), where
+    elif dataclasses.is_dataclass(one):
+        assert_identical(vars(one), vars(other), where)
+    elif one is not other and not (isinstance(one, float) and math.isnan(one)):
+        assert repr(one) == repr(other), where
+        if hasattr(one, "tzinfo"):
+            assert_identical(one.tzinfo, other.tzinfo, f"{where}.tzinfo")
+            assert getattr(one, "fold", 0) == getattr(other, "fold", 0), where
+
+
+def _typed(item):
+    return f"{type(item).__qualname__} {item!r}"
+
+
+def _pandas(one, other, where):
+    import pandas as pd
+
+    if isinstance(one, pd.DataFrame):
+        pd.testing.assert_frame_equal(
+            one, other, check_exact=True, check_index_type="exact", check_column_type="exact"
+        )
+        _index(one.columns, other.columns, f"{where}.columns")
+        for i in range(one.shape[1]):
+            _column(one.iloc[:, i], other.iloc[:, i], f"{where}.iloc[:, {i}]")
+    else:
+        pd.testing.assert_series_equal(one, other, check_exact=True, check_index_type="exact")
+        assert_identical(one.name, other.name, f"{where}.name")
+        _column(one, other, where)
+    _index(one.index, other.index, f"{where}.index")
+    assert_identical(one.attrs, other.attrs, f"{where}.attrs")
+    assert one.flags == other.flags, where
+
+
+def _column(one, other, where):
+    assert repr(one.dtype) == repr(other.dtype), f"{where}: {one.dtype!r} became {other.dtype!r}"
+    if one.dtype == object:
+        assert_identical(list(one), list(other), where)
+
+
+def _index(one, other, where):
+    import pandas as pd
+
+    assert type(one) is type(other), where
+    assert_identical(list(one.names), list(other.names), f"{where}.names")
+    if isinstance(one, pd.MultiIndex):
+        for i, (a, b) in enumerate(zip(one.levels, other.levels, strict=True)):
+            assert repr(a.dtype) == repr(b.dtype), f"{where} level {i}"
+            assert a.equals(b), f"{where} level {i}"
+        assert [list(c) for c in one.codes] == [list(c) for c in other.codes], where
+    else:
+        assert repr(one.dtype) == repr(other.dtype), where
+        assert getattr(one, "freq", None) == getattr(other, "freq", None), where
+        if one.dtype == object:
+            assert_identical(list(one), list(other), where)
