@@ -28,40 +28,44 @@ class AirflowApi:
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def healthy(self) -> bool:
-        """Whether database and scheduler say so; False also while nothing answers yet."""
+        """Whether all that a task needs says so; False also while nothing answers yet."""
         try:
-            health = self._call("GET", "monitor/health")
+            # Airflow makes the API of its tasks at the first request to it, which takes seconds:
+            # better now, while the scheduler starts, than at the first task.
+            self._call("GET", "execution/health")
+            health = self._call("GET", "api/v2/monitor/health")
         except (OSError, http.client.HTTPException):
             return False
         parts = ("metadatabase", "scheduler", "dag_processor")
         return all(health[part]["status"] == "healthy" for part in parts)
 
     def version(self) -> str:
-        return str(self._call("GET", "version")["version"])
+        return str(self._call("GET", "api/v2/version")["version"])
 
     def overwrite(self, resource: str, entities: Sequence[Json]) -> None:
         """Create or replace connections, variables or pools."""
         if not entities:
             return
         action = {"action": "create", "action_on_existence": "overwrite", "entities": [*entities]}
-        answer = self._call("PATCH", resource, {"actions": [action]})
+        answer = self._call("PATCH", f"api/v2/{resource}", {"actions": [action]})
         if errors := answer["create"]["errors"]:
             raise DevError(f"Airflow refused {resource} of airflow_settings.yaml: {errors}")
 
     def dags(self) -> list[Json]:
-        return self._list("dags", "dags")
+        return self._list("api/v2/dags", "dags")
 
     def import_errors(self) -> list[Json]:
-        return self._list("importErrors", "import_errors")
+        return self._list("api/v2/importErrors", "import_errors")
 
     def unpause(self, dag_id: str) -> Json:
-        return self._call("PATCH", f"dags/{_quote(dag_id)}", {"is_paused": False})
+        return self._call("PATCH", f"api/v2/dags/{_quote(dag_id)}", {"is_paused": False})
 
     def trigger(self, dag_id: str) -> None:
-        self._call("POST", f"dags/{_quote(dag_id)}/dagRuns", {"logical_date": None, "conf": {}})
+        body: Json = {"logical_date": None, "conf": {}}
+        self._call("POST", f"api/v2/dags/{_quote(dag_id)}/dagRuns", body)
 
     def runs(self, dag_id: str) -> list[Json]:
-        return self._list(f"dags/{_quote(dag_id)}/dagRuns", "dag_runs")
+        return self._list(f"api/v2/dags/{_quote(dag_id)}/dagRuns", "dag_runs")
 
     def task_instances(self, dag_id: str, run_id: str) -> list[Json]:
         return self._list(f"{_run(dag_id, run_id)}/taskInstances", "task_instances")
@@ -87,7 +91,7 @@ class AirflowApi:
 
     def _call(self, method: str, path: str, body: Json | None = None) -> Json:
         request = urllib.request.Request(  # noqa: S310 - always http, see __init__
-            f"{self._base_url}/api/v2/{path}",
+            f"{self._base_url}/{path}",
             method=method,
             data=None if body is None else json.dumps(body).encode(),
             headers={"Content-Type": "application/json"},
@@ -102,7 +106,7 @@ class AirflowApi:
 
 
 def _run(dag_id: str, run_id: str) -> str:
-    return f"dags/{_quote(dag_id)}/dagRuns/{_quote(run_id)}"
+    return f"api/v2/dags/{_quote(dag_id)}/dagRuns/{_quote(run_id)}"
 
 
 def _quote(part: str) -> str:

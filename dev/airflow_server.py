@@ -26,12 +26,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
-_COMPONENTS = {
+_NEEDED_FIRST = {
     "api-server": ["api-server"],
     "scheduler": ["scheduler", "--skip-serve-logs"],
     "dag-processor": ["dag-processor"],
-    "triggerer": ["triggerer", "--skip-serve-logs"],
 }
+# Only deferred tasks need it: it starts when the others are up, as each takes a core for seconds.
+_NEEDED_LATER = {"triggerer": ["triggerer", "--skip-serve-logs"]}
 _GRACE_SECONDS = 5.0  # a task that was running would wait for the API server, in vain
 _START_SECONDS = 240.0  # some 20 s on two cores; a loaded machine takes long
 
@@ -48,7 +49,7 @@ class AirflowServer:
 
     @classmethod
     def start(cls, home: Path, port: int, settings: dict[str, str]) -> AirflowServer:
-        """Start all components in the fresh folder `home`; `settings`: environment on top of ours.
+        """Start it in the fresh folder `home`; `settings` are more environment variables.
 
         Returns at once; `wait_until_healthy` comes next.
         """
@@ -57,19 +58,22 @@ class AirflowServer:
         server = cls(home, port, env)
         server._make_database()
         try:
-            for name, arguments in _COMPONENTS.items():
-                with server.log(name).open("wb") as output:
-                    server._processes[name] = processes.start(
-                        [str(_airflow()), *arguments],
-                        env=env,
-                        cwd=home,
-                        output=output,
-                        grace=_GRACE_SECONDS,
-                    )
+            server._launch(_NEEDED_FIRST)
         except BaseException:
             server.stop()
             raise
         return server
+
+    def _launch(self, components: dict[str, list[str]]) -> None:
+        for name, arguments in components.items():
+            with self.log(name).open("wb") as output:
+                self._processes[name] = processes.start(
+                    [str(_airflow()), *arguments],
+                    env=self._env,
+                    cwd=self.home,
+                    output=output,
+                    grace=_GRACE_SECONDS,
+                )
 
     @property
     def dags_folder(self) -> Path:
@@ -88,6 +92,7 @@ class AirflowServer:
                     f" The end of its scheduler's log:\n{processes.tail(self.log('scheduler'))}"
                 )
             time.sleep(0.2)
+        self._launch(_NEEDED_LATER)
 
     def check_alive(self) -> None:
         """Raise DevError with the end of its log if a component has ended."""

@@ -127,7 +127,7 @@ class Demo:
         if dag.state != dag.expected_state:
             for task, state in dag.tasks.items():
                 if state == "failed":
-                    self.say(follow.end_of_task_log(airflow.home, dag.dag_id, task))
+                    self.say(follow.complaints(airflow.home, dag.dag_id, task))
 
     def _stay(self, airflow: AirflowServer, s3: S3Server) -> None:
         self.say(

@@ -22,7 +22,7 @@ _POLL_SECONDS = 0.5
 _RUN_BEGINS_SECONDS = 30.0
 _RUN_SECONDS = 900.0
 _FINAL = ("success", "failed")
-_LOG_LINES = 20
+_LOG_LINES = 10
 
 
 def listed_dags(airflow: AirflowServer, wanted: Sequence[str] | None, seconds: float) -> list[str]:
@@ -51,11 +51,11 @@ def one_run(
     airflow: AirflowServer, dag_id: str, say: Callable[[str], None]
 ) -> tuple[Json, list[Json]]:
     """Unpause the DAG and follow the run that this makes; trigger one if it has no schedule."""
+    say(f"\nRunning {dag_id}")
+    began = time.monotonic()
     dag = airflow.api.unpause(dag_id)
     if dag["timetable_summary"] is None:
         airflow.api.trigger(dag_id)
-    say(f"\nRunning {dag_id}")
-    began = time.monotonic()
     seen: dict[str, str] = {}
     while True:
         airflow.check_alive()
@@ -93,8 +93,8 @@ def objects_of_run(s3: S3Server, prefix: str, dag_id: str, run_id: str) -> dict[
     return {f"s3://{s3.bucket}/{path}": bytes(store.get(path).bytes()) for path in paths}
 
 
-def end_of_task_log(home: Path, dag_id: str, task: str) -> str:
-    """The last lines of a failed task's last attempt."""
+def complaints(home: Path, dag_id: str, task: str) -> str:
+    """What a failed task's last attempt complained of."""
     task_id = task.partition("[")[0]
     logs = sorted(
         home.glob(f"logs/dag_id={dag_id}/run_id=*/task_id={task_id}/**/attempt=*.log"),
@@ -102,18 +102,24 @@ def end_of_task_log(home: Path, dag_id: str, task: str) -> str:
     )
     if not logs:
         return f"{task}: has no log"
-    lines = [_readable(line) for line in logs[-1].read_text(errors="replace").splitlines()]
-    return f"{task}, the end of {logs[-1]}:\n" + "\n".join(f"  | {x}" for x in lines[-_LOG_LINES:])
+    lines = logs[-1].read_text(errors="replace").splitlines()
+    shown = [text for text in map(_complaint, lines) if text] or lines
+    return f"{task}, from {logs[-1]}:\n" + "\n".join(f"  | {x}" for x in shown[-_LOG_LINES:])
 
 
-def _readable(line: str) -> str:
-    """Airflow writes one JSON object a line: its message, and an exception as `type: message`."""
+def _complaint(line: str) -> str:
+    """An error of a task's log, with its exception; nothing for other lines.
+
+    Airflow writes one JSON object a line.
+    """
     try:
         entry = json.loads(line)
     except ValueError:
-        return line
+        return ""
+    if not isinstance(entry, dict) or entry.get("level") not in ("error", "critical"):
+        return ""
     raised = [f"{e['exc_type']}: {e['exc_value']}" for e in entry.get("error_detail") or []]
-    return " ".join([str(entry.get("event", "")), *raised])
+    return "\n  |   ".join([str(entry.get("event", "")), *raised])
 
 
 def _all_files_parsed(airflow: AirflowServer) -> bool:

@@ -1,0 +1,182 @@
+"""`demo`, `up` and `s3` for real, and that nothing is left whenever they are stopped.
+
+The fixture `bare_copy` fails a test that leaves a process running.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import time
+import urllib.request
+
+import psutil
+import pytest
+
+from dev import ports
+
+
+def stop(process, number, seconds=60):
+    process.send_signal(number)
+    return process.wait(seconds)
+
+
+def ports_named_in(text):
+    return [int(port) for port in re.findall(r"http://(?:127\.0\.0\.1|localhost):(\d+)", text)]
+
+
+def test_what_a_demo_tells(project_copy):
+    done = project_copy.run("demo", "--dag", "tiny", "--dag", "tiny_failing", "--json")
+    document = json.loads(done.stdout)
+    assert done.returncode == 1, done.stderr
+    assert document["ok"] is False
+    assert document["airflow"] == "3.3.0"
+    assert document["seconds"].keys() == {"setup", "s3", "airflow_start", "run", "total"}
+
+    tiny, failing = document["dags"]
+    assert (tiny["state"], tiny["problems"]) == ("success", [])
+    assert tiny["tasks"] == {"make": "success", "use": "success"}
+    (xcom,) = tiny["xcoms"]
+    assert (xcom["task_id"], xcom["key"], xcom["stored"]) == ("make", "return_value", "s3")
+    assert xcom["uri"].startswith("s3://airflow-xcoms/xcom/dag_id=tiny/run_id=scheduled__")
+    assert xcom["bytes"] > 256
+
+    assert failing["state"] == "failed"
+    assert failing["problems"] == ["the run ended as failed, expected is success"]
+    assert "ValueError: this is what went wrong" in done.stderr
+    assert "Not as expected" in done.stderr
+    assert "\x1b[" not in done.stderr
+    assert all(ports.is_free(port) for port in ports_named_in(done.stderr))
+
+
+def test_ctrl_c_at_the_beginning(project_copy):
+    process = project_copy.start("demo", "--dag", "tiny")
+    project_copy.wait_for("S3 server:", process)
+    assert stop(process, signal.SIGINT) == 130
+    assert project_copy.running() == []
+    assert "stopped by SIGINT; nothing is left running" in project_copy.output
+
+
+def test_ctrl_c_while_a_task_runs(project_copy):
+    process = project_copy.start("demo", "--dag", "tiny_slow")
+    project_copy.wait_for("running", process)
+    listening = {
+        connection.laddr.ip
+        for line in project_copy.running()
+        for connection in psutil.Process(int(line.split()[0])).net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert listening == {"127.0.0.1"}
+    assert stop(process, signal.SIGINT) == 130
+    assert project_copy.running() == []
+    assert all(ports.is_free(port) for port in ports_named_in(project_copy.output))
+
+
+def test_s3_serves_until_ctrl_c(project_copy):
+    (port,) = ports.free_ports(1)
+    env_file = project_copy.root / ".env"
+    env_file.write_text(env_file.read_text().replace(":8333", f":{port}"))
+    process = project_copy.start("s3")
+    project_copy.wait_for("Ctrl-C stops this server", process)
+    assert f"http://127.0.0.1:{port}" in project_copy.output
+    second = project_copy.run("s3")
+    assert second.returncode == 1
+    assert f"(process {process.pid})" in second.stderr
+    assert stop(process, signal.SIGTERM) == 143
+    assert ports.is_free(port)
+
+
+def test_two_demos_at_once(project_copy):
+    first = project_copy.start("demo", "--dag", "tiny")
+    project_copy.wait_for("S3 server:", first)
+    second = project_copy.run("demo", "--dag", "tiny")
+    assert second.returncode == 1
+    assert f"Another demo or up is running in this project (process {first.pid})" in second.stderr
+    assert stop(first, signal.SIGHUP) == 129
+
+
+def test_test_passes_arguments_and_status_through(project_copy):
+    (project_copy.root / "tests").mkdir()
+    (project_copy.root / "tests" / "test_it.py").write_text("def test_it(): assert False\n")
+    done = project_copy.run("test", "-q", "tests/test_it.py")
+    assert done.returncode == 1
+    assert "1 failed" in done.stdout
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seconds", [0.3, 0.8, 2, 5, 8, 12, 16, 20])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_at_any_moment(project_copy, seconds, number):
+    process = project_copy.start("demo", "--dag", "tiny_slow")
+    time.sleep(seconds)
+    assert stop(process, number) == 128 + number
+    assert project_copy.running() == []
+
+
+@pytest.mark.long
+def test_impatient_ctrl_c(project_copy):
+    process = project_copy.start("demo", "--dag", "tiny_slow")
+    project_copy.wait_for("running", process)
+    for _ in range(5):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.2)
+    assert process.wait(30) == 130
+    assert project_copy.running() == []
+
+
+@pytest.mark.long
+def test_killed(project_copy):
+    process = project_copy.start("demo", "--dag", "tiny_slow")
+    project_copy.wait_for("running", process)
+    assert stop(process, signal.SIGKILL) == -signal.SIGKILL
+    deadline = time.monotonic() + 30
+    while project_copy.running():
+        assert time.monotonic() < deadline, project_copy.running()
+        time.sleep(0.2)
+
+
+@pytest.mark.long
+def test_ctrl_c_during_setup(bare_copy):
+    process = bare_copy.start(
+        "setup", UV_CACHE_DIR=str(bare_copy.root / "cache"), PIP_NO_CACHE_DIR="1"
+    )
+    bare_copy.wait_for("Making .venv", process)
+    time.sleep(1)
+    assert stop(process, signal.SIGINT) == 130
+    assert bare_copy.running() == []
+
+
+@pytest.mark.long
+def test_a_dag_file_that_cannot_be_imported(project_copy):
+    broken = project_copy.root / "dags" / "broken.py"
+    broken.write_text("import airflow\nfrom nowhere import dag\n")
+    done = project_copy.run("demo", "--dag", "tiny")
+    assert done.returncode == 1
+    assert "broken.py" in done.stderr
+    assert "No module named 'nowhere'" in done.stderr
+
+
+@pytest.mark.long
+def test_a_dag_that_does_not_exist(project_copy):
+    done = project_copy.run("demo", "--dag", "tinny")
+    assert done.returncode == 1
+    assert "Airflow does not know the DAGs tinny" in done.stderr
+    assert "It knows: tiny, tiny_failing, tiny_slow" in done.stderr
+
+
+@pytest.mark.long
+def test_up_stays_until_ctrl_c(project_copy):
+    port, s3_port = ports.free_ports(2)
+    process = project_copy.start(
+        "up", "--dag", "tiny", "--port", str(port), "--s3-port", str(s3_port)
+    )
+    project_copy.wait_for("Ctrl-C stops everything", process)
+    with urllib.request.urlopen(f"http://localhost:{port}/api/v2/version") as answer:
+        assert json.load(answer)["version"] == "3.3.0"
+    assert f"http://127.0.0.1:{s3_port}" in project_copy.output
+    assert stop(process, signal.SIGINT) == 0
+    assert ports.is_free(port)
+    assert ports.is_free(s3_port)
+    assert os.listdir(project_copy.root / ".dev" / "runs")
