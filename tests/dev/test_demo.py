@@ -6,7 +6,6 @@ The fixture `bare_copy` fails a test that leaves a process running.
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import time
@@ -179,4 +178,3 @@ def test_up_stays_until_ctrl_c(project_copy):
     assert stop(process, signal.SIGINT) == 0
     assert ports.is_free(port)
     assert ports.is_free(s3_port)
-    assert os.listdir(project_copy.root / ".dev" / "runs")
