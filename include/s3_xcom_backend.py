@@ -6,8 +6,8 @@ Switched on by
     AIRFLOW__S3_XCOM__BUCKET=my-bucket
 
 Airflow imports this module in every process, by way of `from airflow.sdk import DAG`: at its top
-stand only the standard library and `BaseXCom`. Nothing here is called by the API server or the
-scheduler; values move in task processes only.
+stand only the standard library, `BaseXCom`, and modules of ours that import no more than that. The
+API server and the scheduler call nothing of it; values move in task processes only.
 """
 
 from __future__ import annotations
@@ -21,12 +21,15 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.bases.xcom import BaseXCom
 
+from include.s3_xcom import settings
+from include.s3_xcom.errors import S3XComError
+from include.s3_xcom.keys import Owner
+from include.s3_xcom.reference import is_record
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow.sdk.execution_time.comms import XComResult
-
-    from include.s3_xcom.keys import Owner
 
 log = logging.getLogger(__name__)
 
@@ -65,10 +68,7 @@ class S3XComBackend(BaseXCom):
         Raises:
             S3XComError: the value would not come back exactly, or S3 cannot take it.
         """
-        from include.s3_xcom import settings, values
-        from include.s3_xcom.errors import while_doing
-        from include.s3_xcom.keys import Owner
-        from include.s3_xcom.reference import is_record
+        from include.s3_xcom import values
 
         options = settings.load()
         if not options.offload or None in (key, task_id, dag_id, run_id):
@@ -78,8 +78,11 @@ class S3XComBackend(BaseXCom):
         if _is_dag_result.get():
             threshold = max(threshold, DAG_RESULT_THRESHOLD)
         started = time.perf_counter()
-        with while_doing(f"pushing XCom {key!r} of {owner}"):
+        try:
             stored = values.push(value, owner, options, threshold)
+        except S3XComError as error:
+            error.action = f"pushing XCom {key!r} of {owner}"
+            raise
         if is_record(stored) and "uri" in stored:
             _report("Pushed", stored, started)
         return stored
@@ -94,18 +97,18 @@ class S3XComBackend(BaseXCom):
         Raises:
             S3XComError: the reference may not be followed, or the object is gone or damaged.
         """
-        from include.s3_xcom.reference import is_record
-
         record = result.value
         if not is_record(record):
             return BaseXCom.deserialize_value(result)
-        from include.s3_xcom import settings, values
-        from include.s3_xcom.errors import while_doing
+        from include.s3_xcom import values
 
         owner = _asked_for.get() or _same_run()
         started = time.perf_counter()
-        with while_doing(f"pulling XCom {owner.key or ''!r} of {owner}"):
+        try:
             value, reference = values.pull(record, owner, settings.load())
+        except S3XComError as error:
+            error.action = f"pulling XCom {owner.key or ''!r} of {owner}"
+            raise
         if reference:
             _report("Pulled", record, started)
         return value
@@ -122,8 +125,6 @@ class S3XComBackend(BaseXCom):
         include_prior_dates: bool = False,
     ) -> Any | None:
         """Return one value; see `BaseXCom.get_one`."""
-        from include.s3_xcom.keys import Owner
-
         run = None if include_prior_dates else run_id
         with _set(_asked_for, Owner(dag_id, run, task_id, map_index, key)):
             return super().get_one(
@@ -155,8 +156,6 @@ class S3XComBackend(BaseXCom):
         from airflow.sdk.bases.xcom import _XComValueWrapper
         from airflow.sdk.execution_time.comms import GetXComSequenceSlice, XComSequenceSliceResult
         from airflow.sdk.execution_time.task_runner import SUPERVISOR_COMMS
-
-        from include.s3_xcom.keys import Owner
 
         message = GetXComSequenceSlice(
             key=key,
@@ -207,8 +206,6 @@ class S3XComBackend(BaseXCom):
         cls, key: str, task_id: str, dag_id: str, run_id: str, map_index: int | None = None
     ) -> None:
         """Delete a value and its objects; Airflow calls it for what an earlier try has pushed."""
-        from include.s3_xcom.keys import Owner
-
         with _set(_asked_for, Owner(dag_id, run_id, task_id, map_index, key)):
             super().delete(key, task_id, dag_id, run_id, map_index)
 
@@ -219,8 +216,7 @@ class S3XComBackend(BaseXCom):
         Airflow passes key and value, which anybody may have edited. So only within `delete`, which
         knows the task instance, is anything deleted, and only what lies under its own prefix.
         """
-        from include.s3_xcom import settings, values
-        from include.s3_xcom.reference import is_record
+        from include.s3_xcom import values
 
         record: Any = xcom.value
         owner = _asked_for.get()

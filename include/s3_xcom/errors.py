@@ -14,12 +14,6 @@ what to do; it never holds a secret.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 
 class S3XComError(Exception):
     """Base of all errors of this backend."""
@@ -55,13 +49,3 @@ class ValueNotStorable(S3XComError, TypeError):
 
 class ConfigurationError(S3XComError, ValueError):
     """The `[s3_xcom]` settings or the AWS connection cannot be used as they are."""
-
-
-@contextmanager
-def while_doing(action: str) -> Iterator[None]:
-    """Name the action in the message of an error of ours that passes through."""
-    try:
-        yield
-    except S3XComError as error:
-        error.action = error.action or action
-        raise

@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import re
 import uuid
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import quote
 
 MAX_PART = 180
@@ -27,8 +27,7 @@ _CUT_ESCAPE = re.compile(r"%[0-9A-F]?$")
 _UNIQUE = r"[0-9a-f]{32}"
 
 
-@dataclass(frozen=True)
-class Owner:
+class Owner(NamedTuple):
     """Whose value it is; None stands for any (a pull without a map index, or from any run)."""
 
     dag_id: str | None

@@ -19,8 +19,7 @@ is read strictly, and only followed to where its task instance's objects lie (`R
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from include.s3_xcom.errors import AccessDenied, ObjectCorrupt
 
@@ -34,8 +33,7 @@ MAX_SUMMARY = 400
 """Characters; keeps a record, with the longest key and bucket, under 2 KB."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Reference:
+class Reference(NamedTuple):
     """An object in S3: what it is, how to read it, and how to know it is still the same."""
 
     uri: str
@@ -43,13 +41,13 @@ class Reference:
     bytes: int
     sha256: str
     type: str
-    summary: str = ""
-    leaves: int = 0
-    written_by: dict[str, str] = field(default_factory=dict)
+    summary: str
+    leaves: int
+    written_by: dict[str, str]
 
     def to_record(self) -> dict[str, Any]:
         """Return the JSON object for the metadata database."""
-        return {MARK_KEY: MARK, **asdict(self), "summary": cut(self.summary)}
+        return {MARK_KEY: MARK, **self._asdict(), "summary": cut(self.summary)}
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Reference:

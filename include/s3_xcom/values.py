@@ -10,7 +10,6 @@ pull:  the reverse; what carries no mark of ours is left to Airflow.
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from include.s3_xcom import codecs, document, keys, store
@@ -22,6 +21,10 @@ if TYPE_CHECKING:
     from include.s3_xcom.codecs.base import Codec, Encoded
     from include.s3_xcom.keys import Owner
     from include.s3_xcom.settings import Settings
+
+
+# No codec takes these: most XComs are of one of them.
+_PLAIN = {type(None), bool, int, float, str, list, dict}
 
 
 def push(value: Any, owner: Owner, settings: Settings, threshold: int) -> Any:
@@ -37,7 +40,7 @@ def push(value: Any, owner: Owner, settings: Settings, threshold: int) -> Any:
         ValueNotStorable: the value would not come back exactly.
         S3XComError: S3 is not usable; see `errors`.
     """
-    if codec := codecs.find(value, least=threshold + 1):
+    if type(value) not in _PLAIN and (codec := codecs.find(value, threshold + 1)):
         encoded = codec.encode(value, settings.compression)
         stem = _new_stem(owner, settings)
         written = _write(stem, codec, encoded)
@@ -99,7 +102,7 @@ def pull(record: dict[str, Any], owner: Owner, settings: Settings) -> tuple[Any,
         return document.read(document.load(text.encode())), None
     reference = Reference.from_record(record)
     key = reference.locate(settings.bucket, settings.prefix, owner)
-    value = _read(key, asdict(reference))
+    value = _read(key, reference._asdict())
     if reference.codec != json_text.NAME:
         return value, reference
 
