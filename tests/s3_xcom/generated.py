@@ -1,0 +1,230 @@
+"""Hypothesis strategies: nested Python values, and pandas frames of every dtype and index."""
+
+from __future__ import annotations
+
+import collections
+import datetime as dt
+import decimal
+import enum
+import fractions
+import pathlib
+import uuid
+import zoneinfo
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+
+class Colour(enum.Enum):
+    RED = "red"
+
+
+class Point(NamedTuple):
+    x: Any
+    y: Any
+
+
+@dataclass
+class Trip:
+    distance: Any
+
+
+class Text(str):
+    __slots__ = ()
+
+
+texts = st.text(st.characters(exclude_categories=()), max_size=8)  # lone surrogates and NUL, too
+fixed_zones = st.builds(
+    dt.timezone, st.timedeltas(dt.timedelta(hours=-23), dt.timedelta(hours=23))
+)
+names = sorted(zoneinfo.available_timezones() - {"localtime", "posixrules"})
+zones = st.none() | st.just(dt.UTC) | fixed_zones | st.sampled_from(names).map(zoneinfo.ZoneInfo)
+numbers = st.integers() | st.integers(-(2**300), 2**300) | st.floats()
+moments = (
+    st.dates() | st.datetimes(timezones=zones) | st.times(timezones=zones) | st.timedeltas() | zones
+)
+stamps = st.builds(
+    lambda count, unit, zone: pd.Timestamp(count, unit=unit).as_unit(unit).tz_localize(zone),
+    st.integers(-(10**8), 10**9), st.sampled_from(["s", "ms", "us", "ns"]),
+    st.sampled_from([None, "UTC", "Asia/Kolkata"]),
+)  # fmt: skip
+arrays = hnp.arrays(hnp.scalar_dtypes() | hnp.array_dtypes(), hnp.array_shapes(min_dims=0))
+scalars = (
+    st.none() | st.booleans() | numbers | texts | moments | st.complex_numbers() | stamps
+    | st.binary(max_size=9) | st.binary(max_size=9).map(bytearray)
+    | st.decimals() | st.uuids() | texts.map(lambda t: pathlib.Path(t.replace("\0", "")))
+    | hnp.scalar_dtypes().flatmap(hnp.from_dtype) | st.sampled_from([pd.NaT, pd.NA])
+)  # fmt: skip
+leaves = (
+    arrays
+    | st.binary(min_size=70_000, max_size=70_001)
+    | st.lists(st.integers(0, 9), max_size=3).map(lambda v: pa.table({"a": v}))
+)
+# What may be stored exactly or refused, but never changed.
+odd = st.sampled_from([
+    Colour.RED, Trip(1), Trip(Trip(2)), Text("a"), range(3), memoryview(b"x"), ..., int, len,
+    fractions.Fraction(1, 3), decimal.Context(), object(), ValueError("x"), uuid.NAMESPACE_DNS,
+    collections.OrderedDict(a=1), collections.Counter("aab"), collections.defaultdict(int, a=1),
+    collections.deque([1]), pathlib.PureWindowsPath("a"), np.ma.array([1], mask=[True]),
+    np.matrix([[1]]), np.array([None]), np.array([object()]), np.random.default_rng(0),
+    pd.Period("2026-01"), pd.Interval(0, 1), pd.Index([1]), pd.offsets.Day(2), pd.array([1]),
+    pa.scalar(1), pa.array([1]), pa.schema([("a", pa.int8())]), iter([1]), slice(1), NotImplemented,
+    collections.UserDict(a=1), enum.IntFlag("F", "A B").A, np.dtype("i4"), pd.Categorical(["a"]),
+])  # fmt: skip
+keys = st.recursive(
+    st.none() | st.booleans() | st.integers() | texts | st.floats(allow_nan=False) | st.dates()
+    | st.sampled_from(["$xcom", "__id__", "__classname__", "__version__", "__data__", "__type"]),
+    lambda inner: st.lists(inner, max_size=2).map(tuple), max_leaves=3,
+)  # fmt: skip
+
+
+def values(odd_ones=odd):
+    """Nested values; without `odd_ones` nothing in them may be refused."""
+    one = scalars | leaves | frames(tame=True) if odd_ones is None else scalars | leaves | odd_ones
+    return st.recursive(
+        one,
+        lambda inner: st.lists(inner, max_size=4)
+        | st.lists(inner, max_size=4).map(tuple)
+        | st.dictionaries(texts, inner, max_size=4)
+        | st.dictionaries(keys, inner, max_size=4)
+        | st.builds(Point, inner, inner)
+        | st.builds(Trip, inner)
+        | st.sets(keys, max_size=4)
+        | st.frozensets(keys, max_size=4),
+        max_leaves=8,
+    )
+
+
+UNITS = st.sampled_from(["s", "ms", "us", "ns"])
+SMALL = st.integers(0, 100)
+cells = scalars | st.lists(scalars, max_size=2) | st.dictionaries(texts, scalars, max_size=2)
+WORDS = st.none() | texts | st.sampled_from(["a", "b"])
+PLAIN = st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
+ZONES = st.sampled_from(["UTC", "Europe/Berlin", "America/Sao_Paulo", dt.UTC, "+02:30"])
+ARROW = {
+    pa.int16(): st.integers(-9, 9), pa.string(): PLAIN, pa.large_string(): PLAIN,
+    pa.float32(): st.floats(width=32), pa.float64(): st.floats(), pa.bool_(): st.booleans(),
+    pa.binary(): st.binary(max_size=3), pa.date32(): st.dates(), pa.date64(): st.dates(),
+    pa.timestamp("s"): st.integers(0, 10**9), pa.timestamp("ns", "UTC"): st.integers(0, 10**9),
+    pa.duration("s"): st.integers(0, 10**9), pa.time64("ns"): st.integers(0, 10**9),
+    pa.time32("s"): st.integers(0, 80_000), pa.null(): st.none(),
+    pa.decimal128(9, 3): st.decimals(-999, 999, places=3), pa.list_(pa.int8()): st.lists(SMALL),
+    pa.dictionary(pa.int8(), pa.string()): PLAIN, pa.string_view(): PLAIN, pa.float16(): st.just(1.0),
+    pa.struct([("x", pa.int8())]): st.fixed_dictionaries({"x": SMALL}),
+    pa.map_(pa.string(), pa.int8()): st.lists(st.tuples(st.text("ab", max_size=2), SMALL), max_size=2),
+}  # fmt: skip
+
+
+def categorical(draw, n):
+    unique = st.lists(
+        draw(st.sampled_from([SMALL, texts, st.floats(), st.dates(), keys, stamps, st.booleans()])),
+        min_size=1, max_size=4, unique_by=repr,
+    )  # fmt: skip
+    known = draw(unique)
+    codes = draw(st.lists(st.integers(-1, len(known) - 1), min_size=n, max_size=n))
+    try:
+        dtype = pd.CategoricalDtype(known, ordered=draw(st.booleans()))
+        return pd.Categorical.from_codes(codes, dtype=dtype)
+    except (ValueError, TypeError):  # equal or missing ones among the categories
+        return pd.Categorical(["a"] * n, categories=["b", "a"])
+
+
+def times(draw, n, kind):
+    counts = draw(st.lists(st.integers(-(10**9), 10**9), min_size=n, max_size=n))
+    array = np.array(counts, "i8").view(f"{kind}8[{draw(UNITS)}]")
+    if n and draw(st.booleans()):
+        array[0] = "NaT"
+    return array
+
+
+@st.composite
+def columns(draw, n):
+    def many(cell):
+        return draw(st.lists(cell, min_size=n, max_size=n))
+
+    kind = draw(st.sampled_from(KINDS))
+    if kind == "numpy":
+        return draw(hnp.arrays(hnp.scalar_dtypes(), n))
+    if kind == "objects":
+        return pd.Series(many(cells), dtype=object).to_numpy()
+    if kind == "alike":
+        one = st.sampled_from([texts, st.binary(), st.integers(), st.booleans(), st.dates(),
+                               st.decimals(), st.floats(), st.datetimes(timezones=zones)])  # fmt: skip
+        return pd.Series(many(st.none() | draw(one)), dtype=object).to_numpy()
+    if kind == "str":
+        return pd.array(many(PLAIN), draw(st.sampled_from(["str", "string[python]", "string[pyarrow]"])))
+    if kind == "masked":
+        name, cell = draw(st.sampled_from([("Int8", SMALL), ("UInt64", SMALL), ("boolean", st.booleans()),
+                                           ("Float32", st.floats(width=32)), ("Float64", st.floats())]))  # fmt: skip
+        return pd.array(many(st.none() | cell), name)
+    if kind == "zoned":
+        return pd.DatetimeIndex(times(draw, n, "M")).tz_localize("UTC").tz_convert(draw(ZONES)).array
+    if kind == "period":
+        return pd.PeriodIndex(times(draw, n, "M"), freq=draw(st.sampled_from("YQMWDhs"))).array
+    if kind == "interval":
+        closed = draw(st.sampled_from(["left", "right", "both", "neither"]))
+        lefts = many(st.sampled_from([0.5, 1.0, 2.0, float("nan")]))
+        return pd.arrays.IntervalArray.from_arrays(lefts, [v + 1 for v in lefts], closed=closed)
+    if kind == "category":
+        return categorical(draw, n)
+    if kind == "arrow":
+        dtype = draw(st.sampled_from(list(ARROW)))
+        return pd.arrays.ArrowExtensionArray(pa.array(many(st.none() | ARROW[dtype]), dtype))
+    if kind == "sparse":
+        return pd.arrays.SparseArray(many(SMALL))
+    return times(draw, n, kind)
+
+
+KINDS = ["numpy", "M", "m", "objects", "alike", "str", "masked", "zoned", "period", "interval",
+         "category", "arrow", "sparse"]  # fmt: skip
+
+
+@st.composite
+def indexes(draw, n):
+    kind = draw(st.sampled_from(["default", "range", "flat", "flat", "multi", "dates", "deltas"]))
+    name = draw(st.none() | texts | st.integers() | st.tuples(texts, st.dates()))
+    if kind == "range":
+        start, step = draw(st.tuples(st.integers(-5, 5), st.sampled_from([-3, 1, 2])))
+        return pd.RangeIndex(start, start + n * step, step, name=name)
+    if kind == "flat":
+        array = draw(columns(n))
+        return pd.Index(array, dtype=array.dtype, name=name, tupleize_cols=False)
+    if kind == "multi":
+        levels = draw(st.lists(columns(n), min_size=1, max_size=3))
+        return pd.MultiIndex.from_arrays(levels, names=draw(st.lists(st.none() | texts, min_size=len(levels), max_size=len(levels))))
+    if kind == "dates":
+        freq = draw(st.sampled_from(["D", "2h", "MS", "B", "W-TUE", "QE-NOV", "90min"]))
+        return pd.date_range("2026-03-28", periods=n, freq=freq, tz=draw(st.none() | ZONES), name=name)
+    if kind == "deltas":
+        return pd.timedelta_range("1D", periods=n, freq="3h", name=name)
+    return pd.RangeIndex(n)
+
+
+@st.composite
+def frames(draw, *, tame=False):
+    """DataFrames and Series; some of these pandas itself cannot build, they are drawn again."""
+    from hypothesis import assume
+
+    rows, width = draw(st.integers(0, 6)), draw(st.integers(0, 4))
+    try:
+        if tame:
+            return pd.DataFrame({n: pd.Series(times(draw, rows, "M")) for n in range(width)})
+        index = draw(indexes(rows))
+        parts = [pd.Series(a, index=index, dtype=a.dtype) for a in draw(st.tuples(*[columns(rows)] * width))]
+        frame = pd.concat(parts, axis=1) if parts else pd.DataFrame(index=index)
+        frame = pd.DataFrame(dict(enumerate(parts)), index=index)
+        if draw(st.booleans()):
+            frame.columns = draw(indexes(width))
+        if draw(st.booleans()):
+            frame = frame.iloc[:: draw(st.sampled_from([2, -1]))]
+        if draw(st.integers(0, 3)) == 0 and width:
+            frame = frame.iloc[:, 0].rename(draw(st.none() | texts | st.tuples(texts, texts)))
+    except (ValueError, TypeError, OverflowError, pa.ArrowException, NotImplementedError, AttributeError):
+        assume(False)
+    frame.attrs = draw(st.dictionaries(texts, scalars, max_size=1))
+    return frame
