@@ -30,7 +30,7 @@ MARK_KEY = "__id__"
 MARK_FAMILY = "s3_xcom/"
 MARK = MARK_FAMILY + "1"
 MAX_SUMMARY = 400
-"""Characters; keeps a record, with the longest key and bucket, under 2 KB."""
+"""Bytes; keeps a record, with the longest key and bucket, under 2 KB."""
 
 
 class Reference(NamedTuple):
@@ -111,7 +111,10 @@ def inline_record(text: str, type_name: str, summary: str) -> dict[str, Any]:
 
 def cut(text: str) -> str:
     """Shorten a summary to what a record has room for."""
-    return text if len(text) <= MAX_SUMMARY else text[: MAX_SUMMARY - 1] + "…"
+    data = text.encode(errors="replace")
+    if len(data) <= MAX_SUMMARY:
+        return text
+    return data[: MAX_SUMMARY - 3].decode(errors="ignore") + "…"
 
 
 _NOT_OURS = "the database record is not one this backend wrote ({}). Was this XCom edited?"

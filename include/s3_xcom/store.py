@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import threading
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cache
@@ -215,10 +216,18 @@ _CREDENTIALS = {
 }
 
 
-@cache
 def connect() -> Store:
     """Return this process's store, from Airflow's configuration and connection."""
+    with _connecting:  # threads that read in parallel look the connection up once
+        return _connect()
+
+
+@cache
+def _connect() -> Store:
     return Store(settings.load())
+
+
+_connecting = threading.Lock()
 
 
 def _bucket(options: Settings) -> str:

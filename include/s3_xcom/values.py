@@ -61,10 +61,12 @@ def push(value: Any, owner: Owner, settings: Settings, threshold: int) -> Any:
             return content
         return inline_record(text.decode(), _type_name(value), _summary(value))
     stem = _new_stem(owner, settings)
-    # The leaves first: nothing refers to an object that is not there yet.
-    for number, (found, encoded, note) in enumerate(leaves):
-        note.update(_write(f"{stem}/{number}", found, encoded))
-    written = _write(stem, json_text, json_text.encode(content, settings.compression))
+    if leaves:
+        # First, for nothing is to refer to an object that is not there yet.
+        for number, (found, encoded, note) in enumerate(leaves):
+            note.update(_write(f"{stem}/{number}", found, encoded))
+        text = document.dump(content)
+    written = _write(stem, json_text, json_text.encode_text(text, settings.compression))
     return _refer(stem, written, value, _summary(value), len(leaves))
 
 

@@ -20,7 +20,7 @@ def configure(monkeypatch):
 
     def forget():
         settings.load.cache_clear()
-        store.connect.cache_clear()
+        store._connect.cache_clear()
 
     def configure(**options):
         for name, value in options.items():

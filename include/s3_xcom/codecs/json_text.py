@@ -26,10 +26,10 @@ def accepts(_value: Any, _least: int) -> bool:
 
 
 def encode(value: Any, compression: str) -> Encoded:
-    return encode_text(document.dump(value), compression, "")
+    return encode_text(document.dump(value), compression)
 
 
-def encode_text(text: bytes, compression: str, summary: str) -> Encoded:
+def encode_text(text: bytes, compression: str, summary: str = "") -> Encoded:
     """Encode JSON text that is already there."""
     if compression == "none" or len(text) < COMPRESS_FROM:
         return Encoded("json", lambda sink: sink.write(text), summary)
