@@ -110,11 +110,13 @@ def inline_record(text: str, type_name: str, summary: str) -> dict[str, Any]:
 
 
 def cut(text: str) -> str:
-    """Shorten a summary to what a record has room for."""
-    data = text.encode(errors="replace")
-    if len(data) <= MAX_SUMMARY:
-        return text
-    return data[: MAX_SUMMARY - 3].decode(errors="ignore") + "…"
+    """Shorten a summary to what a record has room for, in JSON with all but ASCII escaped."""
+    room = MAX_SUMMARY
+    for position, character in enumerate(text):
+        room -= 1 if character.isascii() and character.isprintable() else 12
+        if room < 0:
+            return f"{text[:position]}…"
+    return text
 
 
 _NOT_OURS = "the database record is not one this backend wrote ({}). Was this XCom edited?"
