@@ -1,0 +1,261 @@
+"""README and docs hold: links, commands, settings and examples are those of the project.
+
+A code block under a comment `<!-- tested: name -->` is run here. Skipped inside the image, which has
+neither these pages nor `dev/`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+from array import array
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from tests.s3_xcom import conftest as fixtures
+from tests.s3_xcom.identical import assert_identical
+
+ROOT = Path(__file__).resolve().parents[1]
+README = ROOT / "README.md"
+DOCS = ROOT / "docs"
+PAGES = (README, ROOT / "CHANGELOG.md", *sorted(DOCS.glob("*.md")))
+TEXT = {page: page.read_text(encoding="utf-8") for page in PAGES if page.exists()}
+
+pytestmark = pytest.mark.skipif(
+    not README.exists() or not DOCS.exists(),
+    reason="README.md or docs/ is not here: the image leaves them out",
+)
+pages = pytest.mark.parametrize("page", TEXT, ids=lambda page: page.name)
+
+# Fixtures of tests/s3_xcom: the backend on a real S3 server.
+configure, s3, supervisor, xcom = (
+    fixtures.configure,
+    fixtures.s3,
+    fixtures.supervisor,
+    fixtures.xcom,
+)
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    found = re.findall(rf"^( *)```{language}\n(.*?)^\1```$", TEXT[page], re.MULTILINE | re.DOTALL)
+    return [re.sub(rf"^{indent}", "", text, flags=re.MULTILINE) for indent, text in found]
+
+
+def example(name: str) -> str:
+    """The Python block that is marked with this name."""
+    pattern = rf"<!-- tested: {name} -->\n```python\n(.*?)^```$"
+    (text,) = [
+        text
+        for page in TEXT.values()
+        for text in re.findall(pattern, page, re.MULTILINE | re.DOTALL)
+    ]
+    return text
+
+
+def prose(page: Path) -> str:
+    return re.sub(r"^( *)```.*?^\1```$", "", TEXT[page], flags=re.MULTILINE | re.DOTALL)
+
+
+def anchors(page: Path) -> set[str]:
+    """The headings as GitHub names them in links."""
+    headings = re.findall(r"^#+ (.*)$", prose(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in headings}
+
+
+@pages
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
+        if target.startswith("https://"):
+            continue
+        name, _, anchor = target.partition("#")
+        file = (page.parent / name).resolve() if name else page
+        assert file.exists(), target
+        assert not anchor or anchor in anchors(file), target
+
+
+# ------------------------------------------------------------------------ commands
+
+
+def commands() -> dict[str, set[str]]:
+    """Each `python3 -m dev` command that a page names, with the options it is given there."""
+    found: dict[str, set[str]] = {}
+    for command, rest in re.findall(
+        r"python3 -m dev ([a-z][a-z0-9]*)((?: [^\s`#|]+)*)", "\n".join(TEXT.values())
+    ):
+        found.setdefault(command, set()).update(re.findall(r"--[a-z][a-z0-9-]*", rest))
+    return found
+
+
+@pytest.mark.skipif(not (ROOT / "dev").exists(), reason="dev/ was deleted")
+@pytest.mark.parametrize("command", commands())
+def test_commands_are_those_of_dev(command):
+    done = subprocess.run(
+        [sys.executable, "-m", "dev", command, "--help"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for option in commands()[command]:
+        assert option in done.stdout, f"{command} {option}"
+
+
+def test_the_commands_are_found():
+    assert {"demo", "up", "test", "s3", "setup", "lock"} <= commands().keys()
+
+
+# ------------------------------------------------------------------------ settings
+
+
+def settings() -> dict[str, str]:
+    """The variables of the table in docs/production.md, with the default given there."""
+    rows = re.findall(
+        r"^\| `AIRFLOW__S3_XCOM__(\w+)` \| (.*?) \|", TEXT[DOCS / "production.md"], re.MULTILINE
+    )
+    return {name.lower(): default.strip("`") for name, default in rows}
+
+
+def test_every_setting_is_documented_with_its_default():
+    from include.s3_xcom.settings import Settings
+
+    defaults = {
+        name: "none" if value is None else f"{value:g}" if type(value) is float else str(value)
+        for name, value in vars(Settings()).items()
+    }
+    assert settings() == defaults
+
+
+@pages
+def test_no_setting_is_invented(page):
+    named = set(re.findall(r"AIRFLOW__S3_XCOM__([A-Z_]+)", TEXT[page]))
+    assert {name.lower() for name in named} <= settings().keys()
+
+
+# ------------------------------------------------------------------------ examples
+
+
+@pages
+def test_json_can_be_read(page):
+    for text in blocks(page, "json"):
+        json.loads(text)
+
+
+def test_the_reference_is_one():
+    from include.s3_xcom.reference import MARK_KEY, Reference
+
+    (record,) = [r for r in map(json.loads, blocks(README, "json")) if MARK_KEY in r]
+    assert record.keys() == Reference.from_record(record).to_record().keys()
+
+
+def test_both_pages_have_the_same_policy():
+    def statements(page):
+        (policy,) = [t for t in blocks(page, "json") if "s3:GetObject" in t]
+        return [{**s, "Sid": ""} for s in json.loads(policy)["Statement"]]
+
+    assert statements(README) == statements(DOCS / "production.md")
+
+
+def test_a_row_for_a_single_value(monkeypatch, xcom):
+    from include.s3_xcom import document, scalars
+
+    names: dict = {}
+    exec(example("scalar"), names)
+    for name, row in names["ROW"].items():
+        monkeypatch.setitem(scalars.SCALARS, name, row)
+        monkeypatch.setitem(scalars._BY_TYPE, row.type_name, row)
+        monkeypatch.setitem(document._NAMES, row.type_name, name)
+    for value in (Fraction(1, 3), [Fraction(-n, 7) for n in range(500)]):
+        xcom.push(value)
+        assert_identical(value, xcom.pull())
+
+
+@pytest.mark.parametrize("value", [array("i", [1, -2]), array("d"), array("H", range(50_000))])
+def test_a_codec(monkeypatch, tmp_path, xcom, value):
+    from include.s3_xcom import codecs
+
+    file = tmp_path / "array_array.py"
+    file.write_text(example("codec"), encoding="utf-8")
+    spec = importlib.util.spec_from_file_location("array_array", file)
+    codec = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(codec)
+    monkeypatch.setitem(codecs.CODECS, codec.NAME, codec)
+
+    record = xcom.push(value)
+    assert (record["codec"], record["type"]) == ("array", "array.array")
+    assert_identical(value, xcom.pull())
+    xcom.push({"nested": [value]})
+    assert_identical({"nested": [value]}, xcom.pull())
+
+
+def test_what_make_it_yours_names_is_there():
+    _, _, section = TEXT[README].partition("## Make it yours")
+    section, _, _ = section.partition("\n## ")
+    for name in re.findall(r"`([\w./*-]+)`", section):
+        if "/" in name or name.endswith((".txt", ".yml", ".md")):
+            assert list(ROOT.glob(name.rstrip("/"))), name
+
+
+def test_the_backend_needs_only_what_is_to_be_kept(tmp_path, s3):
+    kept = ("include/__init__.py", "include/s3_xcom_backend.py", "include/s3_xcom/")
+    for name in kept:
+        assert f"`{name}`" in TEXT[README]
+        copy = shutil.copytree if name.endswith("/") else shutil.copy
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        copy(ROOT / name, tmp_path / name)
+    code = """
+import json, types
+import pandas as pd
+from airflow.sdk.execution_time.xcom import XCom
+where = dict(key="k", dag_id="d", run_id="r", task_id="t", map_index=-1)
+record = json.loads(json.dumps(XCom.serialize_value(pd.DataFrame({"a": [1]}), **where)))
+print(record["codec"], XCom.deserialize_value(types.SimpleNamespace(value=record)).a.tolist())
+"""
+    backend = {"AIRFLOW__CORE__XCOM_BACKEND": "include.s3_xcom_backend.S3XComBackend"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | backend | {"PYTHONPATH": str(tmp_path)},
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "parquet [1]" in done.stdout, done.stdout + done.stderr
+
+
+def test_the_dag(tmp_path, s3_server):
+    """In a real Airflow: the frame is in S3, Airflow's database has the reference."""
+    (tmp_path / "dags").mkdir()
+    (tmp_path / "dags" / "trips.py").write_text(example("dag"), encoding="utf-8")
+    connection = {
+        "conn_type": "aws",
+        "login": s3_server.access_key_id,
+        "password": s3_server.secret_access_key,
+    }
+    environment = os.environ | {
+        "AIRFLOW_HOME": str(tmp_path),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(tmp_path / "dags"),
+        "AIRFLOW__CORE__XCOM_BACKEND": "include.s3_xcom_backend.S3XComBackend",
+        "AIRFLOW__S3_XCOM__BUCKET": s3_server.bucket,
+        "AIRFLOW__S3_XCOM__PREFIX": "readme",
+        "AIRFLOW__S3_XCOM__ENDPOINT_URL": s3_server.endpoint_url,
+        "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(connection),
+        "PYTHONPATH": str(ROOT),
+    }
+    log = ""
+    for command in (["db", "migrate"], ["dags", "test", "trips"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "airflow", *command],
+            env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
+        )  # fmt: skip
+        log += done.stdout + done.stderr
+    with sqlite3.connect(tmp_path / "airflow.db") as database:
+        assert database.execute("SELECT state FROM dag_run").fetchall() == [("success",)], log
+        ((stored,),) = database.execute("SELECT value FROM xcom WHERE task_id = 'load'")
+    database.close()
+    assert json.loads(stored)["type"] == "pandas.DataFrame"
+    assert json.loads(stored)["codec"] == "parquet"
+    assert "31.5" not in stored
+    assert "43.5" in log  # the sum that `report` prints
