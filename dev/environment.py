@@ -145,10 +145,9 @@ def _sync(environment: Environment, env: Mapping[str, str], pip: Mapping[str, st
 
 def _make_venv(env: Mapping[str, str]) -> None:
     command = [_base_python(), "-m", "venv", "--clear", str(VENV)]
-    made = subprocess.run(command, env=env, check=False, capture_output=True, text=True)
-    if made.returncode == 0:
+    status, said = processes.capture(command, env)
+    if status == 0:
         return
-    said = (made.stdout + made.stderr).strip()
     if full := disk_hint():
         raise DevError(f"Making {VENV} failed.{full}")
     if "ensurepip is not available" in said or "No module named" in said:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import weakref
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Self
@@ -139,6 +140,15 @@ def start(
         start_new_session=True,
     )
     return Process(popen, grace)
+
+
+def capture(command: Sequence[str], env: Mapping[str, str]) -> tuple[int, str]:
+    """Run a command to its end: its exit status and what it printed."""
+    with tempfile.TemporaryFile() as output:
+        with start(command, env=env, output=output) as process:
+            status = process.wait()
+        output.seek(0)
+        return status, output.read().decode(errors="replace").strip()
 
 
 def stop_all(started: Iterable[Process]) -> None:
