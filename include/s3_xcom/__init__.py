@@ -10,6 +10,7 @@
 | `codecs/`    | rich values (frames, tables, arrays, bytes, validation results) as bytes |
 | `connection` | Airflow's AWS connection as credentials, endpoint and region |
 | `store`      | bytes to S3 and back |
+| `failures`   | what an answer of S3 means, and what to do |
 | `values`     | a value to its database record and back: the pieces put together |
 | `errors`     | what can go wrong |
 """

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from include.s3_xcom.errors import ConfigurationError
+from include.s3_xcom.errors import ConfigurationError, StoreUnreachable
+from include.s3_xcom.settings import variable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -169,3 +170,28 @@ def _provider_access(
         credentials=Boto3CredentialProvider(session),
         source=f"the amazon provider's session for {where}",
     )
+
+
+def ask_region(options: Settings, endpoint: str | None) -> str:
+    """Return the bucket's region, which S3 tells without credentials; us-east-1 where it does not.
+
+    boto3 follows S3 to the right region, obstore does not.
+    """
+    import urllib.error
+    import urllib.request
+
+    url = (
+        f"{endpoint}/{options.bucket}" if endpoint else f"https://{options.bucket}.s3.amazonaws.com"
+    )
+    request = urllib.request.Request(url, method="HEAD")
+    try:
+        with urllib.request.urlopen(request, timeout=options.connect_timeout) as answer:
+            headers = answer.headers
+    except urllib.error.HTTPError as error:
+        headers = error.headers
+    except OSError as error:
+        raise StoreUnreachable(
+            f"asking {url} for the bucket's region: {error}. Check endpoint and network, or set "
+            f"{variable('region_name')}."
+        ) from error
+    return str(headers.get("x-amz-bucket-region") or "us-east-1")

@@ -149,7 +149,7 @@ def read(document: Any, leaf: Callable[[list[Any]], Any] | None = None) -> Any:
         )
     except S3XComError:
         raise
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except Exception as error:  # whatever a class makes of what it is given
         raise ObjectCorrupt(
             f"the stored document holds {str(document)[:80]}, which this version cannot read "
             f"({type(error).__name__}: {error})."
@@ -173,7 +173,16 @@ def exact_serde(value: Any, where: str = "") -> Any:
         ) from error
     if _carries_mark(node):
         raise ValueNotStorable(f"{_found(value, where)} carries this backend's own record mark.")
-    if not same(value, _from_serde(node)):
+    try:
+        back = _from_serde(node)
+    except S3XComError:
+        raise
+    except Exception as error:  # whatever the class's own code raises
+        raise ValueNotStorable(
+            f"{_found(value, where)} is written by Airflow's serializer and not read back: "
+            f"{error}. Convert it to what the next task needs, for example a dict, and return that."
+        ) from error
+    if not same(value, back):
         raise ValueNotStorable(
             f"{_found(value, where)} would come back from Airflow's serializer as something else. "
             "Convert it to what the next task needs, for example a dict or a list, and return that."

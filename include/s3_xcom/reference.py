@@ -109,6 +109,20 @@ def inline_record(text: str, type_name: str, summary: str) -> dict[str, Any]:
     return {MARK_KEY: MARK, "type": type_name, "summary": cut(summary), "inline": text}
 
 
+def inline_text(record: dict[str, Any]) -> str | None:
+    """Return the document that a record holds itself; None if it refers to an object.
+
+    Raises:
+        ObjectCorrupt: it is neither the one nor the other.
+    """
+    if "inline" not in record:
+        return None
+    strings = all(isinstance(value, str) for value in record.values())
+    if not strings or record.keys() != inline_record("", "", "").keys():
+        raise ObjectCorrupt(_NOT_OURS.format("an inline document with other fields"))
+    return str(record["inline"])
+
+
 def cut(text: str) -> str:
     """Shorten a summary to what a record has room for, in JSON with all but ASCII escaped."""
     room = MAX_SUMMARY

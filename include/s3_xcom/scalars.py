@@ -118,7 +118,10 @@ def _read_pandas_missing(name: str) -> Any:
 def _read_numpy(dtype: str, data: str) -> Any:
     import numpy as np
 
-    return np.ndarray((), np.dtype(dtype), _unb64(data))[()]
+    kind = np.dtype(dtype)
+    if kind.hasobject:  # numpy would take the bytes for an object's address
+        raise ValueError("a numpy scalar of Python objects")
+    return np.ndarray((), kind, _unb64(data))[()]
 
 
 def _write_numpy(value: Any) -> list[Any]:

@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import threading
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from include.s3_xcom import connection, settings
+from include.s3_xcom import connection, failures, settings
 from include.s3_xcom.errors import (
-    AccessDenied,
     ConfigurationError,
     ObjectCorrupt,
-    ObjectMissing,
     S3XComError,
     StoreUnreachable,
 )
@@ -108,12 +105,7 @@ class Store:
             ObjectCorrupt: it is not what was written.
         """
         with self._errors("reading", key):
-            data = self._ranges(key, size) if size > PART else self._whole(key)
-        if len(data) != size:
-            raise ObjectCorrupt(
-                f"{self.uri(key)} has {len(data)} bytes, {size} were written. It was changed or "
-                "damaged; run the task again that pushed it."
-            )
+            data = self._read(key, size)
         if hashlib.sha256(data).hexdigest() != sha256:
             raise ObjectCorrupt(
                 f"{self.uri(key)} does not have the SHA-256 that was written. It was changed or "
@@ -136,17 +128,22 @@ class Store:
             for batch in obstore.list(self._client, prefix):
                 obstore.delete(self._client, [found["path"] for found in batch])
 
-    def _whole(self, key: str) -> bytes:
+    def _read(self, key: str, size: int) -> bytes | bytearray:
         import obstore
 
-        return bytes(obstore.get(self._client, key).bytes())
-
-    def _ranges(self, key: str, size: int) -> bytearray:
-        import obstore
-
+        options: Any = {"range": (0, PART)} if size > PART else {}
+        first = obstore.get(self._client, key, options=options)
+        if (found := first.meta["size"]) != size:  # before any memory is taken for it
+            raise ObjectCorrupt(
+                f"{self.uri(key)} has {found} bytes, {size} were written. It was changed or "
+                "damaged; run the task again that pushed it."
+            )
+        if size <= PART:
+            return bytes(first.bytes())
         data = bytearray(size)
-        for window in range(0, size, PART * WINDOW):
-            starts = list(range(window, min(window + PART * WINDOW, size), PART))
+        data[:PART] = bytes(first.bytes())
+        for window in range(PART, size, PART * WINDOW):
+            starts = range(window, min(window + PART * WINDOW, size), PART)
             ends = [min(start + PART, size) for start in starts]
             parts = obstore.get_ranges(self._client, key, starts=starts, ends=ends, coalesce=0)
             for start, end, part in zip(starts, ends, parts, strict=True):
@@ -162,58 +159,18 @@ class Store:
                 f"{doing} {self.uri(key)} in a process forked from one that had used S3 cannot "
                 "work. Start worker processes with multiprocessing's 'spawn' or 'forkserver'."
             )
-        import obstore.exceptions as failures
+        from obstore.exceptions import BaseError
 
         try:
             yield
         except S3XComError:
             raise
-        except (failures.BaseError, FileNotFoundError) as error:
-            raise self._explain(doing, key, error) from error
-
-    def _explain(self, doing: str, key: str, error: Exception) -> S3XComError:
-        import obstore.exceptions as failures
-
-        # obstore's text holds the server's whole answer; its code and message are enough.
-        text = str(error)
-        code = _first(r"<Code>([^<]*)", text)
-        said = f"{code}: {_first(r'<Message>([^<]*)', text)}" if code else text.split("\n", 1)[0]
-        where = (
-            f"{doing} {self.uri(key)} ([s3_xcom] conn_id {self._options.conn_id!r}, credentials: "
-            f"{self.access.source}, endpoint {self.access.endpoint or 'AWS'}): {said}."
-        )
-        if code == "NoSuchBucket":
-            advice = f"There is no bucket {self.bucket!r}: create it, or correct [s3_xcom] bucket."
-            return ConfigurationError(f"{where} {advice}")
-        if code in (
-            "PermanentRedirect",
-            "AuthorizationHeaderMalformed",
-            "IllegalLocationConstraint",
-        ):
-            advice = "The region is wrong: set [s3_xcom] region_name to the bucket's, or unset it."
-            return ConfigurationError(f"{where} {advice}")
-        if code == "InvalidRange":
-            return ObjectCorrupt(f"{where} The object is shorter than what was written.")
-        if isinstance(error, FileNotFoundError):
-            return ObjectMissing(
-                f"{where} The object was deleted or has expired (a lifecycle rule, a sweep);"
-                " clear the task that pushed it to have it written again."
-            )
-        denied = (failures.PermissionDeniedError, failures.UnauthenticatedError)
-        if isinstance(error, denied) or code in _CREDENTIALS:
-            advice = _CREDENTIALS.get(code, "Check the keys or role, and what its policy allows.")
-            return AccessDenied(f"{where} {advice}")
-        advice = "S3 could not be reached or only failed; check endpoint, network and S3 itself."
-        return StoreUnreachable(f"{where} {advice}")
-
-
-_CREDENTIALS = {
-    "InvalidAccessKeyId": "The access key is not known to this S3: correct the connection's login.",
-    "SignatureDoesNotMatch": "The secret key is wrong: correct the connection's password.",
-    "ExpiredToken": "The session token has expired: renew it, or use a role instead.",
-    "RequestTimeTooSkewed": "This machine's clock is wrong: synchronise it.",
-    "AccessDenied": "The policy of these credentials lacks this action on the bucket's prefix.",
-}
+        except (BaseError, OSError) as error:  # an upload's errors are bare OSErrors
+            raise failures.explain(
+                error,
+                f"{doing} {self.uri(key)} ([s3_xcom] conn_id {self._options.conn_id!r}, "
+                f"credentials: {self.access.source}, endpoint {self.access.endpoint or 'AWS'})",
+            ) from error
 
 
 def connect() -> Store:
@@ -243,7 +200,7 @@ def _bucket(options: Settings) -> str:
 def _client(options: Settings, access: connection.Access) -> Any:
     from obstore.store import S3Store
 
-    config: Any = {"region": access.region or _ask_region(options, access.endpoint)}
+    config: Any = {"region": access.region or connection.ask_region(options, access.endpoint)}
     if access.endpoint:
         config |= {"endpoint": access.endpoint, "virtual_hosted_style_request": False}
     return S3Store(
@@ -257,33 +214,3 @@ def _client(options: Settings, access: connection.Access) -> Any:
         },
         retry_config={"retry_timeout": timedelta(seconds=options.retry_timeout)},
     )
-
-
-def _ask_region(options: Settings, endpoint: str | None) -> str:
-    """Return the bucket's region, which S3 tells without credentials; us-east-1 where it does not.
-
-    boto3 follows S3 to the right region, obstore does not.
-    """
-    import urllib.error
-    import urllib.request
-
-    url = (
-        f"{endpoint}/{options.bucket}" if endpoint else f"https://{options.bucket}.s3.amazonaws.com"
-    )
-    request = urllib.request.Request(url, method="HEAD")
-    try:
-        with urllib.request.urlopen(request, timeout=options.connect_timeout) as answer:
-            headers = answer.headers
-    except urllib.error.HTTPError as error:
-        headers = error.headers
-    except OSError as error:
-        raise StoreUnreachable(
-            f"asking {url} for the bucket's region: {error}. Check endpoint and network, or set "
-            f"{settings.variable('region_name')}."
-        ) from error
-    return str(headers.get("x-amz-bucket-region") or "us-east-1")
-
-
-def _first(pattern: str, text: str) -> str:
-    match = re.search(pattern, text)
-    return match.group(1) if match else ""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from include.s3_xcom import codecs, document, keys, store
 from include.s3_xcom.codecs import ge_result, json_text
 from include.s3_xcom.errors import ObjectCorrupt, S3XComError, ValueNotStorable
-from include.s3_xcom.reference import Reference, check_format, inline_record
+from include.s3_xcom.reference import Reference, check_format, inline_record, inline_text
 
 if TYPE_CHECKING:
     from include.s3_xcom.codecs.base import Codec, Encoded
@@ -100,7 +100,7 @@ def pull(record: dict[str, Any], owner: Owner, settings: Settings) -> tuple[Any,
         AccessDenied, ObjectMissing, ObjectCorrupt, StoreUnreachable, ConfigurationError.
     """
     check_format(record)
-    if isinstance(text := record.get("inline"), str):
+    if (text := inline_text(record)) is not None:
         return document.read(document.load(text.encode())), None
     reference = Reference.from_record(record)
     key = reference.locate(settings.bucket, settings.prefix, owner)
@@ -122,7 +122,7 @@ def remove(record: dict[str, Any], owner: Owner, settings: Settings) -> str | No
         AccessDenied: the record refers to what is not this owner's; nothing is deleted.
     """
     check_format(record)
-    if "inline" in record:
+    if inline_text(record) is not None:
         return None
     reference = Reference.from_record(record)
     key = reference.locate(settings.bucket, settings.prefix, owner)

@@ -53,7 +53,7 @@ class Supervisor:
             for (dag, run, task, index, key), text in self.rows.items()
             if (dag, task, key, run) == (msg.dag_id, msg.task_id, msg.key, msg.run_id)
         )
-        return comms.XComSequenceSliceResult([json.loads(text) for _, text in rows])
+        return comms.XComSequenceSliceResult(root=[json.loads(text) for _, text in rows])
 
     def _DeleteXCom(self, msg):
         index = -1 if msg.map_index is None else msg.map_index

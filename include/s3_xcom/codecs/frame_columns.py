@@ -46,13 +46,14 @@ def plan(values: Any, name: str) -> Column:
     Raises:
         ValueNotStorable: names the column and what in it cannot be kept exactly.
     """
+    import numpy as np
     import pandas as pd
 
     dtype = values.dtype
     if isinstance(dtype, pd.CategoricalDtype):
         codes, ordered = values.array.codes, bool(dtype.ordered)
         return plan_codes(codes, dtype.categories, name, ordered=ordered)
-    if pd.api.types.is_object_dtype(dtype):
+    if isinstance(dtype, np.dtype) and dtype.hasobject:
         array, documents = frame_objects.to_arrow(values.to_numpy(), name)
         return _column({"object": documents}, array)
     recipe = _recipe(dtype, name)
