@@ -1,0 +1,90 @@
+"""What S3 answers, in our words: an error of ours that says what is wrong and what to do."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from include.s3_xcom.errors import (
+    AccessDenied,
+    ConfigurationError,
+    ObjectCorrupt,
+    ObjectMissing,
+    StoreUnreachable,
+)
+
+if TYPE_CHECKING:
+    from include.s3_xcom.errors import S3XComError
+
+
+class Failure(NamedTuple):
+    """What a failed request means."""
+
+    error: type[S3XComError]
+    advice: str
+
+
+_WRONG_REGION = Failure(
+    ConfigurationError, "Set [s3_xcom] region_name to the bucket's region, or unset it."
+)
+_MISSING = Failure(
+    ObjectMissing,
+    "The object was deleted or has expired (a lifecycle rule, a sweep); clear the task that pushed "
+    "it to have it written again.",
+)
+_DENIED = Failure(AccessDenied, "Check the keys or the role, and what their policy allows.")
+_UNREACHABLE = Failure(
+    StoreUnreachable, "S3 cannot be reached or only fails: check endpoint, network and S3 itself."
+)
+
+FAILURES = {
+    "NoSuchBucket": Failure(
+        ConfigurationError, "Create the bucket, or correct [s3_xcom] bucket to one that exists."
+    ),
+    "NoSuchKey": _MISSING,
+    "InvalidRange": Failure(ObjectCorrupt, "The object is shorter than what was written."),
+    "PermanentRedirect": _WRONG_REGION,
+    "AuthorizationHeaderMalformed": _WRONG_REGION,
+    "IllegalLocationConstraint": _WRONG_REGION,
+    "InvalidAccessKeyId": Failure(
+        AccessDenied, "This S3 does not know the access key: correct the connection's login."
+    ),
+    "SignatureDoesNotMatch": Failure(
+        AccessDenied, "The secret key is wrong: correct the connection's password."
+    ),
+    "ExpiredToken": Failure(
+        AccessDenied, "The session token has expired: renew it, or use a role instead."
+    ),
+    "RequestTimeTooSkewed": Failure(AccessDenied, "This machine's clock is wrong: synchronise it."),
+    "AccessDenied": Failure(
+        AccessDenied, "The policy of these credentials lacks this action on the bucket's prefix."
+    ),
+}
+"""By the code in S3's answer."""
+
+
+def explain(error: Exception, doing: str) -> S3XComError:
+    """Return the error to raise for one of obstore's.
+
+    Args:
+        error: obstore's; its text holds the server's whole answer.
+        doing: what was being done, to which object, over which connection and endpoint.
+    """
+    text = str(error)
+    code = _first(r"<Code>([^<]*)", text)
+    said = f"{code}: {_first(r'<Message>([^<]*)', text)}" if code else text.split("\n", 1)[0]
+    failure = FAILURES.get(code) or _by_status(error, text)
+    return failure.error(f"{doing}: {said}. {failure.advice}")
+
+
+def _by_status(error: Exception, text: str) -> Failure:
+    if "incorrectly configured region" in text:
+        return _WRONG_REGION
+    if isinstance(error, FileNotFoundError):
+        return _MISSING
+    return _DENIED if _first(r"status code: (\d+)", text) in ("401", "403") else _UNREACHABLE
+
+
+def _first(pattern: str, text: str) -> str:
+    match = re.search(pattern, text)
+    return match.group(1) if match else ""
