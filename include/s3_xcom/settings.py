@@ -49,6 +49,13 @@ class Settings:
     region_name: str | None = None
     """Unset: the connection's, `AWS_REGION`, `AWS_DEFAULT_REGION`, else the bucket is asked."""
 
+    encryption: str = ""
+    """Unset: as the bucket's default says. `AES256` (SSE-S3) or `aws:kms` (SSE-KMS) ask for it
+    with every write."""
+
+    kms_key_id: str | None = None
+    """ARN of the key for `aws:kms`; unset, the account's own key for S3. Bucket keys are used."""
+
     connect_timeout: float = 5.0
     """Seconds to establish a connection."""
 
@@ -58,6 +65,9 @@ class Settings:
     retry_timeout: float = 120.0
     """Seconds after which a failing request is not tried again. 5xx, 503 SlowDown and broken
     connections are, with exponential backoff and jitter."""
+
+    operation_timeout: float = 3600.0
+    """Seconds for a whole push or pull of one object, so that a stalling S3 cannot hold a task."""
 
 
 @cache
@@ -84,6 +94,10 @@ def check(settings: Settings) -> Settings:
         _refuse("threshold", settings.threshold, "a number of bytes, 0 for everything to S3")
     if settings.compression not in ("zstd", "none"):
         _refuse("compression", settings.compression, "zstd or none")
+    if settings.encryption not in ("", "AES256", "aws:kms"):
+        _refuse("encryption", settings.encryption, "AES256 or aws:kms")
+    if settings.kms_key_id and settings.encryption != "aws:kms":
+        _refuse("encryption", settings.encryption, "aws:kms where kms_key_id is set")
     if settings.bucket and ("/" in settings.bucket or ":" in settings.bucket):
         _refuse("bucket", settings.bucket, "a bucket's name, without s3:// and without a path")
     if (
@@ -94,7 +108,7 @@ def check(settings: Settings) -> Settings:
     ):
         wanted = f"letters, digits, - and _ in parts divided by /, {MAX_PREFIX} characters at most"
         _refuse("prefix", prefix, wanted)
-    for name in ("connect_timeout", "request_timeout", "retry_timeout"):
+    for name in ("connect_timeout", "request_timeout", "retry_timeout", "operation_timeout"):
         if getattr(settings, name) <= 0:
             _refuse(name, getattr(settings, name), "a number of seconds above 0")
     return settings

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+import time
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cache
@@ -37,13 +38,15 @@ WINDOW = 8
 class HashingSink:
     """Counts and hashes the bytes on their way to the object."""
 
-    def __init__(self, target: Sink) -> None:
+    def __init__(self, target: Sink, check_time: Callable[[], None]) -> None:
         self._target = target
+        self._check_time = check_time
         self._hash = hashlib.sha256()
         self.bytes = 0
 
     def write(self, data: Any, /) -> int:
         """Pass bytes on; returns how many."""
+        self._check_time()
         data = memoryview(data).cast("B")
         self._hash.update(data)
         self._target.write(data)
@@ -93,7 +96,7 @@ class Store:
             self._errors("writing", key),
             obstore.open_writer(self._client, key, buffer_size=PART) as target,
         ):
-            sink = HashingSink(target)
+            sink = HashingSink(target, self._deadline())
             write(sink)
         return sink.bytes, sink.sha256
 
@@ -140,15 +143,31 @@ class Store:
             )
         if size <= PART:
             return bytes(first.bytes())
+        check_time = self._deadline()
         data = bytearray(size)
         data[:PART] = bytes(first.bytes())
         for window in range(PART, size, PART * WINDOW):
+            check_time()
             starts = range(window, min(window + PART * WINDOW, size), PART)
             ends = [min(start + PART, size) for start in starts]
             parts = obstore.get_ranges(self._client, key, starts=starts, ends=ends, coalesce=0)
             for start, end, part in zip(starts, ends, parts, strict=True):
                 data[start:end] = bytes(part)
         return data
+
+    def _deadline(self) -> Callable[[], None]:
+        """Return what raises once `operation_timeout` is over; each request is bounded as well."""
+        limit = self._options.operation_timeout
+        end = time.monotonic() + limit
+
+        def check() -> None:
+            if time.monotonic() > end:
+                raise StoreUnreachable(
+                    f"S3 at {self.access.endpoint or 'AWS'} is too slow: one object took more than "
+                    f"[s3_xcom] operation_timeout, {limit:g} seconds."
+                )
+
+        return check
 
     @contextmanager
     def _errors(self, doing: str, key: str) -> Iterator[None]:
@@ -203,6 +222,12 @@ def _client(options: Settings, access: connection.Access) -> Any:
     config: Any = {"region": access.region or connection.ask_region(options, access.endpoint)}
     if access.endpoint:
         config |= {"endpoint": access.endpoint, "virtual_hosted_style_request": False}
+    if options.encryption:
+        config["server_side_encryption"] = options.encryption
+    if options.encryption == "aws:kms":
+        config["sse_bucket_key_enabled"] = True
+    if options.kms_key_id:
+        config["sse_kms_key_id"] = options.kms_key_id
     return S3Store(
         options.bucket,
         config=config,
