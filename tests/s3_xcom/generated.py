@@ -120,7 +120,7 @@ ARROW = {
     pa.duration("s"): st.integers(0, 10**9), pa.time64("ns"): st.integers(0, 10**9),
     pa.time32("s"): st.integers(0, 80_000), pa.null(): st.none(),
     pa.decimal128(9, 3): st.decimals(-999, 999, places=3), pa.list_(pa.int8()): st.lists(SMALL),
-    pa.dictionary(pa.int8(), pa.string()): PLAIN, pa.string_view(): PLAIN, pa.float16(): st.just(1.0),
+    pa.dictionary(pa.int8(), pa.string()): PLAIN, pa.float16(): st.just(1.0),
     pa.struct([("x", pa.int8())]): st.fixed_dictionaries({"x": SMALL}),
     pa.map_(pa.string(), pa.int8()): st.lists(st.tuples(st.text("ab", max_size=2), SMALL), max_size=2),
 }  # fmt: skip
