@@ -1,0 +1,9 @@
+"""Records and objects of format 1, as the version that released the format wrote them.
+
+A format once released is readable for ever: these files are never written anew and never deleted. A
+new codec, or a new way in which a codec writes, adds files beside them:
+
+    python -m tests.s3_xcom.golden.make
+
+writes those that are not there yet, and touches no other.
+"""
