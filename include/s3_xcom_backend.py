@@ -84,7 +84,7 @@ class S3XComBackend(BaseXCom):
             error.action = f"pushing XCom {key!r} of {owner}"
             raise
         if is_record(stored) and "uri" in stored:
-            _report("Pushed", stored, started)
+            _report("push", stored, started)
         return stored
 
     @staticmethod
@@ -110,7 +110,7 @@ class S3XComBackend(BaseXCom):
             error.action = f"pulling XCom {owner.key or ''!r} of {owner}"
             raise
         if reference:
-            _report("Pulled", record, started)
+            _report("pull", record, started)
         return value
 
     @classmethod
@@ -258,13 +258,19 @@ def _same_run() -> Owner:
     return Owner(ti.dag_id, ti.run_id)
 
 
-def _report(done: str, record: dict[str, Any], started: float) -> None:
+def _report(did: str, record: dict[str, Any], started: float) -> None:
+    """Tell the task's log and Airflow's metrics of a push or pull."""
+    from airflow.sdk.observability import stats
+
+    milliseconds = 1000 * (time.perf_counter() - started)
+    stats.timing(f"s3_xcom.{did}_duration", milliseconds, tags={"codec": record["codec"]})
+    stats.incr(f"s3_xcom.{did}_bytes", record["bytes"], tags={"codec": record["codec"]})
     log.info(
-        "%s %s (%s, %s bytes) in %.0f ms: %s",
-        done,
+        "XCom %s: %s, %s, %s bytes, %.0f ms, %s",
+        did,
         record["type"],
-        record["codec"],
+        record["summary"] or record["codec"],
         f"{record['bytes']:,}",
-        1000 * (time.perf_counter() - started),
+        milliseconds,
         record["uri"],
     )

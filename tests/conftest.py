@@ -18,6 +18,7 @@ if "ASTRONOMER_RUNTIME_VERSION" not in os.environ:
         if name != "AWS_CA_BUNDLE":
             del os.environ[name]
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+os.environ["AIRFLOW__CORE__ALLOWED_DESERIALIZATION_CLASSES"] = "airflow.* tests.*"
 os.environ["GX_ANALYTICS_ENABLED"] = "False"
 
 

@@ -7,6 +7,7 @@
 | `reference`  | what the metadata database holds for a value that lies in S3 |
 | `document`   | any nested Python value as JSON, exactly; its frames and arrays as leaves |
 | `scalars`    | how a single Python value that JSON lacks is written in a document |
+| `classes`    | objects of classes: enums, named tuples, what Airflow's serializer gives back |
 | `codecs/`    | rich values (frames, tables, arrays, bytes, validation results) as bytes |
 | `connection` | Airflow's AWS connection as credentials, endpoint and region |
 | `store`      | bytes to S3 and back |

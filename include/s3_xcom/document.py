@@ -6,11 +6,7 @@ JSON's own values stand for themselves. Everything else is an object with the on
     {"$xcom": ["dict", [[key, value], …]]}          a dict that JSON or Airflow would change
     {"$xcom": ["decimal", "1.50"]}                  a single value (see `scalars`)
     {"$xcom": ["leaf", 0, {…}]}                     a frame, table, array …: an object of its own
-    {"$xcom": ["serde", {"__classname__": …}]}      what Airflow's serializer returns exactly
-
-The last is how dataclasses, attrs classes, pydantic models and classes with `serialize` travel.
-Airflow's serializer is not always exact (a nested dataclass comes back as a dict), so its result
-is read back at push and compared; what differs is refused.
+    {"$xcom": ["enum", "module.Color", "RED"]}      an object of a class (see `classes`)
 """
 
 from __future__ import annotations
@@ -20,8 +16,9 @@ import math
 import re
 from typing import TYPE_CHECKING, Any, cast
 
+from include.s3_xcom import classes
 from include.s3_xcom.errors import ObjectCorrupt, S3XComError, ValueNotStorable
-from include.s3_xcom.reference import MARK_FAMILY, MARK_KEY, is_record
+from include.s3_xcom.reference import MARK_KEY, is_record
 from include.s3_xcom.scalars import SCALARS, find
 
 if TYPE_CHECKING:
@@ -90,7 +87,8 @@ class Writer:
             return self._tag("leaf", *noted)
         if scalar := find(value):
             return self._scalar(_NAMES[scalar.type_name], value, where)
-        return self._tag("serde", exact_serde(value, where))
+        name, parts = classes.write(value, where)
+        return self._tag(name, *(parts if name == "serde" else self._write(parts, where)))
 
     def _dict(self, value: dict[Any, Any], where: str) -> Any:
         if is_record(value):
@@ -110,7 +108,9 @@ class Writer:
         try:
             parts = SCALARS[name].write(value)
         except (AttributeError, ValueError, OverflowError) as error:
-            raise ValueNotStorable(f"{_found(value, where)} cannot be written: {error}") from error
+            raise ValueNotStorable(
+                f"{classes.found(value, where)} cannot be written: {error}"
+            ) from error
         return self._tag(name, *(self._write(part, where) for part in parts))
 
     def _tag(self, *content: Any) -> dict[str, list[Any]]:
@@ -140,8 +140,10 @@ def read(document: Any, leaf: Callable[[list[Any]], Any] | None = None) -> Any:
         if name == "leaf" and leaf:
             return leaf(content)
         if name == "serde":
-            return _from_serde(content[0])
+            return classes.from_serde(content[0])
         content = [read(part, leaf) for part in content]
+        if name in classes.READERS:
+            return classes.READERS[name](*content)
         if name == "dict":
             return dict(content[0])
         return (
@@ -156,79 +158,6 @@ def read(document: Any, leaf: Callable[[list[Any]], Any] | None = None) -> Any:
         ) from error
 
 
-def exact_serde(value: Any, where: str = "") -> Any:
-    """Return what Airflow's serializer makes of a value, if that comes back as the same value.
-
-    Raises:
-        ValueNotStorable: it cannot be serialized, not be read back, or comes back changed.
-    """
-    from airflow.sdk.serde import serialize
-
-    try:
-        node = json.loads(json.dumps(serialize(value), allow_nan=False))
-    except (TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise ValueNotStorable(
-            f"{_found(value, where)} is of a type that neither this backend nor Airflow can store "
-            f"({error}). Return a type they can (docs/types.md), or add a codec for it."
-        ) from error
-    if _carries_mark(node):
-        raise ValueNotStorable(f"{_found(value, where)} carries this backend's own record mark.")
-    try:
-        back = _from_serde(node)
-    except S3XComError:
-        raise
-    except Exception as error:  # whatever the class's own code raises
-        raise ValueNotStorable(
-            f"{_found(value, where)} is written by Airflow's serializer and not read back: "
-            f"{error}. Convert it to what the next task needs, for example a dict, and return that."
-        ) from error
-    if not same(value, back):
-        raise ValueNotStorable(
-            f"{_found(value, where)} would come back from Airflow's serializer as something else. "
-            "Convert it to what the next task needs, for example a dict or a list, and return that."
-        )
-    return node
-
-
-def same(one: Any, other: Any) -> bool:
-    """Tell whether two values are equal, type for type, also inside."""
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, dict):
-        return list(one) == list(other) and all(same(one[key], other[key]) for key in one)
-    if isinstance(one, (list, tuple)):
-        return len(one) == len(other) and all(map(same, one, other))
-    if isinstance(one, float) and math.isnan(one):
-        return math.isnan(other)
-    if isinstance(one, float):
-        return repr(one) == repr(other)
-    if hasattr(one, "__dict__"):  # dataclasses, attrs and pydantic objects: their fields
-        return same(vars(one), vars(other))
-    return bool(one == other)
-
-
-def _from_serde(node: Any) -> Any:
-    from airflow.sdk.serde import deserialize
-
-    try:
-        return deserialize(node)
-    except ImportError as error:
-        name = node.get("__classname__") if isinstance(node, dict) else node
-        raise ValueNotStorable(
-            f"Airflow may not read the class {name} back ({error}). If you trust it, set "
-            f"AIRFLOW__CORE__ALLOWED_DESERIALIZATION_CLASSES='airflow.* {name}' (a list divided by "
-            "blanks) for all components."
-        ) from error
-
-
-def _carries_mark(node: Any) -> bool:
-    if isinstance(node, dict):
-        mark = node.get(MARK_KEY)
-        marked = isinstance(mark, str) and mark.startswith(MARK_FAMILY)
-        return marked or any(map(_carries_mark, node.values()))
-    return isinstance(node, list) and any(map(_carries_mark, node))
-
-
 def _survives(number: float) -> bool:
     # PostgreSQL's jsonb turns 1e16 into an integer and drops the sign of zero.
     return abs(number) < 1e15 and (number != 0 or math.copysign(1, number) > 0)
@@ -236,11 +165,6 @@ def _survives(number: float) -> bool:
 
 def _safe_key(key: str) -> bool:
     return (key.isascii() and "\0" not in key) or not _UNSAFE_TEXT.search(key)
-
-
-def _found(value: object, where: str) -> str:
-    kind = type(value)
-    return f"the {kind.__module__}.{kind.__qualname__} at {where or 'the top'}"
 
 
 _NAMES = {row.type_name: name for name, row in SCALARS.items()}

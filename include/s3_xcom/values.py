@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from include.s3_xcom import codecs, document, keys, store
+from include.s3_xcom import classes, codecs, document, keys, store
 from include.s3_xcom.codecs import ge_result, json_text
 from include.s3_xcom.errors import ObjectCorrupt, S3XComError, ValueNotStorable
 from include.s3_xcom.reference import Reference, check_format, inline_record, inline_text
@@ -81,7 +81,7 @@ def in_database(value: Any) -> Any:
     writer = document.Writer()
     try:
         content = writer.write(value)
-        return content if writer.plain else document.exact_serde(value)
+        return content if writer.plain else classes.exact_serde(value)
     except ValueNotStorable as error:
         raise ValueNotStorable(
             f"[s3_xcom] offload is False, and the metadata database cannot hold this value: {error}"

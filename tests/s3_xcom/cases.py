@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
+import enum
 import uuid
+from collections import namedtuple
 from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import attrs
 import numpy as np
 import pandas as pd
 import pendulum
 import pyarrow as pa
+import pydantic
 
 
 def frame(**columns):
@@ -33,6 +38,46 @@ def arrow(values, kind):
 def with_attrs(frame, **attrs):
     frame.attrs = attrs
     return frame
+
+
+class Color(enum.Enum):
+    RED = 1
+
+
+class Size(enum.IntEnum):
+    L = 3
+
+
+Point = namedtuple("Point", "x y")  # noqa: PYI024
+
+
+@dataclasses.dataclass
+class Trip:
+    miles: float
+    tags: list
+
+
+@attrs.define
+class Zone:
+    name: str
+
+
+class Fare(pydantic.BaseModel):
+    cents: int
+
+
+class Custom:
+    """A class that serializes itself, Airflow's way."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def serialize(self):
+        return {"value": self.value}
+
+    @staticmethod
+    def deserialize(data, _version):
+        return Custom(data["value"])
 
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -84,6 +129,12 @@ VALUES = {
     "pandas missing": lambda: [pd.NaT, pd.NA],
     "numpy scalars": lambda: [np.int8(1), np.float32(0.1), np.bool_(True), np.datetime64(1, "s")],
     "numpy str": lambda: [np.str_("ü"), np.str_(""), np.bytes_(b"x")],
+    "enum": lambda: [Color.RED, Size.L],
+    "named tuple": lambda: Point(1, (2, b"x")),
+    "dataclass": lambda: Trip(1.5, ["a"]),
+    "attrs object": lambda: Zone("JFK"),
+    "pydantic model": lambda: Fare(cents=250),
+    "object with serialize": lambda: Custom(5),
     "array": lambda: np.arange(12, dtype="i4").reshape(3, 4),
     "array, Fortran order": lambda: np.asfortranarray(np.arange(6.0).reshape(2, 3)),
     "array, 0-d": lambda: np.array(1.5),

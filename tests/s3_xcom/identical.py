@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import enum
 import math
 
 
@@ -34,7 +34,7 @@ def assert_identical(one, other, where="value"):
         assert sorted(map(_typed, one)) == sorted(map(_typed, other)), where
     elif isinstance(one, (float, complex)):
         assert repr(one) == repr(other), where
-    elif dataclasses.is_dataclass(one):
+    elif hasattr(one, "__dict__") and not isinstance(one, enum.Enum):
         assert_identical(vars(one), vars(other), where)
     elif one is not other and not (isinstance(one, float) and math.isnan(one)):
         assert repr(one) == repr(other), where
