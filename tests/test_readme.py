@@ -15,9 +15,14 @@ import sqlite3
 import subprocess
 import sys
 from array import array
+from collections import Counter, OrderedDict, defaultdict, deque
 from fractions import Fraction
+from ipaddress import ip_address
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
 
 from tests.s3_xcom import conftest as fixtures
@@ -125,7 +130,11 @@ def test_every_setting_is_documented_with_its_default():
     from include.s3_xcom.settings import Settings
 
     defaults = {
-        name: "none" if value is None else f"{value:g}" if type(value) is float else str(value)
+        name: "none"
+        if value in (None, "")
+        else f"{value:g}"
+        if type(value) is float
+        else str(value)
         for name, value in vars(Settings()).items()
     }
     assert settings() == defaults
@@ -173,6 +182,44 @@ def test_a_row_for_a_single_value(monkeypatch, xcom):
     for value in (Fraction(1, 3), [Fraction(-n, 7) for n in range(500)]):
         xcom.push(value)
         assert_identical(value, xcom.pull())
+
+
+REFUSED = {
+    "OrderedDict": lambda: OrderedDict(a=1),
+    "defaultdict": lambda: defaultdict(int, a=1),
+    "Counter": lambda: Counter("aa"),
+    "masked": lambda: np.ma.array([1], mask=[True]),
+    "record": lambda: np.rec.array([(1,)], dtype=[("a", int)]),
+    "Index": lambda: pd.Index([1]),
+    "Categorical": lambda: pd.Categorical(["a"]),
+    "Period": lambda: pd.Period("2026"),
+    "Interval": lambda: pd.Interval(0, 1),
+    "Array": lambda: pa.array([1]),
+    "ChunkedArray": lambda: pa.chunked_array([[1]]),
+    "Sparse": lambda: pd.DataFrame({"a": pd.arrays.SparseArray([0, 0, 1])}),
+    "complex": lambda: pd.DataFrame({"a": [1j]}),
+    "object": lambda: np.array(["a"], dtype=object),
+    "deque": lambda: deque([1]),
+    "array.array": lambda: array("i", [1]),
+    "range": lambda: range(3),
+    "Fraction": lambda: Fraction(1, 3),
+    "IP addresses": lambda: ip_address("127.0.0.1"),
+    "functions": lambda: len,
+    "exceptions": lambda: ValueError("x"),
+    "s3_xcom/": lambda: {"__id__": "s3_xcom/1"},
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_said_to_be_refused_is(xcom, name):
+    from include.s3_xcom.errors import ValueNotStorable
+
+    _, _, section = TEXT[DOCS / "types.md"].partition("## What is refused")
+    assert name in section.partition("\n## ")[0]
+    for value in (REFUSED[name](), [REFUSED[name]()]):
+        with pytest.raises(ValueNotStorable):
+            xcom.push(value)
+    assert xcom.s3.keys() == []
 
 
 @pytest.mark.parametrize("value", [array("i", [1, -2]), array("d"), array("H", range(50_000))])
