@@ -29,9 +29,14 @@ if TYPE_CHECKING:
 _KEYS = {"aws_access_key_id", "aws_secret_access_key", "aws_session_token"}
 _BENIGN = {"region_name", "endpoint_url", "service_config", "verify", "config_kwargs"}
 _PROVIDER = {
-    "role_arn", "assume_role_method", "assume_role_kwargs", "external_id", "profile_name",
-    "session_kwargs", "aws_account_id", "aws_iam_role",
-}  # fmt: skip
+    "role_arn",
+    "assume_role_method",
+    "assume_role_kwargs",
+    "profile_name",
+    "session_kwargs",
+}
+# Of older providers; today's would assume the role without them and say nothing.
+_FORMER = {"external_id", "aws_account_id", "aws_iam_role"}
 # An extra of such a name changes how S3 is reached or who we are; another service's does not.
 _SENSITIVE = ("auth", "credential", "endpoint", "key", "profile", "role", "ssl", "tls", "token")
 
@@ -62,7 +67,7 @@ def resolve(settings: Settings) -> Access:
     connection = _get_connection(settings.conn_id)
     extra = dict(connection.extra_dejson) if connection else {}
     _refuse_unknown(settings.conn_id, extra)
-    service = extra.get("service_config", {}).get("s3", {})
+    service = (extra.get("service_config") or {}).get("s3") or {}
     endpoint = (
         settings.endpoint_url
         or service.get("endpoint_url")
@@ -106,7 +111,9 @@ def _get_connection(conn_id: str) -> Any | None:
 def _refuse_unknown(conn_id: str, extra: dict[str, Any]) -> None:
     known = _KEYS | _BENIGN | _PROVIDER
     unknown = [
-        name for name in extra if name not in known and any(word in name for word in _SENSITIVE)
+        name
+        for name in extra.keys() - known
+        if extra[name] and (name in _FORMER or any(word in name for word in _SENSITIVE))
     ]
     if extra.get("verify") not in (None, True, "true", "True"):
         unknown.append("verify")
@@ -114,7 +121,8 @@ def _refuse_unknown(conn_id: str, extra: dict[str, Any]) -> None:
         raise ConfigurationError(
             f"connection {conn_id!r} has extras that this backend would have to follow and does "
             f"not know: {', '.join(sorted(unknown))}. Remove them, or give the backend a "
-            "connection of its own ([s3_xcom] conn_id)."
+            "connection of its own ([s3_xcom] conn_id). What goes with a role belongs into "
+            'assume_role_kwargs, for example {"ExternalId": "…"}.'
         )
 
 
@@ -154,11 +162,19 @@ def _provider_access(
     settings: Settings, endpoint: str | None, region: str | None, where: str
 ) -> Access:
     from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
+    from botocore.exceptions import BotoCoreError, ClientError
     from obstore.auth.boto3 import Boto3CredentialProvider
 
     conn_id = None if where == "environment" else settings.conn_id
-    session = AwsGenericHook(aws_conn_id=conn_id, client_type="s3").get_session()
-    if session.get_credentials() is None:
+    try:
+        session = AwsGenericHook(aws_conn_id=conn_id, client_type="s3").get_session()
+        found = session.get_credentials() and session.get_credentials().get_frozen_credentials()
+    except (BotoCoreError, ClientError) as error:
+        raise ConfigurationError(
+            f"the amazon provider cannot get credentials from {where}: {error}. Correct its role, "
+            "profile or the environment's variables."
+        ) from error
+    if not found:
         raise ConfigurationError(
             f"no AWS credentials: neither connection {settings.conn_id!r} ([s3_xcom] conn_id) nor "
             "the environment gives any. Define the connection (locally: airflow_settings.yaml), or "
