@@ -1,131 +1,22 @@
-"""The example DAGs, run for real: Airflow's task runner, Great Expectations, values in S3.
-
-Each command is a process of its own, as `airflow` is in life, because Airflow reads its settings
-and finds the XCom backend when it is imported. What is asserted is read from the metadata database
-and from the bucket, past the code under test.
-"""
+"""The example DAGs of Great Expectations, run for real: task runner, validations, values in S3."""
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import sqlite3
-import subprocess
-import sys
-import uuid
-from dataclasses import dataclass
 from pathlib import Path
 
 import obstore
-import pyarrow as pa
 import pytest
-from obstore.store import S3Store
 
-from include.great_expectations.taxi import data_dir
+from include.taxi_data import data_dir
+from tests.airflow_process import ROOT, airflow, documented_objects
 
-ROOT = Path(__file__).resolve().parents[1]
+__all__ = ["airflow"]
+
 GX_PROJECT = ROOT / "include" / "great_expectations"
 
 PASSING = "example_great_expectations_dag"
 VALIDATIONS = ["ge_batch_kwargs_list_pass", "ge_batch_kwargs_pass", "ge_checkpoint_pass"]
 FAILING = "example_validation_failure_dag"
-
-
-@dataclass
-class Airflow:
-    """An Airflow with a database of its own, and a part of the bucket of its own."""
-
-    environment: dict[str, str]
-    database: Path
-    bucket: str
-    prefix: str
-    store: S3Store
-
-    def run(self, *command: str) -> str:
-        """Run an `airflow` command; return all that it printed."""
-        done = subprocess.run(
-            [sys.executable, "-m", "airflow", *command],
-            env=self.environment, cwd=ROOT, timeout=300, check=False, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-        return done.stdout
-
-    def rows(self, query: str, *values: str) -> list[tuple]:
-        connection = sqlite3.connect(self.database)
-        try:
-            return connection.execute(query, values).fetchall()
-        finally:
-            connection.close()
-
-    def run_of(self, dag_id: str) -> tuple[str, str]:
-        """The run id and the state of the DAG's only run."""
-        [run] = self.rows("SELECT run_id, state FROM dag_run WHERE dag_id = ?", dag_id)
-        return run
-
-    def task_states(self, dag_id: str) -> dict[str, str]:
-        return dict(self.rows("SELECT task_id, state FROM task_instance WHERE dag_id = ?", dag_id))
-
-    def references(self, dag_id: str) -> dict[str, dict]:
-        """What the database holds for the DAG's XComs, by task."""
-        rows = self.rows("SELECT task_id, value FROM xcom WHERE dag_id = ?", dag_id)
-        return {task_id: json.loads(value) for task_id, value in rows}
-
-    def objects(self, dag_id: str) -> list[str]:
-        """The URIs of the DAG's objects in the bucket."""
-        pages = obstore.list(self.store, prefix=f"{self.prefix}/dag_id={dag_id}")
-        return [f"s3://{self.bucket}/{found['path']}" for page in pages for found in page]
-
-    def key(self, uri: str) -> str:
-        return uri.removeprefix(f"s3://{self.bucket}/")
-
-    def result(self, uri: str) -> dict:
-        """The validation result in an object."""
-        body = bytes(obstore.get(self.store, self.key(uri)).bytes())
-        if uri.endswith(".zst"):
-            body = pa.input_stream(pa.BufferReader(body), compression="zstd").read()
-        return json.loads(body)
-
-
-@pytest.fixture(scope="module")
-def airflow(tmp_path_factory, s3_server) -> Airflow:
-    home = tmp_path_factory.mktemp("airflow")
-    prefix = f"xcom-{uuid.uuid4().hex}"
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
-    connection = {
-        "conn_type": "aws",
-        "login": s3_server.access_key_id,
-        "password": s3_server.secret_access_key,
-        "extra": {"region_name": "us-east-1"},
-    }
-    airflow = Airflow(
-        environment=kept
-        | {
-            "AIRFLOW_HOME": str(home),
-            "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__CORE__XCOM_BACKEND": "include.s3_xcom_backend.S3XComBackend",
-            "AIRFLOW__S3_XCOM__BUCKET": s3_server.bucket,
-            "AIRFLOW__S3_XCOM__PREFIX": prefix,
-            "AIRFLOW__S3_XCOM__ENDPOINT_URL": s3_server.endpoint_url,
-            "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(connection),
-            "PYTHONPATH": str(ROOT),
-        },
-        database=home / "airflow.db",
-        bucket=s3_server.bucket,
-        prefix=prefix,
-        store=S3Store(
-            s3_server.bucket,
-            endpoint=s3_server.endpoint_url,
-            access_key_id=s3_server.access_key_id,
-            secret_access_key=s3_server.secret_access_key,
-            region="us-east-1",
-            client_options={"allow_http": True},
-        ),
-    )
-    log = airflow.run("db", "migrate")
-    assert "Database migration done" in log, log
-    return airflow
 
 
 @pytest.fixture(scope="module")
@@ -182,12 +73,7 @@ def test_read_results_says_what_it_read_back(airflow, passing_log):
 
 @pytest.mark.parametrize("dag_id", [PASSING, FAILING])
 def test_the_objects_lie_where_the_dag_says(airflow, passing_log, failing_log, dag_id):
-    text = (ROOT / "dags" / f"{dag_id}.py").read_text(encoding="utf-8")
-    for uri in airflow.objects(dag_id):
-        path = airflow.key(uri).replace(airflow.prefix, "xcom")
-        path = re.sub(r"run_id=[^/]+", "run_id=…", path)
-        path = re.sub(r"return_value-[^.]+", "return_value-…", path)
-        assert f"{path}\n" in text
+    assert airflow.shape(dag_id) == documented_objects(dag_id)
 
 
 @pytest.mark.parametrize("dag_id", [PASSING, FAILING])

@@ -2,11 +2,10 @@
 
 `gx/` beside this file is a Great Expectations project (a "file context"). It holds the suite
 `taxi.demo`, which says what a good month of trips looks like, once for all the tasks, and the
-checkpoint `taxi.pass.chk`. The trips lie in `include/data`, or where the Airflow Variable
-`taxi_data_dir` says (in the environment: `AIRFLOW_VAR_TAXI_DATA_DIR`).
+checkpoint `taxi.pass.chk`. Where the trips lie, `include/taxi_data.py` says.
 
-Great Expectations takes seconds to import and the Variable needs a running Airflow, so that both
-are touched inside the functions only: Airflow imports this module whenever it parses the DAGs.
+Great Expectations takes seconds to import, so that only the functions do it: Airflow imports this
+module whenever it parses the DAGs.
 """
 
 from __future__ import annotations
@@ -16,6 +15,8 @@ import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
+
+from include.taxi_data import data_dir
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,23 +28,8 @@ if TYPE_CHECKING:
     )
     from great_expectations.data_context.data_context.file_data_context import FileDataContext
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 GX_PROJECT = Path(__file__).resolve().parent / "gx"
 FILE_PATTERN = r"yellow_tripdata_sample_(?P<year>\d{4})-(?P<month>\d{2})\.csv"
-
-
-def data_dir() -> Path:
-    """The directory with the monthly files; a relative one counts from the repository's root."""
-    from airflow.sdk import Variable
-
-    directory: Path = REPOSITORY / Variable.get("taxi_data_dir", default="include/data")
-    if not any(directory.glob("yellow_tripdata_sample_*.csv")):
-        raise FileNotFoundError(
-            f"No yellow_tripdata_sample_*.csv in {directory}. Point the Airflow Variable "
-            "taxi_data_dir at a directory that every worker can read, or delete the Variable "
-            "to use include/data."
-        )
-    return directory
 
 
 def monthly_trips(context: AbstractDataContext) -> BatchDefinition[Any]:
