@@ -1,0 +1,60 @@
+"""Every Airflow process imports the backend: it may not bring heavy libraries with it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+HEAVY = {"pandas", "pyarrow", "numpy", "obstore", "boto3", "botocore", "great_expectations"}
+COUNT = """
+import json, sys
+{first}
+before = set(sys.modules)
+{body}
+print(json.dumps(sorted(set(sys.modules) - before)))
+"""
+BASE = "from airflow.sdk.bases.xcom import BaseXCom"
+PUSH_AND_PULL = """
+from collections import namedtuple
+from include.s3_xcom_backend import S3XComBackend
+for value in (None, 1, "a", [1, {"a": 2.5}], (1, b"x")):
+    stored = S3XComBackend.serialize_value(
+        value, key="k", task_id="t", dag_id="d", run_id="r", map_index=-1
+    )
+    row = namedtuple("Row", "value")(stored)
+    assert S3XComBackend.deserialize_value(row) == value
+"""
+
+
+def imported_by(body, first=BASE, **env):
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", COUNT.format(first=first, body=body)],
+        capture_output=True, text=True, check=False, cwd=ROOT, timeout=120,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **env},
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    return {name.partition(".")[0]: name for name in json.loads(run.stdout.splitlines()[-1])}
+
+
+@pytest.mark.parametrize("body", [
+    "import include.s3_xcom_backend", PUSH_AND_PULL,
+], ids=["import", "small values"])  # fmt: skip
+def test_nothing_heavy(body):
+    found = imported_by(body)
+    assert "include" in found
+    assert not HEAVY & found.keys()
+
+
+def test_nothing_heavy_when_airflow_imports_it():
+    """As it happens in truth: `from airflow.sdk import DAG` with the backend switched on."""
+    backend = {"AIRFLOW__CORE__XCOM_BACKEND": "include.s3_xcom_backend.S3XComBackend"}
+    body = "from airflow.sdk import DAG\nimport airflow.sdk.execution_time.xcom"
+    with_ours, without = imported_by(body, "", **backend), imported_by(body, "")
+    assert "include" in with_ours
+    assert not HEAVY & (with_ours.keys() - without.keys())
