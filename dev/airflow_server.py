@@ -33,7 +33,9 @@ _NEEDED_FIRST = {
 }
 # Only deferred tasks need it: it starts when the others are up, as each takes a core for seconds.
 _NEEDED_LATER = {"triggerer": ["triggerer", "--skip-serve-logs"]}
-_GRACE_SECONDS = 5.0  # a task that was running would wait for the API server, in vain
+# Short, as nothing here is worth a wait: a running task would ask the API server that has gone, and
+# the API server takes seconds to end after it has closed its port.
+_GRACE_SECONDS = 3.0
 _START_SECONDS = 240.0  # some 20 s on two cores; a loaded machine takes long
 
 
