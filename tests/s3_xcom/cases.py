@@ -15,6 +15,7 @@ import attrs
 import numpy as np
 import pandas as pd
 import pendulum
+import polars as pl
 import pyarrow as pa
 import pydantic
 
@@ -148,6 +149,18 @@ VALUES = {
     "frames in a dict": lambda: {"train": frame(a=[1, 2]), "test": frame(b=["x", None])},
     "frames deep inside": lambda: [1, (frame(a=[1]), {"x": [np.arange(3), b"z" * 70_000]})],
     "Decimals, many": lambda: [Decimal(i) / 7 for i in range(500)],
+    "polars frame": lambda: pl.DataFrame(
+        {
+            "i": pl.Series([1, None], dtype=pl.Int128),
+            "f": [float("nan"), None],
+            "e": pl.Series(["u", None], dtype=pl.Enum(["v", "u"])),
+            "t": [dt.time(1), None],
+            "z": pl.Series([dt.datetime(2026, 1, 1), None], dtype=pl.Datetime("ms", "Europe/Berlin")),
+            "l": [[{"a": b"x"}], None],
+        }
+    ),
+    "polars frame, empty": pl.DataFrame,
+    "polars Series": lambda: pl.Series("x", ["a", None]),
     "Series": lambda: pd.Series([1, 2], name="x"),
     "Series without name": lambda: pd.Series([1.5, np.nan]),
     "Series with a tuple for a name": lambda: pd.Series(["a"], name=("a", 1), index=["q"]),

@@ -19,6 +19,9 @@ def assert_identical(one, other, where="value"):
         assert one.tobytes() == other.tobytes(), where
     elif module == "numpy":
         assert (one.dtype, one.tobytes()) == (other.dtype, other.tobytes()), where
+    elif module == "polars":
+        assert getattr(one, "schema", None) == getattr(other, "schema", None), where
+        assert one.equals(other, null_equal=True), where
     elif module == "pyarrow":
         assert one.equals(other, check_metadata=True), where
     elif isinstance(one, dict):
