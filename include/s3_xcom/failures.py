@@ -57,7 +57,9 @@ FAILURES = {
     ),
     "RequestTimeTooSkewed": Failure(AccessDenied, "This machine's clock is wrong: synchronise it."),
     "AccessDenied": Failure(
-        AccessDenied, "The policy of these credentials lacks this action on the bucket's prefix."
+        AccessDenied,
+        "The policy of these credentials lacks this action on the bucket's prefix. (Without "
+        "s3:ListBucket, S3 answers the same for an object that is missing.)",
     ),
 }
 """By the code in S3's answer."""
