@@ -80,7 +80,7 @@ class Demo:
 
     def _start_airflow(self, s3: S3Server) -> AirflowServer:
         began = time.monotonic()
-        self.say("Starting Airflow (the first time its database is made, which takes longer)")
+        self.say("Starting Airflow")
         data = self._options.data
         env = {
             **self._settings.env,
@@ -154,9 +154,9 @@ class Demo:
         elif not self._options.stay:
             self.say(
                 "All as expected. Next:\n"
-                "  python3 -m dev up     the same, and keep it running to look at it\n"
-                "  python3 -m dev demo --dag example_validation_failure_dag\n"
-                "  README.md             how it works, and how to point it at your own bucket"
+                "  python3 -m dev up           the same, and keep it running to look at it\n"
+                "  python3 -m dev demo --all   all example DAGs, one with a validation that fails\n"
+                "  README.md                   how it works, and how to use your own bucket"
             )
 
 

@@ -6,6 +6,7 @@ cost nothing; an interrupted installation is repaired by the next one.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -14,6 +15,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +27,7 @@ from dev.project import DBT_VENV, ROOT, VENV
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+_HEARTBEAT_SECONDS = 15.0
 _UNWANTED = ("PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "PIP_TARGET")
 
 
@@ -136,7 +139,8 @@ def _sync(environment: Environment, env: Mapping[str, str], pip: Mapping[str, st
     again = ["--reinstall"] if environment.unfinished.exists() else []
     environment.stamp.unlink(missing_ok=True)
     environment.unfinished.touch()
-    command = [str(VENV / "bin" / "uv"), "pip", "sync", "--python", str(environment.python)]
+    command = [str(VENV / "bin" / "uv"), "pip", "sync", "--quiet"]
+    command += ["--python", str(environment.python)]
     options = ["--require-hashes", "--compile-bytecode", *again, str(environment.lock)]
     _run(f"Installing {lock}", [*command, *options], env, pip)
     environment.unfinished.unlink()
@@ -175,10 +179,18 @@ def _lock_text() -> str:
 
 
 def _run(step: str, command: Sequence[str], env: Mapping[str, str], pip: Mapping[str, str]) -> None:
+    began = time.monotonic()
     with processes.start(command, env=env, cwd=ROOT) as process:
-        status = process.wait()
+        while (status := _wait(process)) is None:
+            _say(f"  … still at it after {time.monotonic() - began:.0f} s")
     if status:
         raise DevError(disk_hint() or package_index.failure_message(step, env, pip))
+
+
+def _wait(process: processes.Process) -> int | None:
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        return process.wait(_HEARTBEAT_SECONDS)
+    return None
 
 
 def disk_hint() -> str:
