@@ -87,4 +87,6 @@ def test_no_dag_and_no_part_of_the_backend_imports_the_development_tools():
     for folder in ("include", "dags", "plugins"):
         for file in (ROOT / folder).rglob("*.py"):
             lines = file.read_text().splitlines()
-            assert not [ln for ln in lines if ln.strip().startswith(("import dev", "from dev"))], file
+            assert not [ln for ln in lines if ln.strip().startswith(("import dev", "from dev"))], (
+                file
+            )

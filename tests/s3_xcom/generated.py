@@ -39,9 +39,7 @@ class Text(str):
 
 
 texts = st.text(st.characters(exclude_categories=()), max_size=8)  # lone surrogates and NUL, too
-fixed_zones = st.builds(
-    dt.timezone, st.timedeltas(dt.timedelta(hours=-23), dt.timedelta(hours=23))
-)
+fixed_zones = st.builds(dt.timezone, st.timedeltas(dt.timedelta(hours=-23), dt.timedelta(hours=23)))
 names = sorted(zoneinfo.available_timezones() - {"localtime", "posixrules"})
 zones = st.none() | st.just(dt.UTC) | fixed_zones | st.sampled_from(names).map(zoneinfo.ZoneInfo)
 numbers = st.integers() | st.integers(-(2**300), 2**300) | st.floats()
@@ -90,14 +88,16 @@ def values(odd_ones=odd):
     one = scalars | leaves | frames(tame=True) if odd_ones is None else scalars | leaves | odd_ones
     return st.recursive(
         one,
-        lambda inner: st.lists(inner, max_size=4)
-        | st.lists(inner, max_size=4).map(tuple)
-        | st.dictionaries(texts, inner, max_size=4)
-        | st.dictionaries(keys, inner, max_size=4)
-        | st.builds(Point, inner, inner)
-        | st.builds(Trip, inner)
-        | st.sets(keys, max_size=4)
-        | st.frozensets(keys, max_size=4),
+        lambda inner: (
+            st.lists(inner, max_size=4)
+            | st.lists(inner, max_size=4).map(tuple)
+            | st.dictionaries(texts, inner, max_size=4)
+            | st.dictionaries(keys, inner, max_size=4)
+            | st.builds(Point, inner, inner)
+            | st.builds(Trip, inner)
+            | st.sets(keys, max_size=4)
+            | st.frozensets(keys, max_size=4)
+        ),
         max_leaves=8,
     )
 
@@ -108,7 +108,11 @@ SMALL = st.integers(0, 100)
 # pandas' comparison takes a NaN within a cell's list for a difference, and cannot hash categories of
 # tuples beside others.
 calm = st.none() | st.booleans() | st.integers() | texts | moments | st.binary(max_size=3)
-cells = scalars | st.lists(calm, max_size=2) | st.dictionaries(texts, calm | st.tuples(calm), max_size=2)
+cells = (
+    scalars
+    | st.lists(calm, max_size=2)
+    | st.dictionaries(texts, calm | st.tuples(calm), max_size=2)
+)
 WORDS = st.none() | texts | st.sampled_from(["a", "b"])
 PLAIN = st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
 ZONES = st.sampled_from(["UTC", "Europe/Berlin", "America/Sao_Paulo", dt.UTC, "+02:30"])
@@ -163,13 +167,17 @@ def columns(draw, n):
                                decimals, st.floats(), st.datetimes(timezones=zones)])  # fmt: skip
         return pd.Series(many(st.none() | draw(one)), dtype=object).to_numpy()
     if kind == "str":
-        return pd.array(many(PLAIN), draw(st.sampled_from(["str", "string[python]", "string[pyarrow]"])))
+        return pd.array(
+            many(PLAIN), draw(st.sampled_from(["str", "string[python]", "string[pyarrow]"]))
+        )
     if kind == "masked":
         name, cell = draw(st.sampled_from([("Int8", SMALL), ("UInt64", SMALL), ("boolean", st.booleans()),
                                            ("Float32", st.floats(width=32)), ("Float64", st.floats())]))  # fmt: skip
         return pd.array(many(st.none() | cell), name)
     if kind == "zoned":
-        return pd.DatetimeIndex(times(draw, n, "M")).tz_localize("UTC").tz_convert(draw(ZONES)).array
+        return (
+            pd.DatetimeIndex(times(draw, n, "M")).tz_localize("UTC").tz_convert(draw(ZONES)).array
+        )
     if kind == "period":
         return pd.PeriodIndex(times(draw, n, "M"), freq=draw(st.sampled_from("YQMWDhs"))).array
     if kind == "interval":
@@ -202,10 +210,15 @@ def indexes(draw, n):
         return pd.Index(array, dtype=array.dtype, name=name, tupleize_cols=False)
     if kind == "multi":
         levels = draw(st.lists(columns(n), min_size=1, max_size=3))
-        return pd.MultiIndex.from_arrays(levels, names=draw(st.lists(st.none() | texts, min_size=len(levels), max_size=len(levels))))
+        return pd.MultiIndex.from_arrays(
+            levels,
+            names=draw(st.lists(st.none() | texts, min_size=len(levels), max_size=len(levels))),
+        )
     if kind == "dates":
         freq = draw(st.sampled_from(["D", "2h", "MS", "B", "W-TUE", "QE-NOV", "90min"]))
-        return pd.date_range("2026-03-28", periods=n, freq=freq, tz=draw(st.none() | ZONES), name=name)
+        return pd.date_range(
+            "2026-03-28", periods=n, freq=freq, tz=draw(st.none() | ZONES), name=name
+        )
     if kind == "deltas":
         return pd.timedelta_range("1D", periods=n, freq="3h", name=name)
     return pd.RangeIndex(n)
@@ -221,7 +234,10 @@ def frames(draw, *, tame=False):
         if tame:
             return pd.DataFrame({n: pd.Series(times(draw, rows, "M")) for n in range(width)})
         index = draw(indexes(rows))
-        parts = [pd.Series(a, index=index, dtype=a.dtype) for a in draw(st.tuples(*[columns(rows)] * width))]
+        parts = [
+            pd.Series(a, index=index, dtype=a.dtype)
+            for a in draw(st.tuples(*[columns(rows)] * width))
+        ]
         frame = pd.concat(parts, axis=1) if parts else pd.DataFrame(index=index)
         frame = pd.DataFrame(dict(enumerate(parts)), index=index)
         if draw(st.booleans()):
@@ -230,7 +246,14 @@ def frames(draw, *, tame=False):
             frame = frame.iloc[:: draw(st.sampled_from([2, -1]))]
         if draw(st.integers(0, 3)) == 0 and width:
             frame = frame.iloc[:, 0].rename(draw(st.none() | texts | st.tuples(texts, texts)))
-    except (ValueError, TypeError, OverflowError, pa.ArrowException, NotImplementedError, AttributeError):
+    except (
+        ValueError,
+        TypeError,
+        OverflowError,
+        pa.ArrowException,
+        NotImplementedError,
+        AttributeError,
+    ):
         assume(False)
     frame.attrs = draw(st.dictionaries(texts, scalars, max_size=1))
     return frame

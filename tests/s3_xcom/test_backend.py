@@ -98,7 +98,9 @@ class TestOtherToolsReadIt:
         import pyarrow.parquet as pq
 
         data = lies_at(xcom, xcom.push(trips()))
-        pd.testing.assert_frame_equal(pd.read_parquet(io.BytesIO(data))[["vendor_id", "fare"]], trips())
+        pd.testing.assert_frame_equal(
+            pd.read_parquet(io.BytesIO(data))[["vendor_id", "fare"]], trips()
+        )
         assert pq.read_table(io.BytesIO(data)).column("fare").to_pylist() == [9.5, 7.0]
 
     def test_json(self, xcom):

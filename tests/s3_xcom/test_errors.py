@@ -122,7 +122,9 @@ def test_the_same_on_a_pull(xcom, answer):
 def test_no_bucket_of_that_name(xcom, configure, monkeypatch, moto_server):
     connect(monkeypatch)
     configure(endpoint_url=moto_server, bucket="nowhere")
-    with pytest.raises(ConfigurationError, match="no bucket 'nowhere': create it") as error:
+    with pytest.raises(
+        ConfigurationError, match=r"Create the bucket, or correct \[s3_xcom\] bucket"
+    ) as error:
         xcom.push(ROWS)
     assert_helpful(error, moto_server, "s3://nowhere/", "'aws_default'")
 

@@ -12,7 +12,21 @@ from include.s3_xcom.keys import Owner
 
 OWNER = Owner("trips", "manual__2026-11-22T10:00:00+00:00", "load", -1, "return_value")
 PARTS = ("dag_id", "run_id", "task_id", "key")
-ODD = ["a/b", "..", ".", "a=b", "a b", "ü世🚕", "%2e%2e", "%", "a.b.parquet", "a-" + "0" * 32, "!", "*", "\\"]
+ODD = [
+    "a/b",
+    "..",
+    ".",
+    "a=b",
+    "a b",
+    "ü世🚕",
+    "%2e%2e",
+    "%",
+    "a.b.parquet",
+    "a-" + "0" * 32,
+    "!",
+    "*",
+    "\\",
+]
 
 
 def test_the_layout():

@@ -75,7 +75,9 @@ class TestLazySequence:
         from airflow.sdk.execution_time.lazy_sequence import LazyXComSequence
 
         def rows():
-            return supervisor.send(comms.GetXComSequenceSlice(start=None, stop=None, step=None, **ALL)).root
+            return supervisor.send(
+                comms.GetXComSequenceSlice(start=None, stop=None, step=None, **ALL)
+            ).root
 
         supervisor._GetXComCount = lambda _: comms.XComCountResponse(len=len(rows()))
         supervisor._GetXComSequenceItem = lambda message: (
@@ -95,7 +97,9 @@ class TestLazySequence:
         assert (len(lazy), lazy[1], lazy[:], list(lazy)) == (5, values[1], values, values)
 
     @pytest.mark.parametrize("other", [{"run_id": "manual__1"}, {"dag_id": "other"}])
-    def test_within_a_task_only_its_own_runs_values(self, xcom, supervisor, lazy, monkeypatch, other):
+    def test_within_a_task_only_its_own_runs_values(
+        self, xcom, supervisor, lazy, monkeypatch, other
+    ):
         from airflow.sdk.definitions._internal import contextmanager
 
         supervisor.put(xcom.push(["x" * 300], **other), map_index=0, **ALL)
