@@ -36,7 +36,7 @@ def write(value: Any, where: str) -> tuple[str, list[Any]]:
     """
     if isinstance(value, enum.Enum):
         name = _allowed_name(value, where)
-        if _read_enum(name, value.name) is value:
+        if type(value).__members__.get(value.name or "") is value:  # not a combination of flags
             return "enum", [name, value.name]
     elif isinstance(value, tuple) and hasattr(value, "_fields"):
         return "namedtuple", [_allowed_name(value, where), list(value)]
@@ -153,7 +153,7 @@ def _not_allowed(name: object) -> ValueNotStorable:
 
 
 def _read_enum(name: str, member: str) -> Any:
-    return _import(name).__members__.get(member)
+    return _import(name).__members__[member]
 
 
 def _read_namedtuple(name: str, fields: list[Any]) -> Any:

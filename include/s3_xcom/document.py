@@ -129,19 +129,28 @@ def read(document: Any, leaf: Callable[[list[Any]], Any] | None = None) -> Any:
         ObjectCorrupt: it is not a document, or of a newer version.
         ValueNotStorable: a class is not allowed by `[core] allowed_deserialization_classes`.
     """
+    try:
+        return _read(document, leaf)
+    except RecursionError as error:
+        raise ObjectCorrupt(
+            "the stored document is nested more deeply than can be read."
+        ) from error
+
+
+def _read(document: Any, leaf: Callable[[list[Any]], Any] | None) -> Any:
     if type(document) is list:
-        return [read(item, leaf) for item in document]
+        return [_read(item, leaf) for item in document]
     if type(document) is not dict:
         return document
     if document.keys() != {TAG}:
-        return {key: read(item, leaf) for key, item in document.items()}
+        return {key: _read(item, leaf) for key, item in document.items()}
     try:
         name, *content = document[TAG]
         if name == "leaf" and leaf:
             return leaf(content)
         if name == "serde":
             return classes.from_serde(content[0])
-        content = [read(part, leaf) for part in content]
+        content = [_read(part, leaf) for part in content]
         if name in classes.READERS:
             return classes.READERS[name](*content)
         if name == "dict":

@@ -155,7 +155,9 @@ VALUES = {
             "f": [float("nan"), None],
             "e": pl.Series(["u", None], dtype=pl.Enum(["v", "u"])),
             "t": [dt.time(1), None],
-            "z": pl.Series([dt.datetime(2026, 1, 1), None], dtype=pl.Datetime("ms", "Europe/Berlin")),
+            "z": pl.Series(
+                [dt.datetime(2026, 1, 1), None], dtype=pl.Datetime("ms", "Europe/Berlin")
+            ),
             "l": [[{"a": b"x"}], None],
         }
     ),

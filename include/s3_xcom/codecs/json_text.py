@@ -18,6 +18,8 @@ COMPRESS_FROM = 64 * 1024
 """Bytes. Below, the request costs more than the bytes, and plain text is readable by anything."""
 MAX_TEXT = 4 * 1024**3
 """Bytes. An object that unpacks to more is not one of ours."""
+PIECE = 1024 * 1024
+"""Bytes unpacked at once: what is read into is reserved before."""
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
 
@@ -48,8 +50,10 @@ def decode(data: bytes | bytearray, _type_name: str) -> Any:
         return document.load(data)
     import pyarrow as pa
 
+    text = bytearray()
     with pa.CompressedInputStream(pa.BufferReader(data), "zstd") as stream:
-        text = stream.read(MAX_TEXT + 1)
-    if len(text) > MAX_TEXT:
-        raise ValueError(f"the JSON unpacks to more than {MAX_TEXT} bytes")
+        while piece := stream.read(PIECE):
+            text += piece
+            if len(text) > MAX_TEXT:
+                raise ValueError(f"the JSON unpacks to more than {MAX_TEXT:,} bytes")
     return document.load(text)

@@ -37,6 +37,10 @@ def encode(value: Any, _compression: str) -> Encoded:
             f"a numpy array of dtype {value.dtype} holds Python objects, which only pickle could "
             "store. Give it a numeric or string dtype, or return a list."
         )
+    try:
+        str(value.dtype).encode("latin-1")
+    except UnicodeEncodeError as error:
+        raise ValueNotStorable(f"a field of {value.dtype} has a name beyond Latin-1.") from error
     if value.dtype.metadata:
         raise ValueNotStorable("a numpy dtype with metadata would lose it. Return it separately.")
 
@@ -49,4 +53,13 @@ def encode(value: Any, _compression: str) -> Encoded:
 def decode(data: bytes | bytearray, _type_name: str) -> Any:
     import numpy as np
 
-    return np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+    # Not read_array(): it reserves what the header claims before it looks at the data.
+    file = io.BytesIO(data)
+    one = np.lib.format.read_magic(file) == (1, 0)
+    read = np.lib.format.read_array_header_1_0 if one else np.lib.format.read_array_header_2_0
+    shape, fortran, dtype = read(file)
+    if dtype.hasobject:
+        raise ValueError("an array of Python objects")
+    order: Any = "F" if fortran else "C"
+    writable = data if isinstance(data, bytearray) else bytearray(data)
+    return np.ndarray(shape, dtype, writable, offset=file.tell(), order=order)
