@@ -151,7 +151,6 @@ class S3XComBackend(BaseXCom):
         See `BaseXCom.get_all`, which reads them one after the other.
         """
         from concurrent.futures import ThreadPoolExecutor
-        from contextvars import copy_context
 
         from airflow.sdk.bases.xcom import _XComValueWrapper
         from airflow.sdk.execution_time.comms import GetXComSequenceSlice, XComSequenceSliceResult
@@ -179,7 +178,7 @@ class S3XComBackend(BaseXCom):
                 return cls.deserialize_value(_XComValueWrapper(stored))
 
         with ThreadPoolExecutor(PARALLEL_READS, "s3_xcom") as pool:
-            futures = [pool.submit(copy_context().run, read, stored) for stored in answer.root]
+            futures = [pool.submit(read, stored) for stored in answer.root]
             try:
                 return [future.result() for future in futures]
             finally:
@@ -248,8 +247,6 @@ def _same_run() -> Owner:
     A mapped task's input is a lazy sequence that reads values of the same DAG run one by one.
     """
     from airflow.sdk import get_current_context
-
-    from include.s3_xcom.keys import Owner
 
     try:
         ti = get_current_context()["ti"]
