@@ -9,43 +9,20 @@ from __future__ import annotations
 
 import ast
 import re
-import shutil
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from dotenv import dotenv_values
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests.astro_project import ROOT, dotenv, git, project_files, ships, translate
+
 BACKEND = "include.s3_xcom_backend.S3XComBackend"
 
 pytestmark = pytest.mark.skipif(
     not (ROOT / ".env").exists(),
     reason="the image leaves out what is checked here; run this in a clone",
 )
-
-
-def dotenv() -> dict[str, str]:
-    """`.env` as `docker --env-file` reads it: everything after the first = is the value."""
-    lines = (ROOT / ".env").read_text().splitlines()
-    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
-
-
-def git(*arguments: str) -> subprocess.CompletedProcess[str]:
-    if shutil.which("git") is None or not (ROOT / ".git").exists():
-        pytest.skip("not a git clone, or no git on PATH")
-    # A clone in a folder of another owner (a container's mount) is still this clone.
-    command = ["git", "-c", f"safe.directory={ROOT}", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-
-
-def project_files() -> list[str]:
-    """Every file that is, or could be, committed."""
-    listed = git("ls-files", "--cached", "--others", "--exclude-standard", "-z")
-    assert listed.returncode == 0, listed.stderr
-    return [name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
 
 
 # ---------------------------------------------------------------------------- the layout
@@ -179,30 +156,6 @@ def test_what_ships_does_not_import_dev() -> None:
 
 
 # ---------------------------------------------------------------------- what would ship
-
-
-def translate(pattern: str) -> re.Pattern[str]:
-    """A pattern of .dockerignore, matching what it names and everything below it.
-
-    Unlike in .gitignore it starts at the root of the context and `*` stops at a slash:
-    https://docs.docker.com/build/concepts/context/#syntax
-    """
-    special = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    tokens = re.findall(r"\*\*/?|[*?]|\[[^]]*\]|.", pattern.strip("/"))
-    parts = [special.get(one) or (one if one[0] == "[" else re.escape(one)) for one in tokens]
-    return re.compile("".join(parts) + "(?:/.*)?")
-
-
-def ships(path: str) -> bool:
-    """Whether a file is part of the image: the last pattern that matches it decides."""
-    answer = True
-    for line in (ROOT / ".dockerignore").read_text().splitlines():
-        pattern = line.strip()
-        if not pattern or pattern.startswith("#"):
-            continue
-        if translate(pattern.lstrip("!")).fullmatch(path):
-            answer = pattern.startswith("!")
-    return answer
 
 
 @pytest.mark.parametrize(
