@@ -8,16 +8,20 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import weakref
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Self
 
+from dev.errors import DevError
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import FrameType, TracebackType
 
 _GUARD = Path(__file__).with_name("guard.py")
 _TAIL_LINES = 30
+_START_SECONDS = 60.0  # for a server; they take a second or two, on a loaded machine longer
 _KILL_SECONDS = 30.0  # for the kernel to take down what got SIGKILL, on a loaded machine
 _running: weakref.WeakSet[Process] = weakref.WeakSet()
 
@@ -142,13 +146,26 @@ def start(
     return Process(popen, grace)
 
 
-def capture(command: Sequence[str], env: Mapping[str, str]) -> tuple[int, str]:
+def capture(
+    command: Sequence[str], env: Mapping[str, str], cwd: Path | None = None
+) -> tuple[int, str]:
     """Run a command to its end: its exit status and what it printed."""
     with tempfile.TemporaryFile() as output:
-        with start(command, env=env, output=output) as process:
+        with start(command, env=env, cwd=cwd, output=output) as process:
             status = process.wait()
         output.seek(0)
         return status, output.read().decode(errors="replace").strip()
+
+
+def wait_until(ready: Callable[[], bool], process: Process, name: str, log: Path) -> None:
+    """Return once a server is ready; DevError with the end of its log if that does not happen."""
+    deadline = time.monotonic() + _START_SECONDS
+    while not ready():
+        if (status := process.poll()) is not None:
+            raise DevError(f"{name} ended with status {status}; {log}:\n{tail(log)}")
+        if time.monotonic() > deadline:
+            raise DevError(f"{name} was not ready in {_START_SECONDS:.0f} s; {log}:\n{tail(log)}")
+        time.sleep(0.05)
 
 
 def stop_all(started: Iterable[Process]) -> None:
