@@ -75,12 +75,14 @@ def test_with_a_bucket_large_ones_as_well(what_is_left, s3_server):
 
 
 def test_each_dag_parses_without_the_others(what_is_left, tmp_path):
-    files = sorted((what_is_left / "dags").glob("*.py"))
-    for file in files:
-        (tmp_path / file.stem).mkdir()
-        shutil.copy(file, tmp_path / file.stem)
-    printed = run(what_is_left, PARSE, *(str(tmp_path / file.stem) for file in files))
-    assert {file.stem for file in files} <= set(printed.splitlines())
+    names = sorted(file.stem for file in what_is_left.glob("dags/*.py"))
+    for name in names:
+        shutil.copytree(what_is_left, tmp_path / name)
+        for file in (tmp_path / name).glob("dags/*.py"):
+            if file.stem != name:
+                file.unlink()
+    printed = run(what_is_left, PARSE, *(str(tmp_path / name / "dags") for name in names))
+    assert set(names) <= set(printed.splitlines())
 
 
 def test_no_dag_and_no_part_of_the_backend_imports_the_development_tools():

@@ -168,12 +168,7 @@ HOSTILE = {
 }  # fmt: skip
 
 
-GONE = pytest.mark.xfail(strict=True, reason="a member that is gone is read as None")
-
-
-@pytest.mark.parametrize("name", [
-    pytest.param(name, marks=GONE) if name == "a member that is gone" else name for name in HOSTILE
-])  # fmt: skip
+@pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_inline_document_is_a_typed_error(xcom, supervisor, name):
     supervisor.put(
         {"__id__": "s3_xcom/1", "type": "x", "summary": "", "inline": HOSTILE[name]}, **MINE

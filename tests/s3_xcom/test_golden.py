@@ -8,6 +8,7 @@ import json
 import pytest
 
 pytest.importorskip("pandas")
+pytest.importorskip("polars")
 pytest.importorskip("pyarrow")
 from include.s3_xcom import codecs, keys, store, values
 from tests.s3_xcom.golden.make import HERE, SUMS, VALUES, file_name

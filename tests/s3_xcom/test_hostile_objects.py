@@ -92,18 +92,7 @@ def pull(codec, data, monkeypatch):
     return values.pull(json.loads(json.dumps(record)), OWNER, SETTINGS)
 
 
-UNBOUNDED = {
-    "JSON, a deep document": "RecursionError is not made ours",
-    "zstd, garbage": "4 GiB are reserved at once",
-    "npy, a huge shape": "what the header says is reserved",
-}
-
-
-@pytest.mark.parametrize("name", [
-    pytest.param(name, marks=pytest.mark.xfail(strict=True, reason=UNBOUNDED[name]))
-    if name in UNBOUNDED else name
-    for name in OBJECTS
-])  # fmt: skip
+@pytest.mark.parametrize("name", OBJECTS)
 def test_it_ends_in_a_typed_error(monkeypatch, name):
     codec, make = OBJECTS[name]
     data = make()

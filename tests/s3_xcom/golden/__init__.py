@@ -7,3 +7,29 @@ new codec, or a new way in which a codec writes, adds files beside them:
 
 writes those that are not there yet, and touches no other.
 """
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Vendor(enum.Enum):
+    """Stands in a golden file by this name."""
+
+    CMT = 1
+
+
+class Place(NamedTuple):
+    """Stands in a golden file by this name."""
+
+    zone: str
+    at: tuple[float, float]
+
+
+@dataclass
+class Fare:
+    """Stands in a golden file by this name, as Airflow's serializer writes it."""
+
+    amount: float

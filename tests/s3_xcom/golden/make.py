@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+import os
 import uuid
 from decimal import Decimal
 from pathlib import Path
@@ -12,7 +13,10 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pyarrow as pa
+
+from tests.s3_xcom.golden import Fare, Place, Vendor
 
 HERE = Path(__file__).parent
 SUMS = HERE / "released.json"
@@ -68,6 +72,7 @@ def validation():
 
 VALUES = {
     "inline": scalars,
+    "classes": lambda: [Vendor.CMT, Place("JFK", (40.6, -73.8)), Fare(9.5)],
     "json": lambda: {"rows": ["x" * 300], "n": 1},
     "json_zst": lambda: [{"n": n, "text": "x" * 40} for n in range(1_500)],
     "json_leaves": lambda: {"train": frame(), "rest": [np.arange(4), (b"x" * 70_000,)]},
@@ -76,6 +81,10 @@ VALUES = {
     "npy": lambda: np.asfortranarray(np.arange(6, dtype="<i4").reshape(2, 3)),
     "arrow": lambda: pa.table({"a": [1, None], "b": [["x"], []]}, metadata={"k": "v"}),
     "arrow_batch": lambda: pa.record_batch({"a": [1, 2]}),
+    "polars": lambda: pl.DataFrame(
+        {"a": [1, None], "b": ["x", "ü"]}, schema={"a": pl.Int8, "b": pl.Enum(["x", "ü"])}
+    ),
+    "polars_series": lambda: pl.Series("s", [dt.date(2026, 1, 1), None]),
     "binary": lambda: bytes(range(256)) * 2,
     "bytearray": lambda: bytearray(range(256)) * 2,
     "great_expectations": validation,
@@ -88,7 +97,7 @@ def make(name):
 
     bucket = MemoryStore()
     store.connect = lambda: bucket
-    threshold = 100_000 if name == "inline" else 256
+    threshold = 100_000 if name in ("inline", "classes") else 256
     record = values.push(VALUES[name](), OWNER, SETTINGS, threshold)
     folder = HERE / name
     folder.mkdir()
@@ -116,6 +125,7 @@ def note_sums():
 
 
 if __name__ == "__main__":
+    os.environ["AIRFLOW__CORE__ALLOWED_DESERIALIZATION_CLASSES"] = "airflow.* tests.*"
     import airflow.sdk  # noqa: F401  # before the backend, which it imports
 
     for missing in [name for name in VALUES if not (HERE / name).exists()]:
