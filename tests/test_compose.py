@@ -28,6 +28,7 @@ from dotenv import dotenv_values
 ROOT = Path(__file__).resolve().parents[1]
 ENV = {key: value or "" for key, value in dotenv_values(ROOT / ".env").items()}
 OVERRIDE = ROOT / "docker-compose.override.yml"
+EXAMPLE = ROOT / "examples/docker-compose/docker-compose.yml"
 AIRFLOW_SERVICES = ["scheduler", "dag-processor", "api-server", "triggerer"]
 
 pytestmark = pytest.mark.skipif(
@@ -61,6 +62,13 @@ def test_compose_makes_the_bucket_that_env_names() -> None:
 def test_compose_serves_this_machine_only_on_the_port_that_env_names() -> None:
     port = ENV["AIRFLOW__S3_XCOM__ENDPOINT_URL"].rsplit(":", 1)[1]
     assert s3_service()["ports"] == [f"127.0.0.1:{port}:8333"]
+
+
+@pytest.mark.skipif(not EXAMPLE.exists(), reason="examples/ was deleted")
+def test_example_has_the_same_s3_server() -> None:
+    """Written out twice, so that each file can be copied out of this project as it is."""
+    example = load("examples/docker-compose/docker-compose.yml")["services"]["s3"]
+    assert example == s3_service()
 
 
 def test_compose_runs_the_release_that_the_tests_run() -> None:
@@ -217,3 +225,78 @@ def test_merged_changes_nothing_else(merged: dict[str, Any]) -> None:
     untouched = merged["services"].keys() - {*AIRFLOW_SERVICES, "s3"}
     assert untouched == {"postgres", "db-migration"}
     assert "AIRFLOW__S3_XCOM__ENDPOINT_URL" not in merged["services"]["db-migration"]["environment"]
+
+
+# ------------------------------------------------------------------------ without the Astro CLI
+
+
+@pytest.fixture(scope="module")
+def example() -> dict[str, Any]:
+    """examples/docker-compose as Docker Compose reads it."""
+    command = compose()
+    if not EXAMPLE.exists():
+        pytest.skip("examples/ was deleted")
+    shown = subprocess.run(
+        [*command, "-f", str(EXAMPLE), "config", "--format", "json"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert shown.returncode == 0, shown.stderr
+    assert not shown.stderr, "Compose warns of something"
+    return dict(json.loads(shown.stdout))
+
+
+@pytest.mark.parametrize("service", [*AIRFLOW_SERVICES, "init"])
+def test_example_gives_every_airflow_the_backend(example: dict[str, Any], service: str) -> None:
+    airflow = example["services"][service]
+    environment = airflow["environment"]
+    backend = environment["AIRFLOW__CORE__XCOM_BACKEND"]
+    mounted = {volume["target"]: volume for volume in airflow["volumes"]}
+    include = mounted[f"{environment['PYTHONPATH']}/include"]
+    assert (Path(include["source"]), include["read_only"]) == (ROOT / "include", True)
+    assert backend == "include.s3_xcom_backend.S3XComBackend"
+    assert Path(mounted["/opt/airflow/dags"]["source"]) == ROOT / "dags"
+    assert airflow["networks"].keys() == {"airflow"} == example["services"]["s3"]["networks"].keys()
+
+
+def test_example_has_the_settings_of_env_and_the_connection(example: dict[str, Any]) -> None:
+    environment = example["services"]["scheduler"]["environment"]
+    assert environment["AIRFLOW__CORE__XCOM_BACKEND"] == ENV["AIRFLOW__CORE__XCOM_BACKEND"]
+    assert environment["AIRFLOW__S3_XCOM__BUCKET"] == ENV["AIRFLOW__S3_XCOM__BUCKET"]
+    assert environment["AIRFLOW__S3_XCOM__ENDPOINT_URL"] == "http://s3:8333"
+    (connection,) = load("airflow_settings.yaml")["airflow"]["connections"]
+    assert json.loads(environment["AIRFLOW_CONN_AWS_DEFAULT"]) == {
+        "conn_type": connection["conn_type"],
+        "login": connection["conn_login"],
+        "password": connection["conn_password"],
+        "extra": connection["conn_extra"],
+    }
+
+
+def test_example_listens_on_this_machine_only(example: dict[str, Any]) -> None:
+    ports = [port for service in example["services"].values() for port in service.get("ports", [])]
+    assert {port["host_ip"] for port in ports} == {"127.0.0.1"}
+
+
+def test_example_starts_in_order(example: dict[str, Any]) -> None:
+    waits = example["services"]["scheduler"]["depends_on"]
+    assert waits["init"]["condition"] == "service_completed_successfully"
+    assert waits["s3"]["condition"] == "service_healthy"
+    assert example["services"]["init"]["depends_on"].keys() == {"postgres"}
+
+
+def test_example_builds_the_airflow_that_is_tested() -> None:
+    """Fully qualified names and the pins of dev/requirements.lock; what it copies is there."""
+    lock = ROOT / "dev/requirements.lock"
+    if not EXAMPLE.exists() or not lock.exists():
+        pytest.skip("no examples/ or no dev/ in this project")
+    text = EXAMPLE.with_name("Dockerfile").read_text()
+    pins = dict(
+        re.findall(r"^(apache-airflow(?:-task-sdk)?)==(\S+)", lock.read_text(), re.MULTILINE)
+    )
+    python = re.findall(r"-python-(\S+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)[0]
+    assert f"FROM docker.io/apache/airflow:{pins['apache-airflow']}-python{python}\n" in text
+    assert all(f" {name}=={version} " in text for name, version in pins.items())
+    (copied,) = re.findall(r"^COPY (.*) /tmp/$", text, re.MULTILINE)
+    assert all((ROOT / name).is_file() for name in copied.split())
