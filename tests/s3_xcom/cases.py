@@ -264,5 +264,6 @@ VALUES = {
     "labels, Multi": lambda: pd.DataFrame(
         [[1, 2]], columns=pd.MultiIndex.from_tuples([("a", 1), ("b", 2)], names=["x", "y"])
     ),
+    "labels with dots": lambda: pd.DataFrame([[1, 2]], columns=["a", "a.b"]),
     "labels like an index's": lambda: frame(__index_0__=[1]).set_index(pd.Index([7])),
 }

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 NAME = "parquet"
 ROW_GROUP = 200_000
 FIRST_ROW_GROUP = 1_000
+BATCHES = 8
 _METADATA = b"s3_xcom"
 
 
@@ -97,17 +98,21 @@ def decode(data: bytes | bytearray, _type_name: str) -> Any:
 
     with pq.ParquetFile(pa.BufferReader(data)) as file:
         recipe = json.loads(file.schema_arrow.metadata[_METADATA])
-        table = file.read()
-    types = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(recipe["schema"]))).types
-    table = {n: table.column(n) for n in range(len(types))}  # each freed when pandas has its own
+        schema = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(recipe["schema"])))
 
-    def take(number: int) -> Any:
-        return table.pop(number).cast(types[number])
+        def read(fields: list[Any]) -> list[Any]:
+            table = file.read(columns=[field.name for field in fields])
+            return [table.column(field.name).cast(field.type) for field in fields]
 
-    width = len(recipe["columns"])
-    index = restore_index(recipe["index"], [take(n) for n in range(width, len(types))])
-    columns = {n: _series(restore(how, take(n)), index) for n, how in enumerate(recipe["columns"])}
-    frame = pd.DataFrame(columns, index=index, copy=False)
+        width = len(recipe["columns"])
+        index = restore_index(recipe["index"], read([*schema][width:]))
+        columns: dict[int, Any] = {}
+        # In some batches: then hardly more than pandas' own copy is in memory at a time.
+        for batch in _batches(width):
+            for number, chunks in zip(batch, read([schema.field(n) for n in batch]), strict=True):
+                array = restore(recipe["columns"][number], chunks)
+                columns[number] = _series(array, index)
+    frame = pd.DataFrame(columns, index=index, columns=range(width), copy=False)
     frame.columns = unpack_labels(recipe["labels"])
     value: Any = frame
     if recipe["of"] == "Series":
@@ -140,10 +145,16 @@ def _row_groups(rows: int) -> Iterator[tuple[int, int]]:
             return
 
 
+def _batches(columns: int) -> Iterator[range]:
+    step = max(1, -(-columns // BATCHES))
+    return (range(start, min(start + step, columns)) for start in range(0, columns, step))
+
+
 def _names(labels: Any, levels: int) -> list[str]:
     """Return the Parquet columns' names: the labels, where they are text and differ."""
     names = [
-        label if isinstance(label, str) and label else f"column_{number}"
+        # A dot would make a path into a nested column of the name.
+        label if isinstance(label, str) and label and "." not in label else f"column_{number}"
         for number, label in enumerate(labels)
     ]
     names += [f"__index_{level}__" for level in range(levels)]
