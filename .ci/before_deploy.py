@@ -1,0 +1,59 @@
+"""Before `astro deploy`: does the image, or the Deployment, name a bucket, and nothing local?
+
+    python3 .ci/before_deploy.py                          the bucket is in the Dockerfile
+    python3 .ci/before_deploy.py --deployment-variable    it is a variable of the Deployment
+
+Reads files only: whether the bucket exists, and whether the role may use it, is not looked at.
+"""
+# ruff: noqa: INP001 - a script, not a module
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+BUCKET = "AIRFLOW__S3_XCOM__BUCKET"
+OPTION = "--deployment-variable"
+LOOPBACK = r"//(localhost|127\.|\[::1\]|0\.0\.0\.0|host\.docker\.internal)"
+
+
+def variables(file: Path, prefix: str = "") -> dict[str, str]:
+    """The lines NAME=value of a file, behind a prefix; none if there is no such file."""
+    text = file.read_text() if file.exists() else ""
+    return dict(re.findall(rf"^{prefix}(\w+)=(\S+)", text, re.MULTILINE))
+
+
+def problems(*, deployment_variable: bool) -> list[str]:
+    """What would go wrong after a deploy, a sentence each."""
+    image = variables(ROOT / "Dockerfile", "ENV +")
+    bucket = image.get(BUCKET)
+    found = [
+        f"{name}={value} in the Dockerfile is an address of your own machine."
+        for name, value in image.items()
+        if re.search(LOOPBACK, value)
+    ]
+    if bucket is None and not deployment_variable:
+        found.append(
+            "No bucket is set: the first task that pushes more than a short value would fail."
+            f" Uncomment `ENV {BUCKET}=…` in the Dockerfile and put your bucket's name there,"
+            f" or make it a variable of the Deployment and say so with {OPTION}."
+        )
+    if bucket in ("your-bucket", variables(ROOT / ".env").get(BUCKET, "your-bucket")):
+        found.append(f"{BUCKET}={bucket} in the Dockerfile names no bucket of yours on AWS.")
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(OPTION, action="store_true", help=f"the Deployment sets {BUCKET}")
+    found = problems(deployment_variable=parser.parse_args().deployment_variable)
+    sys.exit("\n".join(f"error: {problem}" for problem in found) or 0)
+
+
+if __name__ == "__main__":
+    main()

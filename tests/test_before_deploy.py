@@ -1,0 +1,77 @@
+"""The check before a deploy: it says when no bucket is set, and when something local would ship."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from tests.astro_project import ROOT, dotenv
+
+SCRIPT = ROOT / ".ci/before_deploy.py"
+WORKFLOW = ROOT / ".github/workflows/deploy.yml"
+BUCKET = "ENV AIRFLOW__S3_XCOM__BUCKET="
+
+pytestmark = pytest.mark.skipif(not SCRIPT.exists(), reason="the image, or a project without .ci/")
+
+
+@pytest.fixture
+def check(tmp_path):
+    """Run the script on a project whose Dockerfile has these lines more."""
+
+    def check(*lines: str, options: tuple[str, ...] = (), env: bool = True) -> tuple[int, str]:
+        (tmp_path / ".ci").mkdir()
+        script = shutil.copy(SCRIPT, tmp_path / ".ci")
+        dockerfile = re.sub(
+            f"^{BUCKET}.*", "", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE
+        )
+        (tmp_path / "Dockerfile").write_text("\n".join([dockerfile, *lines, ""]))
+        if env:
+            shutil.copy(ROOT / ".env", tmp_path)
+        done = subprocess.run(
+            [sys.executable, script, *options], capture_output=True, text=True, check=False
+        )
+        assert not done.stdout
+        return done.returncode, done.stderr
+
+    return check
+
+
+def test_no_bucket(check):
+    status, said = check()
+    assert status == 1
+    assert "No bucket is set" in said
+    assert len(said.splitlines()) == 1
+
+
+def test_a_bucket_in_the_image(check):
+    assert check(f"{BUCKET}acme-xcoms") == (0, "")
+
+
+@pytest.mark.parametrize("env", [True, False])
+def test_a_bucket_of_the_deployment(check, env):
+    assert check(options=("--deployment-variable",), env=env) == (0, "")
+
+
+@pytest.mark.parametrize("which", ["placeholder", "local"])
+def test_a_bucket_that_is_none(check, which):
+    name = "your-bucket" if which == "placeholder" else dotenv()["AIRFLOW__S3_XCOM__BUCKET"]
+    status, said = check(f"{BUCKET}{name}")
+    assert status == 1
+    assert f"{name} in the Dockerfile names no bucket of yours" in said
+
+
+@pytest.mark.parametrize("host", ["localhost:8333", "127.0.0.1:8333", "host.docker.internal:8333"])
+def test_an_endpoint_of_this_machine(check, host):
+    endpoint = f"ENV AIRFLOW__S3_XCOM__ENDPOINT_URL=http://{host}"
+    status, said = check(f"{BUCKET}acme-xcoms", endpoint)
+    assert status == 1
+    assert "an address of your own machine" in said
+
+
+@pytest.mark.skipif(not WORKFLOW.exists(), reason="no deploy workflow in this project")
+def test_the_deploy_workflow_runs_it():
+    assert ".ci/before_deploy.py" in WORKFLOW.read_text()
