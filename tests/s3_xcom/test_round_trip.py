@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+pytest.importorskip("polars")
 pytest.importorskip("pyarrow")
 from tests.s3_xcom.cases import VALUES
 from tests.s3_xcom.identical import assert_identical
