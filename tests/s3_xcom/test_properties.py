@@ -57,15 +57,10 @@ def test_a_frame_is_the_same_or_refused(frame):
     check(frame, 0)
 
 
-CHANGED = pytest.mark.xfail(
-    strict=True, reason="equal, and yet not the same: == is too weak a check"
-)
-
-
 @pytest.mark.parametrize("inside", [
-    pytest.param(dt.datetime(2000, 1, 1, fold=1), marks=CHANGED),
-    pytest.param(dt.datetime(2000, 1, 1, tzinfo=dt.UTC), marks=CHANGED),
-    pytest.param(Decimal("1.50"), marks=CHANGED),
+    dt.datetime(2000, 1, 1, fold=1),
+    dt.datetime(2000, 1, 1, tzinfo=dt.UTC),
+    Decimal("1.50"),
     complex(-0.0, 0), {True}, {True: 1}, (1, [2]), -0.0, {"a": -0.0}, b"x",
 ], ids=repr)  # fmt: skip
 def test_what_is_in_a_dataclass_is_the_same_or_refused(inside):
