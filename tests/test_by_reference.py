@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import obstore
@@ -68,6 +70,21 @@ def test_pandas_and_pyarrow_read_it_without_another_package(xcom):
         columns=["zone"], filters=[("fare", ">", 7)],
     )  # fmt: skip
     assert part.zone.tolist() == [2, 3]
+
+
+def test_the_documentation_works_as_it_stands(xcom):
+    page = Path(__file__).resolve().parents[1] / "docs" / "by_reference.md"
+    if not page.exists():
+        pytest.skip("docs/ is not shipped")
+    text = page.read_text(encoding="utf-8").replace('"extract"', f"{TASK!r}")
+    blocks = re.findall(r"<!-- tested: (\w+) -->\n```python\n(.*?)```", text, re.DOTALL)
+    assert [name for name, _ in blocks] == ["locate", "duckdb", "pandas"]
+    xcom.push(pd.DataFrame({"pickup_location_id": [7, 7, 9], "trip_distance": [1.0, 20.0, 30.0]}))
+    names = {"ti": TI, "pd": pd}
+    for _, code in blocks:
+        exec(code, names)
+    assert sorted(names["zones"].values.tolist()) == [[7, 1], [9, 1]]
+    assert names["part"].pickup_location_id.tolist() == [7, 9]
 
 
 def test_names_that_need_escaping_are_found(xcom):

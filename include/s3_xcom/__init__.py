@@ -14,4 +14,5 @@
 | `failures`   | what an answer of S3 means, and what to do |
 | `values`     | a value to its database record and back: the pieces put together |
 | `errors`     | what can go wrong |
+| `by_reference` | where a value lies, for engines that read it there; tasks call it themselves |
 """
