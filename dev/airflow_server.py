@@ -8,23 +8,22 @@ therefore is everyone taken as admin.
 
 from __future__ import annotations
 
-import base64
-import os
-import secrets
 import shutil
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from dev import environment, ports, processes
+from dev import airflow_environment, environment, ports, processes
 from dev.airflow_rest import AirflowApi
 from dev.errors import DevError
 from dev.project import ROOT, STATE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from types import TracebackType
+
+    from dev.settings_file import LocalSettings
 
 _NEEDED_FIRST = {
     "api-server": ["api-server"],
@@ -50,13 +49,23 @@ class AirflowServer:
         self._processes: dict[str, processes.Process] = {}
 
     @classmethod
-    def start(cls, home: Path, port: int, settings: dict[str, str]) -> AirflowServer:
-        """Start it in the fresh folder `home`; `settings` are more environment variables.
+    def start(
+        cls,
+        home: Path,
+        port: int,
+        settings: Mapping[str, str],
+        executor: Mapping[str, str] | None = None,
+    ) -> AirflowServer:
+        """Start it in the fresh folder `home`; returns at once, `wait_until_healthy` comes next.
 
-        Returns at once; `wait_until_healthy` comes next.
+        Args:
+            home: Airflow's home.
+            port: of API and UI.
+            settings: more environment variables; ours win over them.
+            executor: those of an executor with its database; these win over ours.
         """
         home.mkdir(parents=True)
-        env = _environment(home, port, settings)
+        env = {**airflow_environment.make(home, port, settings), **(executor or {})}
         server = cls(home, port, env)
         server._make_database()
         try:
@@ -68,14 +77,20 @@ class AirflowServer:
 
     def _launch(self, components: dict[str, list[str]]) -> None:
         for name, arguments in components.items():
-            with self.log(name).open("wb") as output:
-                self._processes[name] = processes.start(
-                    [str(_airflow()), *arguments],
-                    env=self._env,
-                    cwd=self.home,
-                    output=output,
-                    grace=_GRACE_SECONDS,
-                )
+            self.launch(name, arguments, {}, self.home)
+
+    def launch(
+        self, name: str, arguments: Sequence[str], changes: Mapping[str, str], cwd: Path
+    ) -> None:
+        """Start one more component: `airflow ARGUMENTS…` in our environment with these changes."""
+        with self.log(name).open("wb") as output:
+            self._processes[name] = processes.start(
+                [str(_airflow()), *arguments],
+                env={**self._env, **changes},
+                cwd=cwd,
+                output=output,
+                grace=_GRACE_SECONDS,
+            )
 
     @property
     def dags_folder(self) -> Path:
@@ -95,6 +110,12 @@ class AirflowServer:
                 )
             time.sleep(0.2)
         self._launch(_NEEDED_LATER)
+
+    def import_settings(self, settings: LocalSettings) -> None:
+        """Make connections, variables and pools, as the Astro CLI does."""
+        self.api.overwrite("connections", settings.connections)
+        self.api.overwrite("variables", settings.variables)
+        self.api.overwrite("pools", settings.pools)
 
     def check_alive(self) -> None:
         """Raise DevError with the end of its log if a component has ended."""
@@ -122,18 +143,15 @@ class AirflowServer:
         self.stop()
 
     def _make_database(self) -> None:
-        """An empty migrated database: copied from the last one made by the same packages."""
+        """An empty migrated database; SQLite's is a copy of the last one of the same packages."""
+        if not self._env[airflow_environment.DATABASE].startswith("sqlite:"):
+            self._migrate()
+            return
         key = environment.MAIN.wanted().split()[0][:16]
         template = STATE / "cache" / f"airflow-{key}.db"
         database = self.home / "airflow.db"
         if not template.exists():
-            log = self.log("db-migrate")
-            with log.open("wb") as output:
-                command = [str(_airflow()), "db", "migrate"]
-                with processes.start(command, env=self._env, cwd=self.home, output=output) as made:
-                    status = made.wait()
-            if status:
-                raise DevError(f"airflow db migrate failed, {log}:\n{processes.tail(log)}")
+            self._migrate()
             template.parent.mkdir(parents=True, exist_ok=True)
             unfinished = template.with_suffix(".unfinished")
             shutil.copyfile(database, unfinished)
@@ -141,55 +159,15 @@ class AirflowServer:
         else:
             shutil.copyfile(template, database)
 
+    def _migrate(self) -> None:
+        log = self.log("db-migrate")
+        with log.open("wb") as output:
+            command = [str(_airflow()), "db", "migrate"]
+            with processes.start(command, env=self._env, cwd=self.home, output=output) as made:
+                status = made.wait()
+        if status:
+            raise DevError(f"airflow db migrate failed, {log}:\n{processes.tail(log)}")
+
 
 def _airflow() -> Path:
     return Path(sys.executable).with_name("airflow")
-
-
-def _environment(home: Path, port: int, settings: dict[str, str]) -> dict[str, str]:
-    """The environment of all components: the user's, less what would lead elsewhere, and ours."""
-    inherited = {
-        name: value
-        for name, value in os.environ.items()
-        # Your own AWS account and Airflow have no part in this; a connection or variable from the
-        # environment would hide the one imported from airflow_settings.yaml.
-        if not name.startswith(("AWS_", "AIRFLOW_CONN_", "AIRFLOW__DATABASE__"))
-        and name not in ("AIRFLOW_HOME", "AIRFLOW_CONFIG", "PYTHONDONTWRITEBYTECODE", "PYTHONHOME")
-    }
-    return inherited | settings | _ours(home, port) | _macos()
-
-
-def _ours(home: Path, port: int) -> dict[str, str]:
-    local = ",".join(filter(None, [os.environ.get("NO_PROXY"), "localhost", ports.LOOPBACK]))
-    return {
-        "AIRFLOW_HOME": str(home),
-        "PYTHONPATH": str(ROOT),
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
-        "NO_PROXY": local,
-        "no_proxy": local,
-        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
-        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-        "AIRFLOW__CORE__PARALLELISM": "4",
-        "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "120",  # DAG files import much; machines are busy
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
-        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://{ports.LOOPBACK}:{port}/execution/",
-        "AIRFLOW__CORE__FERNET_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
-        "AIRFLOW__API__HOST": ports.LOOPBACK,
-        "AIRFLOW__API__PORT": str(port),
-        "AIRFLOW__API__BASE_URL": f"http://localhost:{port}",
-        "AIRFLOW__API__SECRET_KEY": secrets.token_urlsafe(32),
-        "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(48),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
-        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
-        "AIRFLOW__COSMOS__CACHE_DIR": str(home / "cosmos"),
-        "AIRFLOW__COSMOS__ENABLE_TELEMETRY": "False",
-        "DO_NOT_TRACK": "1",
-        "GX_ANALYTICS_ENABLED": "false",
-    }
-
-
-def _macos() -> dict[str, str]:
-    """Airflow forks its tasks; the Objective-C runtime of macOS aborts some forks otherwise."""
-    return {"OBJC_DISABLE_INITIALIZE_FORK_SAFETY": "YES"} if sys.platform == "darwin" else {}

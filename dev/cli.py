@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dev import environment, processes, s3_server
+from dev import demo_options, environment, processes, s3_server
 from dev.errors import DevError
 from dev.project import ROOT, VENV
 
@@ -100,15 +100,21 @@ example_great_expectations_dag once, and shows what Airflow's database and the b
 Exit status 0 only if the run ended as expected and every object is the one its reference says.
 Stops all it started, also on Ctrl-C. Logs and data of the last runs stay in .dev/runs.
 
+With --executor CeleryExecutor it runs on PostgreSQL and Redis, which have to be installed, with two
+workers that have no folder in common, and also runs example_dynamic_mapping_dag; the report names
+the worker of each task. example_dbt_cosmos_dag calls dbt: with it or --all, dbt_venv is made too.
+
 examples:
   python3 -m dev demo
   python3 -m dev demo --dag example_validation_failure_dag
   python3 -m dev demo --data ~/taxi          your own yellow_tripdata_sample_2019-01.csv and -02.csv
   python3 -m dev demo --all --json > demo.json
+  python3 -m dev demo --executor CeleryExecutor
 """
 _UP = """
 Does what demo does, then stays: the UI's address, the S3 endpoint and its keys are printed.
-DAG files may be edited while it runs; code in include/ counts from the next task on.
+DAG files may be edited while it runs; code in include/ counts from the next task on (Celery's
+workers have copies of their own: start again). Makes dbt_venv, too, for the DAG that calls dbt.
 Ctrl-C ends it; nothing is left running.
 
 examples:
@@ -159,6 +165,12 @@ def _demo_options(parser: argparse.ArgumentParser) -> None:
         "--dag", action="append", metavar="NAME", help="run this DAG instead; may be repeated"
     )
     which.add_argument("--all", action="store_true", help="run every DAG of the project")
+    parser.add_argument(
+        "--executor",
+        choices=demo_options.EXECUTORS,
+        default=demo_options.EXECUTORS[0],
+        help="CeleryExecutor: two workers without a common folder, on PostgreSQL and Redis",
+    )
     parser.add_argument("--port", type=_port, help="for Airflow's UI and API; default: a free one")
     parser.add_argument("--s3-port", type=_port, help="for the S3 server; default: a free one")
 
@@ -191,18 +203,19 @@ def _up(options: argparse.Namespace) -> int:
 
 
 def _run_demo(options: argparse.Namespace, *, stay: bool, as_json: bool) -> int:
-    from dev import demo_options
-
     chosen = demo_options.check(
         data=options.data,
         dags=options.dag,
         all_dags=options.all,
         port=options.port,
         s3_port=options.s3_port,
+        executor=options.executor,
         stay=stay,
         as_json=as_json,
     )
     _enter_environment()
+    if chosen.needs_dbt:
+        environment.ensure_dbt()
     from dev import demo
 
     return demo.run(chosen, setup_seconds=float(os.environ.pop(_SETUP_SECONDS, "0")))

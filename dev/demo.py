@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 import time
-from contextlib import ExitStack
-from datetime import datetime
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from dev import follow, ports, project, report, settings_file
+from dev import celery_workers, follow, ports, project, report, settings_file
 from dev.airflow_server import AirflowServer
 from dev.errors import DevError
 from dev.processes import Interrupted
 from dev.s3_server import S3Server
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from dev.demo_options import DemoOptions
-    from dev.settings_file import LocalSettings
 
-_KEPT_RUNS = 5
 _LISTED_SECONDS = 120.0  # a DAG file that is not parsed after this long never will be
 
 
@@ -32,8 +28,9 @@ class Demo:
     def __init__(self, options: DemoOptions, setup_seconds: float) -> None:
         self._options = options
         self._settings = settings_file.read()
+        self._celery = options.executor == celery_workers.EXECUTOR
         self._out = sys.stderr if options.as_json else sys.stdout
-        self._folder = _new_folder()
+        self._folder = project.new_run_folder()
         self.seconds = {"setup": round(setup_seconds, 1)}
         self._began = time.monotonic()
 
@@ -41,19 +38,30 @@ class Demo:
         """Start, follow, report, stop; returns the exit status."""
         with ExitStack() as started:
             s3 = started.enter_context(self._start_s3())
-            airflow = started.enter_context(self._start_airflow(s3))
+            executor = started.enter_context(self._start_services())
+            airflow = started.enter_context(self._start_airflow(s3, executor))
             reports = [self._follow(airflow, s3, dag_id) for dag_id in self._dags(airflow)]
             version = airflow.api.version()
-            ok = not any(dag.problems for dag in reports)
             for dag in reports:
-                self._show(dag, airflow)
+                self._show(dag)
+            problems = celery_workers.problems(reports) if self._celery else []
+            for problem in problems:
+                self.say(f"\nPROBLEM: {problem}")
+            ok = not problems and not any(dag.problems for dag in reports)
             if self._options.stay:
                 self._stay(airflow, s3)
-            self.say("Stopping Airflow and the S3 server")
+            self.say("Stopping all that was started")
         self.seconds["total"] = round(self.seconds["setup"] + time.monotonic() - self._began, 1)
         if self._options.as_json:
             dags = [dag.as_json() for dag in reports]
-            document = {"ok": ok, "airflow": version, "dags": dags, "seconds": self.seconds}
+            document = {
+                "ok": ok,
+                "airflow": version,
+                "executor": self._options.executor,
+                "dags": dags,
+                "problems": problems,
+                "seconds": self.seconds,
+            }
             print(json.dumps(document, indent=2))
         self._conclude(ok)
         return 0 if ok else 1
@@ -78,7 +86,19 @@ class Demo:
         self.say(f"S3 server: {server.endpoint_url}, bucket {server.bucket}")
         return server
 
-    def _start_airflow(self, s3: S3Server) -> AirflowServer:
+    @contextmanager
+    def _start_services(self) -> Iterator[dict[str, str]]:
+        """What the executor needs; yields the settings with which Airflow uses it."""
+        if not self._celery:
+            yield {}
+            return
+        began = time.monotonic()
+        self.say("Starting PostgreSQL and Redis")
+        with celery_workers.services(self._folder) as settings:
+            self._lap("services", began)
+            yield settings
+
+    def _start_airflow(self, s3: S3Server, executor: dict[str, str]) -> AirflowServer:
         began = time.monotonic()
         self.say("Starting Airflow")
         data = self._options.data
@@ -88,10 +108,13 @@ class Demo:
             **({"AIRFLOW_VAR_TAXI_DATA_DIR": str(data)} if data else {}),
         }
         port = self._options.port or ports.free_ports(1)[0]
-        server = AirflowServer.start(self._folder / "airflow", port, env)
+        server = AirflowServer.start(self._folder / "airflow", port, env, executor)
         try:
             server.wait_until_healthy()
-            _import(self._settings, server)
+            server.import_settings(self._settings)
+            if self._celery:
+                self.say("Starting two Celery workers")
+                celery_workers.start(server, self._folder)
         except BaseException:
             server.stop()
             raise
@@ -117,17 +140,23 @@ class Demo:
         runs = [other["dag_run_id"] for other in api.runs(dag_id)]
         if len(runs) != 1:
             made.problems.append(f"there are {len(runs)} runs instead of one: {', '.join(runs)}")
+        if self._celery:
+            made.workers = {report.task_name(task): task["hostname"] for task in tasks}
+            made.problems += celery_workers.found_on_disk(self._folder, objects.values())
         return made
 
-    def _show(self, dag: report.DagReport, airflow: AirflowServer) -> None:
+    def _show(self, dag: report.DagReport) -> None:
         self.say(f"\n{dag.dag_id}, run {dag.run_id}: {dag.state} (expected: {dag.expected_state})")
         self.say(report.table(dag.xcoms))
+        for worker in sorted(set(dag.workers.values())):
+            tasks = [task for task, name in dag.workers.items() if name == worker]
+            self.say(f"Ran on {worker or 'no worker'}: {', '.join(tasks)}")
         for problem in dag.problems:
             self.say(f"PROBLEM: {problem}")
         if dag.state != dag.expected_state:
             for task, state in dag.tasks.items():
                 if state == "failed":
-                    self.say(follow.complaints(airflow.home, dag.dag_id, task))
+                    self.say(follow.complaints(self._folder, dag.dag_id, task))
 
     def _stay(self, airflow: AirflowServer, s3: S3Server) -> None:
         self.say(
@@ -135,7 +164,7 @@ class Demo:
             f"S3 endpoint:    {s3.endpoint_url}   bucket {s3.bucket}\n"
             f"S3 keys:        AWS_ACCESS_KEY_ID={s3.access_key_id}"
             f" AWS_SECRET_ACCESS_KEY={s3.secret_access_key} AWS_REGION=us-east-1\n"
-            f"Logs:           {airflow.home}\n"
+            f"Logs:           {self._folder}\n"
             "Ctrl-C stops everything."
         )
         try:
@@ -169,20 +198,3 @@ def run(options: DemoOptions, setup_seconds: float) -> int:
         except DevError:
             demo.say(f"\nLogs of this run: {demo._folder}")  # noqa: SLF001
             raise
-
-
-def _import(settings: LocalSettings, airflow: AirflowServer) -> None:
-    airflow.api.overwrite("connections", settings.connections)
-    airflow.api.overwrite("variables", settings.variables)
-    airflow.api.overwrite("pools", settings.pools)
-
-
-def _new_folder() -> Path:
-    """A fresh folder for this run; the oldest ones go."""
-    runs = project.STATE / "runs"
-    runs.mkdir(parents=True, exist_ok=True)
-    for old in sorted(runs.iterdir())[: -_KEPT_RUNS + 1]:
-        shutil.rmtree(old)
-    folder = runs / datetime.now().astimezone().strftime("%Y-%m-%d_%H-%M-%S")
-    folder.mkdir()
-    return folder

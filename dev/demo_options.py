@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dev import ports, project, s3_server
+from dev import celery_workers, ports, project, s3_server
 from dev.errors import DevError
 
 if TYPE_CHECKING:
@@ -13,7 +13,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DATA_FILES = ("yellow_tripdata_sample_2019-01.csv", "yellow_tripdata_sample_2019-02.csv")
-DEFAULT_DAGS = ("example_great_expectations_dag",)
+EXECUTORS = ("LocalExecutor", celery_workers.EXECUTOR)
+_DEFAULT_DAGS = ("example_great_expectations_dag",)
+# The tasks of the first run one after another; of this one, several at the same time.
+_PARALLEL_DAGS = ("example_dynamic_mapping_dag",)
+_DBT_DAG = "example_dbt_cosmos_dag"
 
 
 @dataclass(frozen=True)
@@ -24,8 +28,15 @@ class DemoOptions:
     dags: tuple[str, ...] | None  # None: every DAG there is
     port: int | None
     s3_port: int | None
+    executor: str
     stay: bool
     as_json: bool
+
+    @property
+    def needs_dbt(self) -> bool:
+        """Whether a DAG that may run here calls dbt, which has an environment of its own."""
+        asked = self.stay or self.dags is None or _DBT_DAG in self.dags
+        return asked and (project.ROOT / "dags" / f"{_DBT_DAG}.py").exists()
 
 
 def check(
@@ -35,12 +46,16 @@ def check(
     all_dags: bool,
     port: int | None,
     s3_port: int | None,
+    executor: str,
     stay: bool,
     as_json: bool,
 ) -> DemoOptions:
     """Raise DevError for what cannot work."""
     s3_server.check_platform()
     project.check_writable()
+    celery = executor == celery_workers.EXECUTOR
+    if celery:
+        celery_workers.check_installed()
     if data is not None:
         data = data.expanduser().resolve()
         _check_data(data)
@@ -52,8 +67,9 @@ def check(
             )
     if port is not None and port == s3_port:
         raise DevError(f"--port and --s3-port are both {port}; Airflow and S3 need one each.")
-    chosen = None if all_dags else tuple(dict.fromkeys(dags or DEFAULT_DAGS))
-    return DemoOptions(data, chosen, port, s3_port, stay, as_json)
+    default = (*_DEFAULT_DAGS, *(_PARALLEL_DAGS if celery else ()))
+    chosen = None if all_dags else tuple(dict.fromkeys(dags or default))
+    return DemoOptions(data, chosen, port, s3_port, executor, stay, as_json)
 
 
 def _check_data(folder: Path) -> None:

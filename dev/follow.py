@@ -94,11 +94,11 @@ def objects_of_run(s3: S3Server, prefix: str, dag_id: str, run_id: str) -> dict[
     return {f"s3://{s3.bucket}/{path}": bytes(store.get(path).bytes()) for path in paths}
 
 
-def complaints(home: Path, dag_id: str, task: str) -> str:
-    """What a failed task's last attempt complained of."""
+def complaints(folder: Path, dag_id: str, task: str) -> str:
+    """What a failed task's last attempt complained of; `folder` has the homes of Airflow."""
     task_id = task.partition("[")[0]
     logs = sorted(
-        home.glob(f"logs/dag_id={dag_id}/run_id=*/task_id={task_id}/**/attempt=*.log"),
+        folder.glob(f"*/logs/dag_id={dag_id}/run_id=*/task_id={task_id}/**/attempt=*.log"),
         key=lambda path: path.stat().st_mtime,
     )
     if not logs:

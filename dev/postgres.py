@@ -99,8 +99,10 @@ def _other_user() -> pwd.struct_passwd | None:
 
 @contextlib.contextmanager
 def _data_folder(folder: Path) -> Iterator[Path]:
-    """Where the data goes. As root that is a temporary folder, removed at the end: root's projects
-    mostly lie where the server's user may not go.
+    """Where the data goes.
+
+    As root, that is a temporary folder, removed at the end: what root has made, in its home or in
+    pytest's temporary folder, the server's user may not enter.
     """
     user = _other_user()
     if user is None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import shutil
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 STATE = ROOT / ".dev"  # git-ignored: S3 data, Airflow homes, logs, caches; may be deleted
 VENV = ROOT / ".venv"
 DBT_VENV = ROOT / "dbt_venv"
+_KEPT_RUNS = 5
 
 
 def check_writable() -> None:
@@ -47,3 +50,14 @@ def exclusive(name: str, what: str) -> Iterator[None]:
         file.write(str(os.getpid()))
         file.flush()
         yield
+
+
+def new_run_folder() -> Path:
+    """A fresh folder for a demonstration; the oldest ones go."""
+    runs = STATE / "runs"
+    runs.mkdir(parents=True, exist_ok=True)
+    for old in sorted(runs.iterdir())[: -_KEPT_RUNS + 1]:
+        shutil.rmtree(old)
+    folder = runs / datetime.now().astimezone().strftime("%Y-%m-%d_%H-%M-%S")
+    folder.mkdir()
+    return folder

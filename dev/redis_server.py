@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+_FOLDER = "/opt/homebrew/bin"  # not on the PATH of everything that starts programs on macOS
+
 
 @contextlib.contextmanager
 def serve(folder: Path) -> Iterator[str]:
@@ -46,7 +48,8 @@ def serve(folder: Path) -> Iterator[str]:
 
 def find() -> str:
     """The path of `redis-server`; FileNotFoundError if there is none."""
-    found = shutil.which("redis-server", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
+    on_path = os.environ.get("PATH", os.defpath)
+    found = shutil.which("redis-server", path=f"{on_path}{os.pathsep}{_FOLDER}")
     if found is None:
         raise FileNotFoundError("Redis (redis-server)")
     return found

@@ -60,6 +60,7 @@ class DagReport:
     expected_state: str
     tasks: dict[str, str]
     xcoms: list[XCom]
+    workers: dict[str, str] = field(default_factory=dict)  # task to worker, where there are several
     problems: list[str] = field(default_factory=list)
 
     def as_json(self) -> Json:

@@ -1,0 +1,67 @@
+"""The environment of all processes of our Airflow: what is inherited, what is set, what is not."""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dev import ports
+from dev.project import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DATABASE = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
+
+
+def make(home: Path, port: int, settings: Mapping[str, str]) -> dict[str, str]:
+    """The user's, less what would lead elsewhere; the project's settings; ours, which win."""
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        # Your own AWS account and Airflow have no part in this; a connection or variable from the
+        # environment would hide the one imported from airflow_settings.yaml.
+        if not name.startswith(("AWS_", "AIRFLOW_CONN_", "AIRFLOW__DATABASE__"))
+        and name not in ("AIRFLOW_HOME", "AIRFLOW_CONFIG", "PYTHONDONTWRITEBYTECODE", "PYTHONHOME")
+    }
+    return {**inherited, **settings, **_ours(home, port), **_macos()}
+
+
+def _ours(home: Path, port: int) -> dict[str, str]:
+    local = ",".join(filter(None, [os.environ.get("NO_PROXY"), "localhost", ports.LOOPBACK]))
+    return {
+        "AIRFLOW_HOME": str(home),
+        "PYTHONPATH": str(ROOT),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "NO_PROXY": local,
+        "no_proxy": local,
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__PARALLELISM": "4",
+        "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "120",  # DAG files import much; machines are busy
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://{ports.LOOPBACK}:{port}/execution/",
+        "AIRFLOW__CORE__FERNET_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+        "AIRFLOW__API__HOST": ports.LOOPBACK,
+        "AIRFLOW__API__PORT": str(port),
+        "AIRFLOW__API__BASE_URL": f"http://localhost:{port}",
+        "AIRFLOW__API__SECRET_KEY": secrets.token_urlsafe(32),
+        "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(48),
+        DATABASE: f"sqlite:///{home}/airflow.db",
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        "AIRFLOW__COSMOS__CACHE_DIR": str(home / "cosmos"),
+        "AIRFLOW__COSMOS__ENABLE_TELEMETRY": "False",
+        "DO_NOT_TRACK": "1",
+        "GX_ANALYTICS_ENABLED": "false",
+    }
+
+
+def _macos() -> dict[str, str]:
+    """Airflow forks its tasks; the Objective-C runtime of macOS aborts some forks otherwise."""
+    return {"OBJC_DISABLE_INITIALIZE_FORK_SAFETY": "YES"} if sys.platform == "darwin" else {}
