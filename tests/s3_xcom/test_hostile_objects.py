@@ -60,7 +60,7 @@ def parquet(**metadata):
 OBJECTS = {
     "a pickle": ("json", lambda: pickle.dumps(Trap())),
     "JSON, deep": ("json", lambda: b"[" * 100_000 + b"]" * 100_000),
-    "JSON, a deep document": ("json", lambda: b'{"a":' * 900 + b"1" + b"}" * 900),
+    "JSON, a deep document": ("json", lambda: b'{"a":' * 5_000 + b"1" + b"}" * 5_000),
     "JSON, not UTF-8": ("json", lambda: b'"\xff"'),
     "JSON, an unknown tag": ("json", lambda: b'{"$xcom": ["os.system", "true"]}'),
     "zstd, garbage": ("json", lambda: b"\x28\xb5\x2f\xfd" + b"\0" * 99),
