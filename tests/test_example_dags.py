@@ -264,7 +264,9 @@ def test_dbt_tasks_succeed_with_nothing_shared_but_s3(airflow, dbt_log):
 def test_marts_hold_every_trip_that_took_place(airflow, dbt_log):
     january = trips("2019-01")
     january = january[january.trip_distance > 0]
-    by_zone = frame(airflow, airflow.xcom(DBT, "load_mart")["uri"]).set_index("zone")
+    by_zone = frame(airflow, airflow.xcom(DBT, "load_mart")["uri"])
+    assert by_zone.columns.tolist() == ["zone", "trips", "mean_miles", "revenue"]
+    by_zone = by_zone.set_index("zone")
     counts = january.pickup_location_id.value_counts()
     assert by_zone.trips.to_dict() == counts.to_dict()
     marts = f"s3://{airflow.bucket}/dbt/trips/run_id=apart"
