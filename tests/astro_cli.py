@@ -21,16 +21,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.astro_project import dotenv
+from tests.astro_project import ROOT, dotenv
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dev.airflow_rest import AirflowApi
 
-# Of Runtime 3.3-2, as its constraints have them.
-AIRFLOW, TASK_SDK = "3.3.0", "1.3.0"
 STANDALONE = ".astro/standalone"
+
+
+def locked(package: str) -> str:
+    """The version in dev/requirements.lock: of Airflow and its SDK, the one in the image."""
+    lock = (ROOT / "dev/requirements.lock").read_text()
+    (version,) = re.findall(rf"^{package}==(\S+)", lock, re.MULTILINE)
+    return str(version)
 
 
 def pinned_python(project: Path) -> Path:
@@ -57,7 +62,7 @@ def install(project: Path) -> None:
     pip = package_index.pip_settings(Path(sys.executable), plain)
     uv = [str(Path(sys.executable).with_name("uv"))]
     into = ["--quiet", "--compile-bytecode", "--python", str(project / ".venv/bin/python")]
-    pins = [f"apache-airflow=={AIRFLOW}", f"apache-airflow-task-sdk=={TASK_SDK}"]
+    pins = [f"{name}=={locked(name)}" for name in ("apache-airflow", "apache-airflow-task-sdk")]
     for step in (
         ["venv", "--quiet", "--python", str(pinned_python(project)), "--allow-existing"],
         ["pip", "install", *into, pins[0]],

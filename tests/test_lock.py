@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,9 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCK = ROOT / "dev/requirements.lock"
+RAISE = (
+    ": the Runtime in the Dockerfile can rise. docs/upgrading.md says how; then delete this test."
+)
 
 pytestmark = pytest.mark.skipif(
     not LOCK.exists() or not (ROOT / "Dockerfile").exists(),
@@ -148,3 +152,15 @@ def test_the_locked_airflow_is_the_one_in_the_image() -> None:
     (airflow,) = [entry for entry in locked() if entry.name == "apache-airflow"]
     assert airflow.version.rsplit(".", 1)[0] == image[1]
     assert image[2] in PYTHONS
+
+
+def test_the_pin_of_the_runtime_has_its_reason() -> None:
+    """The provider's cap is why the Dockerfile stays at Airflow 3.3.0: docs/upgrading.md."""
+    if metadata.version("apache-airflow") != "3.3.0":
+        pytest.skip("runs on another Airflow than the locked one")
+    caps = map(Requirement, metadata.requires("airflow-provider-great-expectations") or ())
+    cap = next((one for one in caps if one.name == "structlog" and one.marker is None), None)
+    assert cap, "The provider no longer caps structlog" + RAISE
+    assert "26.1.0" not in cap.specifier, (
+        f"The provider allows {cap}, which Airflow 3.3.1 needs" + RAISE
+    )
