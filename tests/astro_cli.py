@@ -118,9 +118,19 @@ def started(project: Path, port: int) -> Iterator[AirflowApi]:
         yield api
     finally:
         os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
+        process.wait(30)
+        deadline = time.monotonic() + 30
+        while group_lives(process.pid) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        survived = group_lives(process.pid)
+        if survived:
             os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            raise
+    assert not survived, "SIGTERM to the process group did not end all of Airflow"
+
+
+def group_lives(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
