@@ -141,7 +141,8 @@ class Demo:
         if len(runs) != 1:
             made.problems.append(f"there are {len(runs)} runs instead of one: {', '.join(runs)}")
         if self._celery:
-            made.workers = {report.task_name(task): task["hostname"] for task in tasks}
+            # A task that was skipped ran nowhere.
+            made.workers = {report.task_name(t): t["hostname"] for t in tasks if t["hostname"]}
             made.problems += celery_workers.found_on_disk(self._folder, objects.values())
         return made
 
@@ -150,7 +151,7 @@ class Demo:
         self.say(report.table(dag.xcoms))
         for worker in sorted(set(dag.workers.values())):
             tasks = [task for task, name in dag.workers.items() if name == worker]
-            self.say(f"Ran on {worker or 'no worker'}: {', '.join(tasks)}")
+            self.say(f"Ran on {worker}: {', '.join(tasks)}")
         for problem in dag.problems:
             self.say(f"PROBLEM: {problem}")
         if dag.state != dag.expected_state:

@@ -139,6 +139,15 @@ def celery_values():
     def pull_large():
         compare(large(), "push_large")
 
+    @task.short_circuit(queue="worker-1", retries=0)
+    def stop():
+        return False
+
+    @task
+    def runs_nowhere():
+        pass
+
+    stop() >> runs_nowhere()
     push_small() >> pull_small()
     push_large() >> pull_large()
 
