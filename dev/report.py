@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import textwrap
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from dev.airflow_rest import Json
 
 _MARK_FAMILY = "s3_xcom/"
+_WIDEST_TYPE, _WIDEST_SUMMARY = 34, 60  # characters of a cell in the table for people
 _MAX_RECORD_BYTES = 2048  # what the database may hold for one offloaded value
 
 
@@ -33,6 +35,11 @@ EXPECTED = {
     "example_great_expectations_dag": Expectation(objects=3),
     # Its validation fails by intention; the result is in the bucket all the same.
     "example_validation_failure_dag": Expectation(state="failed", objects=1),
+    "example_dataframe_dag": Expectation(objects=7),
+    "example_dynamic_mapping_dag": Expectation(objects=6),
+    "example_validate_dataframe_dag": Expectation(objects=3),
+    "example_by_reference_dag": Expectation(objects=3),
+    "example_dbt_cosmos_dag": Expectation(objects=3),
 }
 
 
@@ -166,7 +173,9 @@ def table(xcoms: Iterable[XCom]) -> str:
     uris = [""]
     for row in xcoms:
         task = task_name({"task_id": row.task_id, "map_index": row.map_index})
-        cells.append((task, row.key, row.type, f"{row.bytes:,}", row.summary))
+        kind = row.type if len(row.type) <= _WIDEST_TYPE else row.type.rsplit(".", 1)[-1]
+        summary = textwrap.shorten(row.summary, _WIDEST_SUMMARY, placeholder=" …")
+        cells.append((task, row.key, kind, f"{row.bytes:,}", summary))
         uris.append(row.uri or "(in Airflow's database)")
     widths = [max(len(line[column]) for line in cells) for column in range(len(head))]
     lines = []

@@ -11,6 +11,7 @@ module whenever it parses the DAGs.
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from great_expectations.data_context.data_context.file_data_context import FileDataContext
 
 GX_PROJECT = Path(__file__).resolve().parent / "gx"
+# Importing Great Expectations writes some 200 lines on its own documentation into a task's log.
+logging.getLogger("great_expectations._docs_decorators").setLevel(logging.WARNING)
 FILE_PATTERN = r"yellow_tripdata_sample_(?P<year>\d{4})-(?P<month>\d{2})\.csv"
 
 

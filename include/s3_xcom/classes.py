@@ -97,7 +97,10 @@ def same(one: Any, other: Any) -> bool:
         return one is other
     if hasattr(one, "__dict__"):  # dataclasses, attrs and pydantic objects: their fields
         return same(vars(one), vars(other))
-    return bool(one == other)
+    try:
+        return bool(one == other)
+    except Exception:  # noqa: BLE001 - an == that does not answer, such as an array's
+        return False
 
 
 def from_serde(node: Any) -> Any:

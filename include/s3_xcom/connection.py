@@ -152,9 +152,12 @@ def _ambient() -> str | None:
         return None
     if env.get("AWS_WEB_IDENTITY_TOKEN_FILE") and env.get("AWS_ROLE_ARN"):
         return "AWS_WEB_IDENTITY_TOKEN_FILE in the environment"
-    for name in ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"):
-        if env.get(name):
-            return f"{name} in the environment"
+    if env.get("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"):
+        return "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI in the environment"
+    # obstore follows the full URI only together with a token file, else it asks elsewhere.
+    pod_identity = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")
+    if all(env.get(name) for name in pod_identity):
+        return "AWS_CONTAINER_CREDENTIALS_FULL_URI in the environment"
     return None
 
 

@@ -137,7 +137,8 @@ class TestEnvironment:
         {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s"},
         {"AWS_WEB_IDENTITY_TOKEN_FILE": "/token", "AWS_ROLE_ARN": "arn:aws:iam::1:role/r"},
         {"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/x"},
-        {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.23/x"},
+        {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.23/x",
+         "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": "/token"},
     ], ids=lambda given: next(iter(given)))  # fmt: skip
     @pytest.mark.parametrize("with_connection", [True, False])
     def test_it_is_left_to_obstore(self, connect, monkeypatch, variables, with_connection):
