@@ -117,14 +117,17 @@ def started(project: Path, port: int) -> Iterator[AirflowApi]:
             time.sleep(0.5)
         yield api
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(30)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
         deadline = time.monotonic() + 30
-        while group_lives(process.pid) and time.monotonic() < deadline:
+        # poll() takes leave of the leader, which would count as living until then.
+        while (survived := process.poll() is None or group_lives(process.pid)) and (
+            time.monotonic() < deadline
+        ):
             time.sleep(0.1)
-        survived = group_lives(process.pid)
         if survived:
             os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
     assert not survived, "SIGTERM to the process group did not end all of Airflow"
 
 
