@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 NAME = "parquet"
 ROW_GROUP = 200_000
 FIRST_ROW_GROUP = 1_000
-BATCHES = 8
+BATCHES = 20
+"""Of columns, on pull. Measured on 250 MB: 8 take 1.88 times the frame and 0.86 s, 20 take 1.63 and
+0.96 s."""
 _METADATA = b"s3_xcom"
 
 
