@@ -33,8 +33,8 @@
       xcom/dag_id=example_dataframe_dag/run_id=…/task_id=summarise/map_index=-1/return_value-…/0.parquet
       xcom/dag_id=example_dataframe_dag/run_id=…/task_id=summarise/map_index=-1/return_value-…/1.parquet
 
-- **The XCom tab** of a task: what Airflow's database holds is a reference to the object, with its
-  shape and dtypes, and no row of it.
+- **The XCom tab** (under Storage) of a task: what Airflow's database holds is a reference to the
+  object, with its shape and dtypes, and no row of it.
 
 The tasks pull their DataFrames inside and do not take them as arguments. `transform(extract())`
 works too, but Airflow keeps a task's arguments, as rendered, in its database: first and last rows

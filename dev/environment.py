@@ -58,7 +58,12 @@ class Environment:
         return f"{digest} {platform.python_version()} {self.path.resolve()}\n"
 
     def is_current(self) -> bool:
-        return self.stamp.exists() and self.stamp.read_text() == self.wanted()
+        # The Astro CLI's standalone mode makes a .venv here, too, perhaps of another Python.
+        return (
+            self.stamp.exists()
+            and self.stamp.read_text() == self.wanted()
+            and _python_version(self.path) == platform.python_version()
+        )
 
 
 MAIN = Environment(VENV, ROOT / "dev" / "requirements.lock", needs_gb=4.0)
