@@ -21,8 +21,8 @@ Suite and checkpoint are in the Great Expectations project `include/great_expect
       xcom/dag_id=example_great_expectations_dag/run_id=…/task_id=ge_batch_kwargs_pass/map_index=-1/return_value-….json
       xcom/dag_id=example_great_expectations_dag/run_id=…/task_id=ge_checkpoint_pass/map_index=-1/return_value-….json
 
-- **The XCom tab** (under Storage) of a validation task: what Airflow's database holds is a reference to
-  the object, with its `uri`, and not the result.
+- **The XCom tab** (under Storage) of a validation task: Airflow's database holds a reference to the
+  object, with its `uri`, and not the result.
 - `example_validation_failure_dag` shows the same with data that is not as expected.
 
 The trips are in `include/data`. To validate others, set the Airflow Variable `taxi_data_dir` to a

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -90,6 +91,9 @@ def test_an_unchanged_lock_costs_nothing(tmp_path, monkeypatch):
     made.path.mkdir()
     assert not made.is_current()
     made.stamp.write_text(made.wanted())
+    (made.path / "pyvenv.cfg").write_text("version = 3.9.1\n")  # somebody else made it anew
+    assert not made.is_current()
+    (made.path / "pyvenv.cfg").write_text(f"version = {platform.python_version()}\n")
     assert made.is_current()
     monkeypatch.setattr(environment, "MAIN", made)
     monkeypatch.setattr(subprocess, "Popen", None)  # any process would fail
