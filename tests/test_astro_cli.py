@@ -123,9 +123,13 @@ def in_image(project: Path, image: Path, *command: str) -> subprocess.CompletedP
 @pytest.mark.parametrize("what", [".astro/test_dag_integrity_default.py", "tests"])
 def test_parse_and_pytest_in_the_image(project, image, what):
     """Neither S3 nor a connection nor what only development installs; skips say why."""
-    done = in_image(project, image, "pytest", "-p", "no:cacheprovider", "-rs", what)
-    assert done.returncode == 0, done.stdout[-8_000:] + done.stderr[-2_000:]
-    assert re.search(r"\d+ passed", done.stdout), done.stdout[-2_000:]
+    options = ["-p", "no:cacheprovider", "--tb=short", "-rsfE"]
+    done = in_image(project, image, "pytest", *options, what)
+    told, _, summary = done.stdout.partition("short test summary info")
+    assert done.returncode == 0, told[-8_000:] + done.stderr[-2_000:]
+    assert re.search(r"\d+ passed", done.stdout)
+    skipped = [line for line in summary.splitlines() if line.startswith("SKIPPED")]
+    assert not [line for line in skipped if line.endswith(("unconditional skip", ": "))]
 
 
 def test_parse_standalone(project):
