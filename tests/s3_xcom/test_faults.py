@@ -192,7 +192,7 @@ class Faults:
     def at_rest(self, kind, value):
         self.push(value)
         client = self.xcom.s3.client
-        key = self.random.choice(self.xcom.s3.keys())
+        key = self.random.choice(sorted(self.objects()))
         data = AT_REST[kind](bytes(obstore.get(client, key).bytes()), self.random.random())
         obstore.delete(client, key)
         if data is not None:
