@@ -217,6 +217,8 @@ def test_a_reference_of_another_dag_is_neither_read_nor_deleted(real):
     assert real.clear("real_cleared", "source", "reader") == "success"
     assert "Left the object of XCom" in real.log("real_cleared", "source")
     assert foreign["uri"] in real.objects("real_retried")
+    new = real.rows("real_cleared")["source", -1, "return_value"]["uri"]
+    assert real.objects("real_cleared") == {own["uri"], new}  # the first is an orphan now
 
 
 def test_a_deleted_run_leaves_its_objects(real):
@@ -233,6 +235,7 @@ def test_a_deleted_run_leaves_its_objects(real):
 def test_offload_is_switched_off_in_a_running_deployment(real):
     real.restart_scheduler(AIRFLOW__S3_XCOM__OFFLOAD="False")
     before = real.objects("real_cleared")
+    old = real.rows("real_cleared")["source", -1, "return_value"]["uri"]
     assert real.clear("real_cleared", "reader") == "success"  # an old value
     assert real.objects("real_cleared") == before
     real.trigger("real_inline")
@@ -247,4 +250,5 @@ def test_offload_is_switched_off_in_a_running_deployment(real):
     # And on again.
     real.restart_scheduler()
     assert real.clear("real_cleared", "source", "reader") == "success"
-    assert len(real.objects("real_cleared", "source")) == 1
+    new = real.rows("real_cleared")["source", -1, "return_value"]["uri"]
+    assert real.objects("real_cleared") == before - {old} | {new}
