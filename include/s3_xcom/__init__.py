@@ -1,4 +1,4 @@
-"""What the S3 XCom backend is made of. Nothing here knows of running tasks.
+"""What the S3 XCom backend is made of. Only `by_reference` is called from within a task.
 
 | module | knows |
 |---|---|
