@@ -36,8 +36,7 @@ NAME = "parquet"
 ROW_GROUP = 200_000
 FIRST_ROW_GROUP = 1_000
 BATCHES = 20
-"""Of columns, on pull. Measured on 250 MB: 8 take 1.88 times the frame and 0.86 s, 20 take 1.63 and
-0.96 s."""
+"""Of columns, on pull: with 8 in place of 20 a frame of 250 MB took a quarter of its size more."""
 _METADATA = b"s3_xcom"
 
 
@@ -114,6 +113,7 @@ def decode(data: bytes | bytearray, _type_name: str) -> Any:
             for number, chunks in zip(batch, read([schema.field(n) for n in batch]), strict=True):
                 array = restore(recipe["columns"][number], chunks)
                 columns[number] = _series(array, index)
+            pa.default_memory_pool().release_unused()  # or it keeps what the batch took
     frame = pd.DataFrame(columns, index=index, columns=range(width), copy=False)
     frame.columns = unpack_labels(recipe["labels"])
     value: Any = frame
