@@ -1,4 +1,4 @@
-"""Credentials that a service hands out and that expire: containers, pods, roles by web identity.
+"""Credentials that a service hands out and that expire: containers, pods, web identity, instances.
 
 The services are small servers of ours on loopback; S3 is the real one, with checked signatures. What
 they hand out is about to expire, so that a process which goes on has to ask again.
@@ -10,6 +10,7 @@ import datetime as dt
 import http.server
 import ipaddress
 import json
+import socket
 import ssl
 import sys
 import threading
@@ -63,6 +64,28 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
+
+
+class InstanceHandler(Handler):
+    """EC2's metadata service, version 2: nothing without a token that was put before."""
+
+    TOKEN = "the-metadata-token"
+    ROLES = "/latest/meta-data/iam/security-credentials/"
+
+    def do_PUT(self):
+        self.server.asked.append(("PUT", self.path))
+        self.answer(self.TOKEN if self.headers["x-aws-ec2-metadata-token-ttl-seconds"] else "")
+
+    def do_GET(self):
+        if self.headers["x-aws-ec2-metadata-token"] != self.TOKEN:
+            self.send_error(401)
+        elif self.path == self.ROLES:
+            self.server.asked.append(("GET", self.path))
+            self.answer("worker")
+        elif self.path == f"{self.ROLES}worker":
+            super().do_GET()
+        else:
+            self.send_error(404)
 
 
 @pytest.fixture
@@ -165,6 +188,32 @@ def test_a_role_by_web_identity(xcom, service, monkeypatch, tmp_path):
     time.sleep(BACKOFF)
     push_and_pull(xcom, "second")
     assert service.asked[-1]["WebIdentityToken"] == ["second-token"]
+
+
+def test_the_role_of_an_instance(xcom, service, monkeypatch):
+    """EC2, by way of the amazon provider's session; no other metadata address is asked."""
+    pytest.importorskip("airflow.providers.amazon")
+    called = []
+    connect = socket.socket.connect
+
+    def note(self, address):
+        called.append(address)
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", note)
+    monkeypatch.delenv("AWS_EC2_METADATA_DISABLED")
+    service.RequestHandlerClass = InstanceHandler
+    service.lifetime = dt.timedelta(hours=6)
+    port = start(service)
+    monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", f"http://127.0.0.1:{port}/")
+    push_and_pull(xcom, "first")
+    push_and_pull(xcom, "second")
+    assert store.connect().access.source == "the amazon provider's session for environment"
+    roles = InstanceHandler.ROLES
+    assert service.asked == [
+        ("PUT", "/latest/api/token"), ("GET", roles), (f"{roles}worker", None)
+    ]  # fmt: skip
+    assert set(called) == {("127.0.0.1", port)}
 
 
 def certificates(folder):
