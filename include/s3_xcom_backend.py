@@ -84,7 +84,7 @@ class S3XComBackend(BaseXCom):
             error.action = f"pushing XCom {key!r} of {owner}"
             raise
         if is_record(stored) and "uri" in stored:
-            _report("push", stored, started)
+            _report("push", value, stored, started)
         return stored
 
     @staticmethod
@@ -110,7 +110,7 @@ class S3XComBackend(BaseXCom):
             error.action = f"pulling XCom {owner.key or ''!r} of {owner}"
             raise
         if reference:
-            _report("pull", record, started)
+            _report("pull", value, record, started)
         return value
 
     @classmethod
@@ -255,19 +255,23 @@ def _same_run() -> Owner:
     return Owner(ti.dag_id, ti.run_id)
 
 
-def _report(did: str, record: dict[str, Any], started: float) -> None:
+def _report(did: str, value: Any, record: dict[str, Any], started: float) -> None:
     """Tell the task's log and Airflow's metrics of a push or pull."""
     from airflow.sdk.observability import stats
 
+    from include.s3_xcom import values
+
+    held = values.size_in_memory(value)
     milliseconds = 1000 * (time.perf_counter() - started)
     stats.timing(f"s3_xcom.{did}_duration", milliseconds, tags={"codec": record["codec"]})
     stats.incr(f"s3_xcom.{did}_bytes", record["bytes"], tags={"codec": record["codec"]})
     log.info(
-        "XCom %s: %s, %s, %s bytes, %.0f ms, %s",
+        "XCom %s: %s, %s, %s bytes%s, %.0f ms, %s",
         did,
         record["type"],
         record["summary"] or record["codec"],
         f"{record['bytes']:,}",
+        f" ({held / record['bytes']:.1f} times that in memory)" if held else "",
         milliseconds,
         record["uri"],
     )

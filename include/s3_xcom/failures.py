@@ -34,7 +34,14 @@ _MISSING = Failure(
 )
 _DENIED = Failure(AccessDenied, "Check the keys or the role, and what their policy allows.")
 _UNREACHABLE = Failure(
-    StoreUnreachable, "S3 cannot be reached or only fails: check endpoint, network and S3 itself."
+    StoreUnreachable,
+    "S3 cannot be reached or only fails: check endpoint and network, with https also whether its "
+    "certificate is trusted here, and S3 itself.",
+)
+_UNTRUSTED = Failure(
+    StoreUnreachable,
+    "The endpoint's certificate is not trusted on this machine: name a file with your CA in "
+    "SSL_CERT_FILE, or correct the endpoint.",
 )
 
 FAILURES = {
@@ -80,6 +87,8 @@ def explain(error: Exception, doing: str) -> S3XComError:
 
 
 def _by_status(error: Exception, text: str) -> Failure:
+    if "InvalidCertificate" in text:  # an upload's errors do not tell it
+        return _UNTRUSTED
     if "incorrectly configured region" in text:
         return _WRONG_REGION
     if isinstance(error, FileNotFoundError):

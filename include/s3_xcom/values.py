@@ -211,3 +211,15 @@ def _summary(value: Any) -> str:
     if isinstance(value, (list, tuple, set, frozenset)):
         return f"{len(value):,} items"
     return f"{len(value):,} keys" if isinstance(value, dict) else ""
+
+
+def size_in_memory(value: Any) -> int | None:
+    """Return the bytes that a frame, table or array holds; None for all else."""
+    if type(value).__module__.split(".")[0] not in ("pandas", "polars", "pyarrow", "numpy"):
+        return None
+    for name in ("memory_usage", "estimated_size", "nbytes"):
+        found = getattr(value, name, None)
+        size = found() if callable(found) else found
+        if size is not None:
+            return int(size.sum() if hasattr(size, "sum") else size)
+    return None

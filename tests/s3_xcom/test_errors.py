@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import json
+import shutil
 import socket
+import ssl
+import subprocess
 import threading
 import time
 
@@ -215,3 +219,36 @@ def test_an_interrupted_upload_leaves_nothing(xcom, size, failure):
     uploads = s3.list_multipart_uploads(Bucket=server.bucket, Prefix=xcom.s3.prefix)
     assert uploads.get("Uploads", []) == []
     assert xcom.s3.keys() == []
+
+
+def test_a_certificate_that_is_not_trusted(xcom, configure, tmp_path):
+    """On a pull; the errors of an upload do not tell it, so that its advice names both causes."""
+    xcom.push(ROWS)
+    with untrusted_server(tmp_path) as endpoint:
+        configure(endpoint_url=endpoint, **QUICK)
+        with pytest.raises(StoreUnreachable, match="certificate is not trusted on this machine"):
+            xcom.pull()
+        with pytest.raises(StoreUnreachable, match="certificate is trusted here"):
+            xcom.push(ROWS)
+
+
+@contextlib.contextmanager
+def untrusted_server(folder):
+    """An https server whose certificate nobody has signed."""
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"]
+    command = [*made, "-keyout", str(key), "-out", str(certificate), *names]
+    if not shutil.which("openssl"):
+        pytest.skip("needs openssl to make a certificate")
+    subprocess.run(command, check=True, capture_output=True)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.handle_error = lambda *_: None  # each refused handshake is one
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"https://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
