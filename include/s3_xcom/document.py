@@ -167,6 +167,19 @@ def _read(document: Any, leaf: Callable[[list[Any]], Any] | None) -> Any:
         ) from error
 
 
+def fits_database(node: Any) -> bool:
+    """Tell whether JSON keeps all its strings and numbers on the way into the database and back."""
+    if isinstance(node, dict):
+        return all(map(_safe_key, node)) and all(map(fits_database, node.values()))
+    if isinstance(node, list):
+        return all(map(fits_database, node))
+    if isinstance(node, float):
+        return _survives(node)
+    if isinstance(node, str):
+        return _safe_key(node)
+    return node is None or -(2**63) <= node < 2**63
+
+
 def _survives(number: float) -> bool:
     # PostgreSQL's jsonb turns 1e16 into an integer and drops the sign of zero.
     return abs(number) < 1e15 and (number != 0 or math.copysign(1, number) > 0)

@@ -81,7 +81,11 @@ def in_database(value: Any) -> Any:
     writer = document.Writer(_refuse)
     try:
         content = writer.write(value)
-        return content if writer.plain else classes.exact_serde(value)
+        if writer.plain:
+            return content
+        if not document.fits_database(node := classes.exact_serde(value)):
+            raise ValueNotStorable("it holds a number or a text that the database would change.")
+        return node
     except ValueNotStorable as error:
         raise ValueNotStorable(
             f"[s3_xcom] offload is False, and the metadata database cannot hold this value: {error}"
