@@ -80,8 +80,9 @@ def explain(error: Exception, doing: str) -> S3XComError:
         doing: what was being done, to which object, over which connection and endpoint.
     """
     text = str(error)
-    code = _first(r"<Code>([^<]*)", text)
-    said = f"{code}: {_first(r'<Message>([^<]*)', text)}" if code else text.split("\n", 1)[0]
+    code = _first(r"<Code>([^<]*)", text) or _first(r"\(code: (\w+)\)", text)
+    message = _first(r"<Message>([^<]*)", text)
+    said = f"{code}: {message}" if message else text.split("\n", 1)[0]
     failure = FAILURES.get(code) or _by_status(error, text)
     return failure.error(f"{doing}: {said}. {failure.advice}")
 

@@ -1,0 +1,89 @@
+"""The least policy of the README is enough for the backend, and no more: on moto, which enforces it.
+
+Deleting is not shown: obstore uses DeleteObjects, which moto refuses to all while it enforces.
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+pytest.importorskip("boto3")
+pytest.importorskip("moto")
+import boto3
+
+from include.s3_xcom.errors import AccessDenied
+
+README = Path(__file__).resolve().parents[2] / "README.md"
+BUCKET = "policy-bucket"
+ROOT = {"aws_access_key_id": "root", "aws_secret_access_key": "root", "region_name": "us-east-1"}
+LARGE = ["x" * 300, b"y" * 70_000]  # an object, and a leaf under it
+
+
+def policy():
+    if not README.exists():
+        pytest.skip("the README is not shipped")
+    text = README.read_text()
+    found = text[text.index('{\n  "Version": "2012-10-17"') :]
+    return found[: found.index("```")].replace("your-bucket", BUCKET)
+
+
+@pytest.fixture
+def enforced(moto_server):
+    """Make a bucket and a user with the policy; what moto holds is gone with the next test."""
+    s3, iam = (boto3.client(name, endpoint_url=moto_server, **ROOT) for name in ("s3", "iam"))
+    s3.create_bucket(Bucket=BUCKET)
+    iam.create_user(UserName="airflow-xcoms")
+    iam.put_user_policy(UserName="airflow-xcoms", PolicyName="xcoms", PolicyDocument=policy())
+    key = iam.create_access_key(UserName="airflow-xcoms")["AccessKey"]
+    switch_enforcement(moto_server, "0")
+    yield SimpleNamespace(key=key["AccessKeyId"], secret=key["SecretAccessKey"], s3=s3)
+    switch_enforcement(moto_server, "inf")
+    reset = urllib.request.Request(f"{moto_server}/moto-api/reset", method="POST")
+    urllib.request.urlopen(reset)
+
+
+def switch_enforcement(endpoint, requests_without):
+    """Let moto check permissions after this many requests."""
+    plain = {"Content-Type": "text/plain"}
+    data = requests_without.encode()
+    urllib.request.urlopen(urllib.request.Request(f"{endpoint}/moto-api/reset-auth", data, plain))
+
+
+@pytest.fixture
+def as_user(xcom, configure, monkeypatch, moto_server, enforced):
+    """The backend with that user's keys."""
+    connection = {"conn_type": "aws", "login": enforced.key, "password": enforced.secret}
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
+    configure(bucket=BUCKET, endpoint_url=moto_server, prefix="xcom", region_name="us-east-1")
+    return xcom
+
+
+def test_pushing_and_pulling_is_allowed(as_user):
+    reference = as_user.push(LARGE)
+    assert reference["leaves"] == 1
+    assert as_user.pull() == LARGE
+
+
+def test_another_prefix_is_denied(as_user, configure):
+    configure(prefix="elsewhere")
+    with pytest.raises(AccessDenied, match="policy of these credentials lacks this action"):
+        as_user.push(LARGE)
+
+
+def test_without_the_policy_nothing_is_allowed(as_user, enforced, moto_server):
+    as_user.push(LARGE)
+    iam = boto3.client("iam", endpoint_url=moto_server, **ROOT)
+    switch_enforcement(moto_server, "inf")
+    iam.put_user_policy(
+        UserName="airflow-xcoms",
+        PolicyName="xcoms",
+        PolicyDocument=policy().replace('"Allow"', '"Deny"'),
+    )
+    switch_enforcement(moto_server, "0")
+    with pytest.raises(AccessDenied):
+        as_user.pull()
