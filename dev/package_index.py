@@ -24,7 +24,7 @@ _UV_NAMES = {
     "cert": "SSL_CERT_FILE",
     "proxy": "ALL_PROXY",
 }
-_PUBLIC = "https://pypi.org/simple"
+_PUBLIC = "the public one, PyPI (nothing else is configured)"
 
 
 def pip_settings(python: Path, env: Mapping[str, str]) -> dict[str, str]:
