@@ -166,7 +166,7 @@ def _read_enum(name: str, member: str) -> Any:
 
 
 def _read_namedtuple(name: str, fields: list[Any]) -> Any:
-    return _import(name)._make(fields)  # noqa: SLF001 - documented, in spite of its name
+    return _import(name)._make(fields)
 
 
 READERS: dict[str, Callable[..., Any]] = {"enum": _read_enum, "namedtuple": _read_namedtuple}
