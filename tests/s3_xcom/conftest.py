@@ -36,6 +36,26 @@ def configure(monkeypatch):
 
 
 @pytest.fixture
+def no_credentials_around(monkeypatch, tmp_path):
+    """No credentials, files or metadata service of the machine the tests run on."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AIRFLOW_CONN_AWS_DEFAULT", "AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def connect(monkeypatch):
+    """Define a connection, as an environment variable."""
+
+    def connect(conn_id="aws_default", conn_type="aws", extra=None, **fields):
+        text = json.dumps({"conn_type": conn_type, "extra": extra or {}, **fields})
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", text)
+
+    return connect
+
+
+@pytest.fixture
 def s3(s3_server, configure, monkeypatch):
     """A prefix of its own in the bucket, with the backend configured for it."""
     import obstore

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.server
-import json
 import threading
 from urllib.parse import parse_qs
 
@@ -15,6 +14,8 @@ from include.s3_xcom import connection, store
 from include.s3_xcom.errors import AccessDenied, ConfigurationError
 from include.s3_xcom.settings import Settings
 
+pytestmark = pytest.mark.usefixtures("no_credentials_around")
+
 KEYS = {"login": "the-key", "password": "the-secret"}
 SHARED = """
 [default]
@@ -25,24 +26,6 @@ aws_secret_access_key = x
 aws_access_key_id = of-team
 aws_secret_access_key = y
 """
-
-
-@pytest.fixture(autouse=True)
-def nothing_around(monkeypatch, tmp_path):
-    """No credentials, files or metadata service of the machine the tests run on."""
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    for name in ("AIRFLOW_CONN_AWS_DEFAULT", "AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION"):
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture
-def connect(monkeypatch):
-    def connect(conn_id="aws_default", conn_type="aws", extra=None, **fields):
-        text = json.dumps({"conn_type": conn_type, "extra": extra or {}, **fields})
-        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", text)
-
-    return connect
 
 
 def resolve(**options):
