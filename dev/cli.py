@@ -87,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     command("test", _test, "run the test suite", _TEST)
     command("setup", _setup, "make .venv and dbt_venv from their locks", _SETUP)
     command("s3", _s3, "run only the local S3 server, in the foreground", _S3)
-    lock = command("lock", _lock, "make both locks again from their requirements.txt", _LOCK)
+    lock = command("lock", _lock, "make all locks again from their requirements", _LOCK)
     lock.add_argument(
         "--upgrade", action="store_true", help="take the newest of what is not pinned"
     )
@@ -149,7 +149,7 @@ examples:
   python3 -m dev s3
 """
 _LOCK = """
-For whoever changes requirements.txt, dev/requirements.txt or dags/dbt/requirements.txt. What the
+For whoever changes a requirements.txt or dev/benchmarks/peers.txt. What the
 locks already hold stays as it is, unless --upgrade is given.
 
 examples:

@@ -1,6 +1,6 @@
-"""The two virtual environments: .venv (Airflow, tests, tools) and dbt_venv (dbt alone).
+"""The virtual environments: .venv (Airflow, tests, tools), dbt_venv, and the benchmarks' peers.
 
-Both hold exactly what their lock says, checked by hash. A stamp in each makes an unchanged lock
+Each holds exactly what their lock says, checked by hash. A stamp in each makes an unchanged lock
 cost nothing; an interrupted installation is repaired by the next one.
 """
 
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from dev import package_index, processes, project
 from dev.errors import DevError
-from dev.project import DBT_VENV, ROOT, VENV
+from dev.project import DBT_VENV, PEERS_VENV, ROOT, VENV
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -68,6 +68,7 @@ class Environment:
 
 MAIN = Environment(VENV, ROOT / "dev" / "requirements.lock", needs_gb=4.0)
 DBT = Environment(DBT_VENV, ROOT / "dags" / "dbt" / "requirements.lock", needs_gb=1.0)
+PEERS = Environment(PEERS_VENV, ROOT / "dev" / "benchmarks" / "peers.lock", needs_gb=1.5)
 
 
 def ensure_main() -> None:
@@ -80,20 +81,29 @@ def ensure_main() -> None:
 
 def ensure_dbt() -> None:
     """Make dbt_venv what dags/dbt/requirements.lock says; needs .venv for its uv."""
+    _ensure_beside(DBT)
+
+
+def ensure_peers() -> None:
+    """Make what the benchmarks compare with, as dev/benchmarks/peers.lock says."""
+    _ensure_beside(PEERS)
+
+
+def _ensure_beside(environment: Environment) -> None:
     ensure_main()
-    if not DBT.is_current():
-        _check(DBT)
+    if not environment.is_current():
+        _check(environment)
         with project.exclusive("setup", "setup"):
-            _install_dbt()
+            _install_beside(environment)
 
 
 def lock_all(*, upgrade: bool) -> None:
-    """Make both locks again, for Python 3.11 and newer on every platform; pins stay by default."""
+    """Make all locks again, for Python 3.11 and newer on every platform; pins stay by default."""
     env = clean_environment()
     pip = package_index.pip_settings(MAIN.python, env)
     command = [str(VENV / "bin" / "uv"), "pip", "compile", "--quiet", "--universal", "--no-header"]
     options = ["--python-version", "3.11", "--generate-hashes", *(["--upgrade"] if upgrade else [])]
-    for environment in (MAIN, DBT):
+    for environment in (MAIN, DBT, PEERS):
         lock = str(environment.lock.relative_to(ROOT))
         source = str(environment.lock.with_suffix(".txt").relative_to(ROOT))
         _say(f"Making {lock}")
@@ -127,15 +137,16 @@ def _install_main() -> None:
     _sync(MAIN, package_index.for_uv(env, pip), pip)
 
 
-def _install_dbt() -> None:
+def _install_beside(environment: Environment) -> None:
     env = clean_environment()
     pip = package_index.pip_settings(MAIN.python, env)
     uv_env = package_index.for_uv(env, pip)
-    if _python_version(DBT.path) != platform.python_version():
-        _say("Making dbt_venv")
+    if _python_version(environment.path) != platform.python_version():
+        step = f"Making {environment.path.name}"
+        _say(step)
         command = [str(VENV / "bin" / "uv"), "venv", "--quiet", "--clear", "--no-project"]
-        _run("Making dbt_venv", [*command, "--python", _base_python(), str(DBT.path)], uv_env, pip)
-    _sync(DBT, uv_env, pip)
+        _run(step, [*command, "--python", _base_python(), str(environment.path)], uv_env, pip)
+    _sync(environment, uv_env, pip)
 
 
 def _sync(environment: Environment, env: Mapping[str, str], pip: Mapping[str, str]) -> None:
