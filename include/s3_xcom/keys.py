@@ -19,12 +19,14 @@ import uuid
 from typing import NamedTuple
 from urllib.parse import quote
 
+PARTITIONS = ("dag_id", "run_id", "task_id", "map_index")
 MAX_PART = 180
 """Bytes of an encoded identifier. Four of them, the prefix (150), the names of the partitions, the
 unique part and a leaf's number and extension stay under S3's 1,024 bytes of a key."""
 
 _CUT_ESCAPE = re.compile(r"%[0-9A-F]?$")
-_UNIQUE = r"[0-9a-f]{32}"
+UNIQUE = r"[0-9a-f]{32}"
+"""Matches what `new_stem` makes anew for each push."""
 
 
 class Owner(NamedTuple):
@@ -38,8 +40,9 @@ class Owner(NamedTuple):
 
     def __str__(self) -> str:
         """Return the identity as log lines show it."""
-        named = ("dag_id", "run_id", "task_id", "map_index")
-        return " ".join(f"{n}={getattr(self, n)}" for n in named if getattr(self, n) is not None)
+        return " ".join(
+            f"{n}={getattr(self, n)}" for n in PARTITIONS if getattr(self, n) is not None
+        )
 
     def owns(self, prefix: str, object_key: str) -> bool:
         """Tell whether a key is one that this owner's pushes are given."""
@@ -47,11 +50,11 @@ class Owner(NamedTuple):
 
     def _pattern(self, prefix: str) -> str:
         parts = [re.escape(prefix)]
-        for name in ("dag_id", "run_id", "task_id", "map_index"):
+        for name in PARTITIONS:
             value = getattr(self, name)
-            parts.append(f"{name}=" + ("[^/]+" if value is None else re.escape(_part(str(value)))))
-        name = "[^/]+" if self.key is None else re.escape(_part(self.key))
-        return "/".join(parts) + rf"/{name}-{_UNIQUE}\.[a-z0-9.]+"
+            parts.append(f"{name}=" + ("[^/]+" if value is None else re.escape(part(str(value)))))
+        name = "[^/]+" if self.key is None else re.escape(part(self.key))
+        return "/".join(parts) + rf"/{name}-{UNIQUE}\.[a-z0-9.]+"
 
 
 def new_stem(prefix: str, owner: Owner) -> str:
@@ -65,7 +68,7 @@ def new_stem(prefix: str, owner: Owner) -> str:
         owner: with all its fields set.
     """
     identity = (owner.dag_id, owner.run_id, owner.task_id, owner.map_index, owner.key)
-    dag, run, task, index, key = (_part(str(part)) for part in identity)
+    dag, run, task, index, key = (part(str(field)) for field in identity)
     return (
         f"{prefix}/dag_id={dag}/run_id={run}/task_id={task}/map_index={index}/"
         f"{key}-{uuid.uuid4().hex}"
@@ -75,13 +78,14 @@ def new_stem(prefix: str, owner: Owner) -> str:
 def stem(object_key: str) -> str:
     """Return an object's key without its extension, under which its leaves lie."""
     # The user's part of the name may hold dots; the extension follows the unique part.
-    match = re.fullmatch(rf"(.*-{_UNIQUE})\.[a-z0-9.]+", object_key)
+    match = re.fullmatch(rf"(.*-{UNIQUE})\.[a-z0-9.]+", object_key)
     if match is None:
         raise ValueError(f"{object_key!r} is not a key of this backend")
     return match.group(1)
 
 
-def _part(text: str) -> str:
+def part(text: str) -> str:
+    """Return an identifier as it stands in a key; it cannot always be told from it again."""
     encoded = quote(text, safe="")
     if len(encoded) <= MAX_PART:
         return encoded

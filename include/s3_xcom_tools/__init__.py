@@ -1,0 +1,11 @@
+"""The operator's tool: `python -m include.s3_xcom_tools`. The backend needs none of it.
+
+| module | knows |
+|---|---|
+| `cli`     | the commands, and what their exit codes mean |
+| `listing` | the backend's store, and the listing that only tools need |
+| `output`  | tables for people, JSON Lines for machines, progress on a terminal |
+| `errors`  | what ends a command |
+
+Each command is a module: its docstring is the help, `add_arguments` its options, `run` does it.
+"""

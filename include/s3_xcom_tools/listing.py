@@ -1,0 +1,166 @@
+"""The objects of XComs in the bucket, listed lazily: memory does not grow with the bucket.
+
+    for found in Bucket(settings.load()).objects(Owner("trips", None)):
+        print(found.key, found.size, found.place and found.place.is_leaf)
+
+What a key says stays percent-encoded here: over-long identifiers are cut and given a hash in keys
+(see `keys.part`), so a key cannot always be decoded. To tell whether an object is of a task
+instance that Airflow names, encode that one's identifiers and compare; `Place.shown` is for
+people's eyes.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote
+
+from include.s3_xcom import keys
+from include.s3_xcom.keys import PARTITIONS, Owner
+from include.s3_xcom.store import Store
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from include.s3_xcom.settings import Settings
+
+ANY = Owner(None, None)
+PAGE = 1000
+"""Objects a request, the most that S3 gives."""
+
+
+class Place(NamedTuple):
+    """What the key of an object of ours says, as it is written there: percent-encoded.
+
+    Attributes:
+        directory: `{prefix}/dag_id=…/run_id=…/task_id=…/map_index=…`.
+        stem: the value's own name under which all its objects lie: `{directory}/{key}-{unique}`.
+        leaf: of a value of several objects, the number of this one; None is the main object.
+    """
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: str
+    key: str
+    directory: str
+    stem: str
+    leaf: int | None
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether it is a part of a value, and not the object that the database refers to."""
+        return self.leaf is not None
+
+    def belongs_to(self, owner: Owner) -> bool:
+        """Tell whether it is of this task instance; the owner's None fields stand for any."""
+        return all(
+            wanted is None or getattr(self, name) == keys.part(str(wanted))
+            for name, wanted in owner._asdict().items()
+        )
+
+    def shown(self) -> dict[str, str]:
+        """Return the identifiers decoded, for display only; cut ones keep their `!` and hash."""
+        return {name: unquote(getattr(self, name)) for name in (*PARTITIONS, "key")}
+
+
+class Found(NamedTuple):
+    """An object in the bucket; `place` is None for one that this backend has not named."""
+
+    key: str
+    size: int
+    modified: datetime
+    place: Place | None
+
+
+class Bucket(Store):
+    """The backend's store, and what only tools ask of it."""
+
+    def __init__(self, options: Settings) -> None:
+        super().__init__(options)
+        self.prefix = options.prefix
+
+    def objects(self, owner: Owner = ANY, after: str | None = None) -> Iterator[Found]:
+        """List what lies under the prefix, in the order S3 gives: that of the keys' bytes.
+
+        Args:
+            owner: only of this DAG, run, task …; objects that are not ours are listed only where
+                no field of it is set.
+            after: a key; only what follows it.
+        """
+        import obstore
+
+        under = directory(self.prefix, owner)
+        with self._errors("listing", f"{under}/"):
+            for page in obstore.list(self._client, under, offset=after, chunk_size=PAGE):
+                for meta in page:
+                    place = parse(self.prefix, meta["path"])
+                    if place.belongs_to(owner) if place else not any(owner):
+                        yield Found(meta["path"], meta["size"], meta["last_modified"], place)
+
+    def subdirectories(self, owner: Owner = ANY) -> list[str]:
+        """Return the names right under an owner's directory, in order: for example a DAG's runs.
+
+        As they are written in keys: `run_id=manual__2026-11-22`. All are held in memory.
+        """
+        import obstore
+
+        under = directory(self.prefix, owner)
+        with self._errors("listing", f"{under}/"):
+            found = obstore.list_with_delimiter(self._client, under)
+        return sorted(name.rstrip("/").rsplit("/", 1)[-1] for name in found["common_prefixes"])
+
+
+def directory(prefix: str, owner: Owner) -> str:
+    """Return where all objects of an owner lie, as far down as its fields are set without a gap."""
+    parts = [prefix]
+    for name in PARTITIONS:
+        if (value := getattr(owner, name)) is None:
+            break
+        parts.append(f"{name}={keys.part(str(value))}")
+    return "/".join(parts)
+
+
+def parse(prefix: str, object_key: str) -> Place | None:
+    """Return what a key says; None if this backend does not name objects so."""
+    match = _OURS.fullmatch(object_key.removeprefix(f"{prefix}/"))
+    if match is None or not object_key.startswith(f"{prefix}/"):
+        return None
+    said = match.groupdict()
+    leaf = said.pop("leaf")
+    under = f"{prefix}/{said.pop('directory')}"
+    return Place(
+        **said,
+        directory=under,
+        stem=f"{under}/{said['key']}-{said.pop('unique')}",
+        leaf=None if leaf is None else int(leaf),
+    )
+
+
+def add_selection(parser: argparse.ArgumentParser) -> None:
+    """Add the options that name a DAG, run, task instance or XCom; `selected` reads them."""
+    parser.add_argument("--dag-id", metavar="ID", help="only of this DAG")
+    parser.add_argument("--run-id", metavar="ID", help="only of this run")
+    parser.add_argument("--task-id", metavar="ID", help="only of this task")
+    parser.add_argument("--map-index", metavar="N", type=int, help="only of this; -1 is unmapped")
+    parser.add_argument("--key", metavar="KEY", help="only XComs of this key")
+
+
+def selected(arguments: argparse.Namespace) -> Owner:
+    """Return whose objects the command line asks for."""
+    return Owner(
+        arguments.dag_id,
+        arguments.run_id,
+        arguments.task_id,
+        arguments.map_index,
+        arguments.key,
+    )
+
+
+_OURS = re.compile(
+    "(?P<directory>"
+    + "/".join(f"{name}=(?P<{name}>[^/]+)" for name in PARTITIONS)
+    + rf")/(?P<key>[^/]+)-(?P<unique>{keys.UNIQUE})(?:/(?P<leaf>[0-9]+))?\.[a-z0-9.]+"
+)
