@@ -69,6 +69,9 @@ class Settings:
     operation_timeout: float = 3600.0
     """Seconds for a whole push or pull of one object, so that a stalling S3 cannot hold a task."""
 
+    viewer: bool = False
+    """True shows the values in Airflow's UI, by the plugin (docs/viewer.md)."""
+
 
 @cache
 def load() -> Settings:

@@ -116,6 +116,23 @@ class Store:
             )
         return data
 
+    def get_range(self, key: str, start: int, end: int, size: int) -> bytes:
+        """Return the bytes from `start` up to `end` of an object of `size` bytes; no SHA-256 check.
+
+        Raises:
+            ObjectMissing: it is not there.
+            ObjectCorrupt: it has another size.
+        """
+        import obstore
+
+        with self._errors("reading", key):
+            part = obstore.get(self._client, key, options={"range": (start, end)})
+            self._check_size(key, part.meta["size"], size)
+            data = bytes(part.bytes())
+            if len(data) != end - start:
+                raise ObjectCorrupt(f"{self.uri(key)}: S3 gave {len(data)} bytes of {end - start}.")
+            return data
+
     def delete(self, key: str) -> None:
         """Delete an object; one that is not there is no error."""
         import obstore
@@ -136,11 +153,7 @@ class Store:
 
         options: Any = {"range": (0, PART)} if size > PART else {}
         first = obstore.get(self._client, key, options=options)
-        if (found := first.meta["size"]) != size:  # before any memory is taken for it
-            raise ObjectCorrupt(
-                f"{self.uri(key)} has {found} bytes, {size} were written. It was changed or "
-                "damaged; run the task again that pushed it."
-            )
+        self._check_size(key, first.meta["size"], size)  # before any memory is taken for it
         if size <= PART:
             return bytes(first.bytes())
         data = bytearray(size)
@@ -160,6 +173,13 @@ class Store:
             for start, part in zip(starts, parts, strict=True):
                 self._place(data, key, start, part)
         return data
+
+    def _check_size(self, key: str, found: int, written: int) -> None:
+        if found != written:
+            raise ObjectCorrupt(
+                f"{self.uri(key)} has {found} bytes, {written} were written. It was changed or "
+                "damaged; run the task again that pushed it."
+            )
 
     def _place(self, data: bytearray, key: str, start: int, part: Any) -> None:
         end = min(start + PART, len(data))
