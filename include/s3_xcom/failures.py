@@ -33,6 +33,11 @@ _MISSING = Failure(
     "it to have it written again.",
 )
 _DENIED = Failure(AccessDenied, "Check the keys or the role, and what their policy allows.")
+_KMS = Failure(
+    AccessDenied,
+    "These credentials may not use the bucket's encryption key: allow kms:GenerateDataKey and "
+    "kms:Decrypt on it, and see that it is enabled.",
+)
 _UNREACHABLE = Failure(
     StoreUnreachable,
     "S3 cannot be reached or only fails: check endpoint and network, with https also whether its "
@@ -83,7 +88,9 @@ def explain(error: Exception, doing: str) -> S3XComError:
     code = _first(r"<Code>([^<]*)", text) or _first(r"\(code: (\w+)\)", text)
     message = _first(r"<Message>([^<]*)", text)
     said = f"{code}: {message}" if message else text.split("\n", 1)[0]
-    failure = FAILURES.get(code) or _by_status(error, text)
+    # S3 says AccessDenied for its own rights and for those on the key; only its message tells.
+    about_key = code.startswith("KMS.") or "kms:" in message
+    failure = _KMS if about_key else FAILURES.get(code) or _by_status(error, text)
     return failure.error(f"{doing}: {said}. {failure.advice}")
 
 

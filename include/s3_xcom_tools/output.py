@@ -7,7 +7,9 @@ list of millions needs no more memory than one of ten.
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import textwrap
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import chain, islice
@@ -67,6 +69,22 @@ def rows(found: Iterable[dict[str, Any]], columns: Iterable[Column], *, as_json:
 def line(row: dict[str, Any]) -> None:
     """Print one JSON object on a line of its own."""
     print(json.dumps(row, default=_plain), flush=True)
+
+
+def paragraph(said: str, first: str = "", rest: str = "") -> None:
+    """Print text in lines of a readable width, with what stands before the first and the others."""
+    width = max(60, min(shutil.get_terminal_size((120, 24)).columns, 120))
+    print(
+        textwrap.fill(
+            text(said),
+            width,
+            initial_indent=first,
+            subsequent_indent=rest,
+            break_long_words=False,
+            break_on_hyphens=False,
+        ),
+        flush=True,
+    )
 
 
 def say(message: str) -> None:
