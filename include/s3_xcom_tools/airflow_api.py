@@ -1,8 +1,8 @@
 """What Airflow's REST API (/api/v2) says of XComs: one client for `sweep` and `verify`.
 
     with airflow_api.connect() as api:
-        for entry in api.xcoms("trips"):                  # who they are, without values
-            row = api.xcom(entry)                         # what the database holds, or None
+        for listed in api.xcoms("trips"):                 # whose they are, without values
+            row = api.xcom(listed.owner)                  # what the database holds, or None
 
 Deletions depend on these answers, so nothing is guessed and nothing is tried again: whatever is not
 the answer that Airflow 3.3 gives (an error, a redirect, a proxy's page, a 404 of another form)
@@ -26,6 +26,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from urllib.parse import quote
 
@@ -58,6 +59,13 @@ class Row(NamedTuple):
     """An XCom of the metadata database: the JSON value that it holds, a reference or a value."""
 
     value: Any
+
+
+class Listed(NamedTuple):
+    """A row as lists have it: whose it is and when it was written, not its value."""
+
+    owner: Owner
+    written: datetime
 
 
 class AirflowApi:
@@ -125,7 +133,7 @@ class AirflowApi:
         task_id: str = ANY,
         map_index: int | None = None,
         key: str | None = None,
-    ) -> Iterator[Owner]:
+    ) -> Iterator[Listed]:
         """List rows, without their values, page by page.
 
         While rows come and go between two pages, some may be left out or listed twice. With `~` as
@@ -133,7 +141,7 @@ class AirflowApi:
         """
         path = _entries(Owner(dag_id, run_id, task_id))
         for entries, _total in self._pages(path, "xcom_entries", map_index=map_index, xcom_key=key):
-            yield from (_owner(entry) for entry in entries)
+            yield from (_listed(entry) for entry in entries)
 
     def all_xcoms(self, owner: Owner) -> list[Owner] | None:
         """List the rows of an owner whose fields may be None; None if they do not fit one page.
@@ -143,7 +151,7 @@ class AirflowApi:
         path = _entries(Owner(owner.dag_id, owner.run_id or ANY, owner.task_id or ANY))
         query = {"map_index": owner.map_index, "xcom_key": owner.key}
         entries, total = next(self._pages(path, "xcom_entries", **query))
-        return [_owner(entry) for entry in entries] if len(entries) == total else None
+        return [_listed(entry).owner for entry in entries] if len(entries) == total else None
 
     def dag_ids(self) -> Iterator[str]:
         """List the DAGs that the token may read."""
@@ -329,8 +337,12 @@ def _exchange(client: httpx.Client, user: str, password: str) -> str:
         ) from error
 
 
-def _owner(entry: dict[str, Any]) -> Owner:
-    return Owner(*(entry[name] for name in Owner._fields))
+def _listed(entry: dict[str, Any]) -> Listed:
+    try:
+        written = datetime.fromisoformat(entry["timestamp"])
+        return Listed(Owner(*(entry[name] for name in Owner._fields)), written)
+    except (KeyError, ValueError, TypeError) as error:
+        raise AirflowApiError(f"Airflow lists an XCom that is not understood: {entry}") from error
 
 
 def _entries(owner: Owner) -> str:
