@@ -6,7 +6,6 @@ Deleting is not shown: obstore uses DeleteObjects, which moto refuses to all whi
 from __future__ import annotations
 
 import json
-import urllib.request
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,19 +16,19 @@ pytest.importorskip("moto")
 import boto3
 
 from include.s3_xcom.errors import AccessDenied
+from tests.moto_iam import ROOT, forget_everything, switch_enforcement
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 BUCKET = "policy-bucket"
-ROOT = {"aws_access_key_id": "root", "aws_secret_access_key": "root", "region_name": "us-east-1"}
 LARGE = ["x" * 300, b"y" * 70_000]  # an object, and a leaf under it
 
 
-def policy():
+def policy(bucket=BUCKET):
     if not README.exists():
         pytest.skip("the README is not shipped")
     text = README.read_text()
     found = text[text.index('{\n  "Version": "2012-10-17"') :]
-    return found[: found.index("```")].replace("your-bucket", BUCKET)
+    return found[: found.index("```")].replace("your-bucket", bucket)
 
 
 @pytest.fixture
@@ -43,15 +42,7 @@ def enforced(moto_server):
     switch_enforcement(moto_server, "0")
     yield SimpleNamespace(key=key["AccessKeyId"], secret=key["SecretAccessKey"], s3=s3)
     switch_enforcement(moto_server, "inf")
-    reset = urllib.request.Request(f"{moto_server}/moto-api/reset", method="POST")
-    urllib.request.urlopen(reset)
-
-
-def switch_enforcement(endpoint, requests_without):
-    """Let moto check permissions after this many requests."""
-    plain = {"Content-Type": "text/plain"}
-    data = requests_without.encode()
-    urllib.request.urlopen(urllib.request.Request(f"{endpoint}/moto-api/reset-auth", data, plain))
+    forget_everything(moto_server)
 
 
 @pytest.fixture

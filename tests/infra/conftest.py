@@ -1,0 +1,101 @@
+"""The stack of infra/aws on moto's server, and S3 servers that hold users to its policies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from tests.moto_iam import ROOT, forget_everything
+from tests.s3_xcom import conftest as backend
+
+configure, s3, supervisor, xcom = backend.configure, backend.s3, backend.supervisor, backend.xcom
+
+TEMPLATE = Path(__file__).resolve().parents[2] / "infra" / "aws" / "s3_xcom.yaml"
+ACCOUNT = "123456789012"
+
+
+@pytest.fixture(scope="session")
+def template():
+    if not TEMPLATE.exists():
+        pytest.skip("infra/ is not shipped")
+    return TEMPLATE
+
+
+@pytest.fixture
+def aws(moto_server):
+    """A boto3 client of moto's for each service; all is gone with the next test."""
+    boto3 = pytest.importorskip("boto3")
+    yield lambda service: boto3.client(service, endpoint_url=moto_server, **ROOT)
+    forget_everything(moto_server)
+
+
+@pytest.fixture
+def create(template, aws):
+    """Create a stack with these parameters; return its outputs and its policies."""
+
+    def create(name="xcoms", **parameters):
+        aws("cloudformation").create_stack(
+            StackName=name,
+            TemplateBody=template.read_text(encoding="utf-8"),
+            Parameters=[
+                {"ParameterKey": key, "ParameterValue": str(value)}
+                for key, value in parameters.items()
+            ],
+            Capabilities=["CAPABILITY_NAMED_IAM"],
+        )
+        (stack,) = aws("cloudformation").describe_stacks(StackName=name)["Stacks"]
+        assert stack["StackStatus"] == "CREATE_COMPLETE"
+        outputs = {o["OutputKey"]: o["OutputValue"] for o in stack.get("Outputs", [])}
+        settings = dict(line.split("=") for line in outputs["Settings"].splitlines())
+        return SimpleNamespace(
+            name=name,
+            outputs=outputs,
+            settings=settings,
+            bucket=settings["AIRFLOW__S3_XCOM__BUCKET"],
+            policy=lambda output: read_policy(aws("iam"), outputs[output]),
+            properties=lambda resource: resolved(name, resource),
+        )
+
+    return create
+
+
+def read_policy(iam, arn):
+    version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+    found = iam.get_policy_version(PolicyArn=arn, VersionId=version)
+    return found["PolicyVersion"]["Document"]
+
+
+def resolved(stack_name, resource):
+    """What the template says of a resource, with its functions resolved as moto does.
+
+    Of buckets moto makes name and encryption only, of bucket policies nothing.
+    """
+    from moto.cloudformation.models import cloudformation_backends
+    from moto.cloudformation.parsing import clean_json
+
+    stack = cloudformation_backends[ACCOUNT][ROOT["region_name"]].get_stack(stack_name)
+    properties = stack.template_dict["Resources"][resource]["Properties"]
+    return without_none(clean_json(properties, stack.resource_map))
+
+
+def without_none(value):
+    """Leave out what became AWS::NoValue, as CloudFormation does."""
+    if isinstance(value, dict):
+        return {key: without_none(inner) for key, inner in value.items() if inner is not None}
+    if isinstance(value, list):
+        return [without_none(inner) for inner in value if inner is not None]
+    return value
+
+
+@pytest.fixture(scope="session")
+def iam_server(tmp_path_factory):
+    """An S3 server (SeaweedFS) of its own that takes users and policies, and heeds conditions."""
+    module = pytest.importorskip("dev.s3_server", reason="no S3 server here: dev/ is not shipped")
+    folder = tmp_path_factory.mktemp("iam-s3")
+    weed = folder / "weed"
+    weed.write_text(f'#!/bin/sh\nexec {module._weed()} "$@" -s3.iam.readOnly=false\n')
+    weed.chmod(0o755)
+    with module.S3Server.start(folder / "data", bucket="some-bucket", weed=weed) as server:
+        yield server
