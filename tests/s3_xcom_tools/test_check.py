@@ -7,6 +7,7 @@ deletion among several) the answer is AWS's, given by a proxy.
 from __future__ import annotations
 
 import json
+import re
 import socket
 
 import pytest
@@ -172,7 +173,7 @@ def test_5_no_right_to_delete(s3, report, configure, monkeypatch):
         found = report()
     assert errors(found) == {"delete"}
     line = only(found["delete"])
-    assert "AccessDenied" in line.found
+    assert "is not authorized to perform: s3:DeleteObject" in line.found
     assert f"Allow s3:DeleteObject on arn:aws:s3:::{s3.bucket}/{s3.prefix}/*" in line.to_do
     (left,) = s3.keys()
     assert f"has left s3://{s3.bucket}/{left} behind" in line.to_do
@@ -239,16 +240,19 @@ def test_10_the_key_of_the_encryption_is_denied(s3, report, configure, monkeypat
 
 
 # What AWS answers. DeleteObjects is answered 200, with the error inside.
-AWS_REFUSES_DELETION = """<?xml version="1.0" encoding="UTF-8"?>
-<DeleteResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Error><Key>a</Key>
-<Code>AccessDenied</Code><Message>User: arn:aws:iam::111122223333:user/airflow is not authorized to
-perform: s3:DeleteObject on resource: "arn:aws:s3:::b/a" because no identity-based policy allows the
-s3:DeleteObject action</Message></Error></DeleteResult>"""
-AWS_REFUSES_THE_KEY = """<?xml version="1.0" encoding="UTF-8"?>
-<Error><Code>AccessDenied</Code><Message>User: arn:aws:iam::111122223333:user/airflow is not
-authorized to perform: kms:GenerateDataKey on resource:
-arn:aws:kms:us-east-1:111122223333:key/1234abcd because no identity-based policy allows the
-kms:GenerateDataKey action</Message></Error>"""
+AWS_REFUSES_DELETION = (
+    '<?xml version="1.0" encoding="UTF-8"?>'
+    '<DeleteResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Error><Key>{key}</Key>'
+    "<Code>AccessDenied</Code><Message>User: arn:aws:iam::111122223333:user/airflow is not "
+    'authorized to perform: s3:DeleteObject on resource: "arn:aws:s3:::bucket/{key}" because no '
+    "identity-based policy allows the s3:DeleteObject action</Message></Error></DeleteResult>"
+)
+AWS_REFUSES_THE_KEY = (
+    '<?xml version="1.0" encoding="UTF-8"?><Error><Code>AccessDenied</Code><Message>User: '
+    "arn:aws:iam::111122223333:user/airflow is not authorized to perform: kms:GenerateDataKey on "
+    "resource: arn:aws:kms:us-east-1:111122223333:key/1234abcd because no identity-based policy "
+    "allows the kms:GenerateDataKey action</Message></Error>"
+)
 
 
 def answer_instead(monkeypatch, proxy, method, status, body):
@@ -257,9 +261,10 @@ def answer_instead(monkeypatch, proxy, method, status, body):
     def answer(proxy, fault, client, buffer, head):
         if not head.startswith(method):
             return fault_proxy._pass(proxy, fault, client, buffer, head)
-        buffer.body(head)
-        head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n"
-        client.sendall((head + body).encode())
+        asked = re.search(r"<Key>(.*?)</Key>", buffer.body(head).decode("latin-1"))
+        said = body.replace("{key}", asked.group(1) if asked else "")
+        head = f"HTTP/1.1 {status}\r\nContent-Length: {len(said)}\r\n\r\n"
+        client.sendall((head + said).encode())
         return True
 
     monkeypatch.setitem(fault_proxy.KINDS, "answer", answer)
