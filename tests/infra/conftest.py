@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -95,7 +96,13 @@ def iam_server(tmp_path_factory):
     module = pytest.importorskip("dev.s3_server", reason="no S3 server here: dev/ is not shipped")
     folder = tmp_path_factory.mktemp("iam-s3")
     weed = folder / "weed"
-    weed.write_text(f'#!/bin/sh\nexec {module._weed()} "$@" -s3.iam.readOnly=false\n')
+    weed.write_text(f'#!/bin/sh\nexec "{module._weed()}" "$@" -s3.iam.readOnly=false\n')
     weed.chmod(0o755)
     with module.S3Server.start(folder / "data", bucket="some-bucket", weed=weed) as server:
         yield server
+
+
+def as_connection(monkeypatch, connection):
+    """Make it `aws_default`; as text it is JSON or a URI, as an operator would paste it."""
+    text = connection if isinstance(connection, str) else json.dumps(connection)
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", text)

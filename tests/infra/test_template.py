@@ -112,7 +112,11 @@ def test_s3_accepts_the_lifecycle(create, aws):
             "Filter": {"Prefix": rule.get("Prefix", "")},
             **{k: v for k, v in rule.items() if k.startswith(("Noncurrent", "Abort"))},
             **({"Expiration": {"Days": d}} if (d := rule.get("ExpirationInDays")) else {}),
-            **({"Expiration": {"ExpiredObjectDeleteMarker": True}} if rule["Id"].endswith("markers") else {}),
+            **(
+                {"Expiration": {"ExpiredObjectDeleteMarker": True}}
+                if rule["Id"].endswith("markers")
+                else {}
+            ),
         }
         for rule in stack.properties("Bucket")["LifecycleConfiguration"]["Rules"]
     ]
@@ -219,7 +223,9 @@ def test_role_and_user_have_the_policies_and_no_others(create, aws, allow_check)
 
 def accepted(template, parameter, value):
     text = template.read_text(encoding="utf-8")
-    pattern = re.search(rf"^  {parameter}:\n(?:    .*\n)*?    AllowedPattern: (.*)$", text, re.M)
+    pattern = re.search(
+        rf"^  {parameter}:\n(?:    .*\n)*?    AllowedPattern: (.*)$", text, re.MULTILINE
+    )
     return re.fullmatch(pattern[1], value) is not None
 
 

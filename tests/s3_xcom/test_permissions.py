@@ -1,6 +1,7 @@
 """The least policy of the README is enough for the backend, and no more: on moto, which enforces it.
 
-Deleting is not shown: obstore uses DeleteObjects, which moto refuses to all while it enforces.
+Deleting is not shown: obstore uses DeleteObjects, which moto refuses to all while it enforces. The
+policy of infra/aws is the same, and tests/infra shows it on a server that heeds all of it.
 """
 
 from __future__ import annotations

@@ -1,0 +1,394 @@
+"""What the stack's policies allow and deny, by servers that enforce them.
+
+Two of them, because each sees what the other does not: moto, which made the stack and knows its user
+and role, and leaves conditions out; SeaweedFS, which is given the same policy and heeds conditions
+and DeleteObjects. Not shown by either: Block Public Access, KMS, and a token of web identity.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from types import SimpleNamespace
+
+import pytest
+
+pytest.importorskip("moto")
+pytest.importorskip("boto3")
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from include.s3_xcom import store
+from include.s3_xcom.errors import AccessDenied, ConfigurationError
+from tests.infra.conftest import ACCOUNT, as_connection
+from tests.moto_iam import enforcing
+
+LARGE = ["x" * 300, b"y" * 70_000]  # an object, and a leaf under it
+QUIET = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
+
+
+def client(endpoint, key, service="s3"):
+    return boto3.client(
+        service, endpoint_url=endpoint, region_name="us-east-1", config=QUIET,
+        aws_access_key_id=key["AccessKeyId"], aws_secret_access_key=key["SecretAccessKey"],
+        aws_session_token=key.get("SessionToken"),
+    )  # fmt: skip
+
+
+def other(bucket):
+    return f"{bucket}-2"
+
+
+def fill(s3, bucket):
+    """Objects in and outside of the prefix, and one that has two versions."""
+    s3.create_bucket(Bucket=other(bucket))
+    s3.put_object(Bucket=other(bucket), Key="xcom/there", Body=b"1")
+    for key in ("xcom/there", "xcom2/there", "there", "dbt/there"):
+        s3.put_object(Bucket=bucket, Key=key, Body=b"1")
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    return s3.put_object(Bucket=bucket, Key="xcom/version", Body=b"1")["VersionId"]
+
+
+@pytest.fixture
+def on_moto(create, aws, moto_server):
+    """The stack's user on moto, which enforces."""
+    stack = create(UserName="airflow-xcoms", AllowCheck="false")
+    version = fill(aws("s3"), stack.bucket)
+    key = aws("iam").create_access_key(UserName="airflow-xcoms")["AccessKey"]
+    with enforcing(moto_server):
+        yield SimpleNamespace(
+            bucket=stack.bucket, key=key, endpoint=moto_server, version=version,
+            s3=client(moto_server, key),
+        )  # fmt: skip
+
+
+@pytest.fixture
+def on_seaweedfs(create, iam_server):
+    """A user on SeaweedFS who has the stack's policy."""
+    bucket, user = f"b-{uuid.uuid4().hex[:8]}", f"u-{uuid.uuid4().hex[:8]}"
+    stack = create(BucketName=bucket)
+    root = {
+        "AccessKeyId": iam_server.access_key_id,
+        "SecretAccessKey": iam_server.secret_access_key,
+    }
+    s3 = client(iam_server.endpoint_url, root)
+    s3.create_bucket(Bucket=bucket)
+    version = fill(s3, bucket)
+    key = new_user(
+        client(iam_server.endpoint_url, root, "iam"), user, stack.policy("ValuesPolicyArn")
+    )
+    found = SimpleNamespace(
+        bucket=bucket, key=key, endpoint=iam_server.endpoint_url, version=version, root=s3,
+        stack=stack,
+        s3=client(iam_server.endpoint_url, key),
+    )  # fmt: skip
+    wait_until_known(found)
+    return found
+
+
+def new_user(iam, name, policy):
+    iam.create_user(UserName=name)
+    arn = iam.create_policy(PolicyName=name, PolicyDocument=json.dumps(policy))["Policy"]["Arn"]
+    iam.attach_user_policy(UserName=name, PolicyArn=arn)
+    return iam.create_access_key(UserName=name)["AccessKey"]
+
+
+def wait_until_known(found):
+    """SeaweedFS's S3 hears of a new user a moment later."""
+    deadline = time.monotonic() + 20
+    while not is_allowed(ALLOWED["get"], found):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def is_allowed(do, found):
+    try:
+        answer = do(found.s3, found.bucket, found)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("AccessDenied", "403"):
+            return False
+        raise
+    return not (answer or {}).get("Errors")  # of DeleteObjects, an error an object
+
+
+def public(action):
+    statement = {"Effect": "Allow", "Principal": "*", "Action": action, "Resource": "*"}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def expire():
+    rule = {"ID": "x", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 1}}
+    return {"Rules": [rule]}
+
+
+ALLOWED = {
+    "get": lambda s3, bucket, _: s3.get_object(Bucket=bucket, Key="xcom/there"),
+    "put": lambda s3, bucket, _: s3.put_object(Bucket=bucket, Key="xcom/new", Body=b"1"),
+    "delete": lambda s3, bucket, _: s3.delete_object(Bucket=bucket, Key="xcom/there"),
+    "list": lambda s3, bucket, _: s3.list_objects_v2(Bucket=bucket, Prefix="xcom/"),
+    "list a value": lambda s3, bucket, _: s3.list_objects_v2(
+        Bucket=bucket, Prefix="xcom/dag_id=a/"
+    ),
+    "an upload in parts": lambda s3, bucket, _: s3.create_multipart_upload(
+        Bucket=bucket, Key="xcom/m"
+    ),
+    "abort one": lambda s3, bucket, _: s3.abort_multipart_upload(
+        Bucket=bucket,
+        Key="xcom/m",
+        UploadId=s3.create_multipart_upload(Bucket=bucket, Key="xcom/m")["UploadId"],
+    ),
+}
+
+DENIED = {
+    "get outside": lambda s3, bucket, _: s3.get_object(Bucket=bucket, Key="there"),
+    "get from another prefix": lambda s3, bucket, _: s3.get_object(Bucket=bucket, Key="dbt/there"),
+    "get from a longer prefix": lambda s3, bucket, _: s3.get_object(
+        Bucket=bucket, Key="xcom2/there"
+    ),
+    "put outside": lambda s3, bucket, _: s3.put_object(Bucket=bucket, Key="new", Body=b"1"),
+    "put in a longer prefix": lambda s3, bucket, _: s3.put_object(Bucket=bucket, Key="xcom2/new"),
+    "delete outside": lambda s3, bucket, _: s3.delete_object(Bucket=bucket, Key="there"),
+    "get from another bucket": lambda s3, bucket, _: s3.get_object(
+        Bucket=other(bucket), Key="xcom/there"
+    ),
+    "put into another bucket": lambda s3, bucket, _: s3.put_object(
+        Bucket=other(bucket), Key="xcom/new", Body=b"1"
+    ),
+    "list another bucket": lambda s3, bucket, _: s3.list_objects_v2(
+        Bucket=other(bucket), Prefix="xcom/"
+    ),
+    "create a bucket": lambda s3, *_: s3.create_bucket(Bucket="third-bucket"),
+    "delete the bucket": lambda s3, bucket, _: s3.delete_bucket(Bucket=bucket),
+    "get a version": lambda s3, bucket, found: s3.get_object(
+        Bucket=bucket, Key="xcom/version", VersionId=found.version
+    ),
+    "delete a version": lambda s3, bucket, found: s3.delete_object(
+        Bucket=bucket, Key="xcom/version", VersionId=found.version
+    ),
+    "list versions": lambda s3, bucket, _: s3.list_object_versions(Bucket=bucket, Prefix="xcom/"),
+    "stop versioning": lambda s3, bucket, _: s3.put_bucket_versioning(
+        Bucket=bucket, VersioningConfiguration={"Status": "Suspended"}
+    ),
+    "let values expire": lambda s3, bucket, _: s3.put_bucket_lifecycle_configuration(
+        Bucket=bucket, LifecycleConfiguration=expire()
+    ),
+    "write the bucket's policy": lambda s3, bucket, _: s3.put_bucket_policy(
+        Bucket=bucket, Policy=public("s3:GetObject")
+    ),
+    "delete the bucket's policy": lambda s3, bucket, _: s3.delete_bucket_policy(Bucket=bucket),
+    "make an object public": lambda s3, bucket, _: s3.put_object_acl(
+        Bucket=bucket, Key="xcom/there", ACL="public-read"
+    ),
+    "change the encryption": lambda s3, bucket, _: s3.delete_bucket_encryption(Bucket=bucket),
+    "read the configuration": lambda s3, bucket, _: s3.get_bucket_versioning(Bucket=bucket),
+}
+
+CONDITIONS = {  # moto leaves them out
+    "list the whole bucket": lambda s3, bucket, _: s3.list_objects_v2(Bucket=bucket),
+    "list outside": lambda s3, bucket, _: s3.list_objects_v2(Bucket=bucket, Prefix="there"),
+    "list a longer prefix": lambda s3, bucket, _: s3.list_objects_v2(
+        Bucket=bucket, Prefix="xcom2/"
+    ),
+}
+
+
+def test_on_moto(on_moto):
+    assert [name for name, do in DENIED.items() if is_allowed(do, on_moto)] == []
+    assert [name for name, do in ALLOWED.items() if not is_allowed(do, on_moto)] == []
+    with pytest.raises(ClientError, match="AccessDenied"):
+        on_moto.s3.list_buckets()  # SeaweedFS gives everyone the list of their own
+
+
+def test_on_seaweedfs(on_seaweedfs):
+    denied = DENIED | CONDITIONS
+    assert [name for name, do in denied.items() if is_allowed(do, on_seaweedfs)] == []
+    assert [name for name, do in ALLOWED.items() if not is_allowed(do, on_seaweedfs)] == []
+
+
+def test_deleting_many(on_seaweedfs):
+    """DeleteObjects, which the backend and the sweep use: each key is checked."""
+    keys = [{"Key": key} for key in ("xcom/there", "xcom2/there", "dbt/there")]
+    answer = on_seaweedfs.s3.delete_objects(Bucket=on_seaweedfs.bucket, Delete={"Objects": keys})
+    assert [e["Key"] for e in answer["Errors"]] == ["xcom2/there", "dbt/there"]
+    left = on_seaweedfs.root.list_objects_v2(Bucket=on_seaweedfs.bucket)["Contents"]
+    assert {"xcom2/there", "dbt/there"} <= {found["Key"] for found in left}
+
+
+def test_nobody_may_touch_users_and_policies(on_moto, aws):
+    iam = client(on_moto.endpoint, on_moto.key, "iam")
+    for action in (iam.list_users, iam.list_policies, iam.create_access_key):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            action()
+
+
+# ------------------------------------------------------------------------ the backend
+
+
+@pytest.fixture
+def use(xcom, configure, monkeypatch):
+    """The backend with a bucket and a connection."""
+
+    def use(bucket, endpoint, connection, **settings):
+        as_connection(monkeypatch, connection)
+        settings = {"prefix": "xcom", "region_name": "us-east-1", **settings}
+        configure(bucket=bucket, endpoint_url=endpoint, **settings)
+        return xcom
+
+    return use
+
+
+def filled_in(connection, key):
+    """The user's connection from the outputs with the access key in it, as the operator does."""
+    connection = connection.replace("ACCESS_KEY_ID", key["AccessKeyId"])
+    return connection.replace("SECRET_ACCESS_KEY", key["SecretAccessKey"])
+
+
+def test_the_backend_on_moto(use, on_moto):
+    connection = {"conn_type": "aws", "login": on_moto.key["AccessKeyId"],
+                  "password": on_moto.key["SecretAccessKey"]}  # fmt: skip
+    xcom = use(on_moto.bucket, on_moto.endpoint, connection)
+    xcom.push(LARGE)
+    assert xcom.pull() == LARGE
+    xcom = use(on_moto.bucket, on_moto.endpoint, connection, prefix="elsewhere")
+    with pytest.raises(AccessDenied, match="policy of these credentials lacks this action"):
+        xcom.push(LARGE)
+
+
+def test_the_backend_on_seaweedfs(use, on_seaweedfs):
+    """Deletes as well, a value with leaves too, and tells what is missing from what is denied."""
+    found = on_seaweedfs
+    connection = {"conn_type": "aws", "login": found.key["AccessKeyId"],
+                  "password": found.key["SecretAccessKey"]}  # fmt: skip
+    xcom = use(found.bucket, found.endpoint, connection)
+    xcom.push(LARGE)
+    xcom.push("x" * 20_000_000, key="in_parts")
+    assert xcom.pull() == LARGE
+    assert len(xcom.pull("in_parts")) == 20_000_000
+    kept = dict(xcom.rows)
+    xcom.delete()
+    listed = found.s3.list_objects_v2(Bucket=found.bucket, Prefix="xcom/dag_id=trips/")["Contents"]
+    assert ["in_parts" in key["Key"] for key in listed] == [True]
+    xcom.rows.update(kept)
+    with pytest.raises(FileNotFoundError, match="NoSuchKey"):
+        xcom.pull()
+
+
+def test_without_tls(on_seaweedfs):
+    """The bucket's policy, on a server without TLS: nobody gets in, not even the owner."""
+    policy = on_seaweedfs.stack.properties("BucketPolicy")
+    on_seaweedfs.root.put_bucket_policy(
+        Bucket=on_seaweedfs.bucket, Policy=json.dumps(policy["PolicyDocument"])
+    )
+    assert not is_allowed(ALLOWED["get"], on_seaweedfs)
+    on_seaweedfs.s3 = on_seaweedfs.root
+    assert not is_allowed(ALLOWED["get"], on_seaweedfs)
+
+
+# ------------------------------------------------------------------------ connections to paste
+
+
+def parsed(monkeypatch, text):
+    from airflow.sdk import BaseHook
+
+    as_connection(monkeypatch, text)
+    found = BaseHook.get_connection("aws_default")
+    return found.conn_type, found.login, found.password, found.extra_dejson
+
+
+def command_line(text):
+    """What `airflow connections add` would store."""
+    import shlex
+
+    words = shlex.split(text)
+    assert words[:4] == ["airflow", "connections", "add", "aws_default"]
+    options = dict(zip(words[4::2], words[5::2], strict=True))
+    if "--conn-json" in options:
+        return options["--conn-json"]
+    return {
+        "conn_type": options["--conn-type"],
+        "login": options["--conn-login"],
+        "password": options["--conn-password"],
+        "extra": json.loads(options["--conn-extra"]),
+    }
+
+
+@pytest.mark.parametrize("external_id", ["", "of-the-team_1"])
+@pytest.mark.parametrize("who", ["Role", "User"])
+def test_the_three_forms_of_a_connection_are_the_same(create, monkeypatch, who, external_id):
+    worker = f"arn:aws:iam::{ACCOUNT}:role/worker"
+    outputs = create(
+        TrustedPrincipalArn=worker, ExternalId=external_id, UserName="airflow-xcoms"
+    ).outputs
+    expected = {"region_name": "us-east-1"}
+    if who == "Role":
+        expected["role_arn"] = outputs["RoleArn"]
+        if external_id:
+            expected["assume_role_kwargs"] = {"ExternalId": external_id}
+    as_json = parsed(monkeypatch, outputs[f"{who}Connection"])
+    assert as_json[0] == "aws"
+    assert as_json[3] == expected
+    assert parsed(monkeypatch, outputs[f"{who}ConnectionUri"])[1:] == as_json[1:]
+    assert parsed(monkeypatch, command_line(outputs[f"{who}ConnectionCommand"])) == as_json
+
+
+@pytest.fixture
+def worker(aws, create, moto_server, monkeypatch):
+    """A worker whose environment has keys of its own, and a role that it may assume."""
+    iam = aws("iam")
+    arn = iam.create_user(UserName="worker")["User"]["Arn"]
+    key = iam.create_access_key(UserName="worker")["AccessKey"]
+    stack = create(TrustedPrincipalArn=arn, ExternalId="of-the-team")
+    assume = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": stack.outputs["RoleArn"]}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [assume]})
+    iam.put_user_policy(UserName="worker", PolicyName="assume", PolicyDocument=document)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", moto_server)
+    with enforcing(moto_server):
+        yield stack
+
+
+def test_the_role_by_the_connection_of_the_outputs(use, worker, moto_server):
+    xcom = use(worker.bucket, moto_server, worker.outputs["RoleConnection"])
+    xcom.push(LARGE)
+    assert xcom.pull() == LARGE
+    assert "amazon provider's session" in store.connect().access.source
+
+
+def test_the_role_asks_for_the_external_id(use, worker, moto_server):
+    connection = worker.outputs["RoleConnection"].replace("of-the-team", "of-others")
+    with pytest.raises(ConfigurationError, match="AssumeRole"):
+        use(worker.bucket, moto_server, connection).push(LARGE)
+
+
+def test_the_workers_own_keys_open_nothing(use, worker, moto_server):
+    with pytest.raises(AccessDenied):
+        use(worker.bucket, moto_server, {"conn_type": "aws"}).push(LARGE)
+
+
+def test_the_user_by_the_connection_of_the_outputs(use, create, aws, moto_server):
+    stack = create(UserName="airflow-xcoms")
+    assert stack.outputs["AccessKeyCommand"].endswith("create-access-key --user-name airflow-xcoms")
+    key = aws("iam").create_access_key(UserName="airflow-xcoms")["AccessKey"]
+    with enforcing(moto_server):
+        xcom = use(stack.bucket, moto_server, filled_in(stack.outputs["UserConnection"], key))
+        xcom.push(LARGE)
+        assert xcom.pull() == LARGE
+
+
+def test_the_check_reads_the_configuration(create, aws, moto_server):
+    stack = create(UserName="airflow-xcoms")
+    key = aws("iam").create_access_key(UserName="airflow-xcoms")["AccessKey"]
+    s3 = client(moto_server, key)
+    with enforcing(moto_server):
+        for read in (
+            s3.get_bucket_location, s3.get_bucket_versioning, s3.get_bucket_encryption,
+        ):  # fmt: skip
+            assert read(Bucket=stack.bucket)
+        for read in (s3.get_public_access_block, s3.get_bucket_lifecycle_configuration):
+            with pytest.raises(ClientError, match="NoSuch"):  # allowed, and there is none on moto
+                read(Bucket=stack.bucket)
+        with pytest.raises(ClientError, match="AccessDenied"):
+            s3.get_bucket_policy(Bucket=stack.bucket)
