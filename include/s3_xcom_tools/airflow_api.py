@@ -1,6 +1,6 @@
 """What Airflow's REST API (/api/v2) says of XComs: one client for `sweep` and `verify`.
 
-    with airflow_api.connect() as api:
+    with airflow_access.connect() as api:
         for listed in api.xcoms("trips"):                 # whose they are, without values
             row = api.xcom(listed.owner)                  # what the database holds, or None
 
@@ -10,20 +10,11 @@ raises `AirflowApiError`. In particular None, for "there is no such row", is ret
 Airflow's own words for that row; an address that leads elsewhere cannot be taken for an empty
 database.
 
-Where the API is and who asks, first found:
-
-| | address | credentials |
-|---|---|---|
-| 1 | `--airflow-url`, `AIRFLOW_API_URL` | `AIRFLOW_API_TOKEN`, or `AIRFLOW_API_USERNAME` and `AIRFLOW_API_PASSWORD` |
-| 2 | host of the connection `airflow_api` | its password is a token; with a login, login and password |
-| 3 | `[core] execution_api_server_url`, `[api] base_url` | none, as `simple_auth_manager_all_admins` lets in |
-
-User name and password are exchanged for a token at `/auth/token`.
-"""  # noqa: E501 - a table
+Where it is and who asks is in `airflow_access`.
+"""
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from datetime import datetime
@@ -34,13 +25,11 @@ from include.s3_xcom.keys import Owner
 from include.s3_xcom_tools.errors import ToolError, Unreachable
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Iterator
     from types import TracebackType
 
     import httpx
 
-CONNECTION = "airflow_api"
 PAGE = 100
 """Rows a request, the most that the API gives."""
 ANY = "~"
@@ -146,12 +135,14 @@ class AirflowApi:
     def all_xcoms(self, owner: Owner) -> list[Owner] | None:
         """List the rows of an owner whose fields may be None; None if they do not fit one page.
 
-        One page is one answer: nothing can have come or gone in between.
+        A page that is not full is one answer: nothing can have come or gone in between.
         """
         path = _entries(Owner(owner.dag_id, owner.run_id or ANY, owner.task_id or ANY))
         query = {"map_index": owner.map_index, "xcom_key": owner.key}
         entries, total = next(self._pages(path, "xcom_entries", **query))
-        return [_listed(entry).owner for entry in entries] if len(entries) == total else None
+        if len(entries) != total or total >= PAGE:
+            return None
+        return [_listed(entry).owner for entry in entries]
 
     def dag_ids(self) -> Iterator[str]:
         """List the DAGs that the token may read."""
@@ -221,7 +212,7 @@ class AirflowApi:
         if response.status_code == 401:
             raise AirflowApiError(
                 f"Airflow at {self.url} wants a valid token ({method} {path}: 401). Set "
-                f"AIRFLOW_API_TOKEN or the connection {CONNECTION!r}; a token may have expired."
+                "AIRFLOW_API_TOKEN or the connection airflow_api; a token may have expired."
             )
         if response.status_code == 403:
             raise NotAllowed(
@@ -245,96 +236,6 @@ class AirflowApi:
             f"Airflow at {self.url} answered {path} in a way that is not understood: {status} "
             f"{str(body)[:300]}. Is that the address of an Airflow 3.3?"
         )
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of commands that ask Airflow; `from_arguments` reads them."""
-    parser.add_argument(
-        "--airflow-url",
-        metavar="URL",
-        help=f"Airflow's address; default: AIRFLOW_API_URL, the connection {CONNECTION}, or this "
-        "environment's own. A token comes from AIRFLOW_API_TOKEN or that connection only",
-    )
-    parser.add_argument(
-        "--rate", type=float, default=100.0, metavar="N",
-        help="ask Airflow at most N times a second (default: 100)",
-    )  # fmt: skip
-
-
-def from_arguments(arguments: argparse.Namespace) -> AirflowApi:
-    """Return the client that the command line asks for."""
-    if arguments.rate <= 0:
-        raise ToolError("--rate is a number of requests a second, above 0.")
-    return connect(arguments.airflow_url, arguments.rate)
-
-
-def connect(url: str | None = None, rate: float | None = None) -> AirflowApi:
-    """Return a client for the Airflow that is named, or for this environment's own.
-
-    Raises:
-        AirflowApiError: user name and password are refused, or nobody answers.
-        ToolError: no address is known.
-    """
-    import httpx
-
-    found_url, user, secret = _who_and_where()
-    url = (url or found_url).rstrip("/").removesuffix("/api/v2")
-    if not url.startswith(("http://", "https://")):
-        raise ToolError(f"{url!r} is no address of an Airflow; it begins with http:// or https://.")
-    client = httpx.Client(base_url=url, timeout=httpx.Timeout(60.0, connect=10.0))
-    if user:
-        secret = _exchange(client, user, secret)
-    if secret:
-        client.headers["Authorization"] = f"Bearer {secret}"
-    return AirflowApi(client, rate)
-
-
-def _who_and_where() -> tuple[str, str, str]:
-    env = os.environ
-    url = env.get("AIRFLOW_API_URL", "")
-    user, secret = env.get("AIRFLOW_API_USERNAME", ""), env.get("AIRFLOW_API_PASSWORD", "")
-    if token := env.get("AIRFLOW_API_TOKEN", ""):
-        user, secret = "", token
-    if not secret:
-        host, user, secret = _from_connection()
-        url = url or host
-    return url or _own_url(), user, secret
-
-
-def _from_connection() -> tuple[str, str, str]:
-    from airflow.sdk import BaseHook
-    from airflow.sdk.exceptions import AirflowNotFoundException
-
-    try:
-        connection = BaseHook.get_connection(CONNECTION)
-    except AirflowNotFoundException:
-        return "", "", ""
-    url = connection.host or ""
-    if url and "://" not in url:
-        port = f":{connection.port}" if connection.port else ""
-        url = f"{connection.schema or 'https'}://{url}{port}"
-    return url, connection.login or "", connection.password or ""
-
-
-def _own_url() -> str:
-    from airflow.sdk.configuration import conf
-
-    # First where tasks reach it, which in containers is not where a browser does.
-    execution = conf.get("core", "execution_api_server_url", fallback="") or ""
-    own = execution.rstrip("/").removesuffix("/execution")
-    return own or conf.get("api", "base_url", fallback="") or "http://localhost:8080"
-
-
-def _exchange(client: httpx.Client, user: str, password: str) -> str:
-    import httpx
-
-    try:
-        answer = client.post("/auth/token", json={"username": user, "password": password})
-        return str(answer.raise_for_status().json()["access_token"])
-    except (httpx.HTTPError, ValueError, KeyError) as error:
-        raise AirflowApiError(
-            f"no token from {client.base_url}auth/token for user {user!r}: {error}"
-        ) from error
 
 
 def _listed(entry: dict[str, Any]) -> Listed:

@@ -1,0 +1,57 @@
+"""What a sweep has to tell: findings one by one, and a tally for each DAG."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+LIVE, ORPHAN, UNSURE = "live", "orphan", "unsure"
+"""What a value is."""
+MISSING, REFUSED, OTHER = "missing", "refused", "not ours"
+
+
+class Finding(NamedTuple):
+    """One value, row, DAG or object that is not as it should be.
+
+    Attributes:
+        kind: `orphan` (a value that no row refers to), `missing` (a row's object that is gone),
+            `unsure` (a value whose row cannot be asked for), `refused` (a DAG that the token may
+            not read), `not ours` (an object of a name that the backend does not give).
+        uri: what it is about; of a value, its main object.
+        reason: for people.
+        objects: how many, with their bytes, and when the last of them was written.
+        deleted: whether they are gone now.
+    """
+
+    kind: str
+    uri: str
+    reason: str
+    objects: int = 0
+    bytes: int = 0
+    modified: datetime | None = None
+    deleted: bool = False
+
+
+@dataclass
+class Tally:
+    """What a sweep has seen of one DAG. Values, where nothing else is said."""
+
+    objects: int = 0
+    bytes: int = 0
+    live: int = 0
+    young: int = 0
+    """Not older than the grace period."""
+    orphans: int = 0
+    orphan_objects: int = 0
+    orphan_bytes: int = 0
+    deleted: int = 0
+    unsure: int = 0
+    missing: int = 0
+
+    def __add__(self, other: Tally) -> Tally:
+        """Return both together."""
+        mine, its = vars(self), vars(other)
+        return Tally(**{name: mine[name] + its[name] for name in mine})
