@@ -85,6 +85,12 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--json", action="store_true", help="one JSON document on standard output")
     _demo_options(command("up", _up, "the same, and keep Airflow and S3 running", _UP))
     command("test", _test, "run the test suite", _TEST)
+    bench = command("bench", _bench, "compare the backend with its peers on this machine", _BENCH)
+    bench.add_argument("--quick", action="store_true", help="small sizes, some minutes")
+    bench.add_argument("--json", type=Path, metavar="FILE", help="write all figures to this file")
+    bench.add_argument(
+        "--only", action="append", default=[], metavar="NAME", help="this one; may be repeated"
+    )
     command("setup", _setup, "make .venv and dbt_venv from their locks", _SETUP)
     command("s3", _s3, "run only the local S3 server, in the foreground", _S3)
     lock = command("lock", _lock, "make all locks again from their requirements", _LOCK)
@@ -130,6 +136,18 @@ examples:
   python3 -m dev test
   python3 -m dev test --long
   python3 -m dev test tests/dev -k s3 -x
+"""
+_BENCH = """
+Measures time and memory of push and pull, beside Airflow's object storage backend (common-io), the
+CSV backend of the tutorials, Airflow's default and the bare libraries, all on the embedded S3
+server. The first run installs the peers (.dev/peers_venv, 0.8 GB). A whole run takes 20 minutes and
+writes dev/benchmarks/RESULTS.md and docs/images/benchmark.svg. Exit status 0 only if every bar
+holds. Let nothing else run meanwhile.
+
+examples:
+  python3 -m dev bench
+  python3 -m dev bench --quick --json bench.json
+  python3 -m dev bench --only frames --only first_value
 """
 _SETUP = """
 Installs exactly what dev/requirements.lock and dags/dbt/requirements.lock name, checked by hash.
@@ -226,6 +244,20 @@ def _test(options: argparse.Namespace) -> int:
     python = str(environment.MAIN.python)
     os.chdir(ROOT)
     os.execve(python, [python, "-m", "pytest", *options.rest], environment.clean_environment())  # noqa: S606
+
+
+def _bench(options: argparse.Namespace) -> int:
+    s3_server.check_platform()
+    _enter_environment()
+    environment.ensure_peers()
+    from dev import bench
+
+    if unknown := set(options.only) - set(bench.BENCHMARKS):
+        raise DevError(
+            f"there is no benchmark {', '.join(sorted(unknown))}; there are"
+            f" {', '.join(bench.BENCHMARKS)}"
+        )
+    return bench.run(quick=options.quick, only=options.only, json_file=options.json)
 
 
 def _setup(_options: argparse.Namespace) -> int:

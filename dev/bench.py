@@ -1,0 +1,93 @@
+"""`python3 -m dev bench`: our backend against its peers on this machine, and the bars it must hold.
+
+A whole run writes dev/benchmarks/RESULTS.md and docs/images/benchmark.svg; with --quick or --only
+it shows what it found and writes neither.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from dev import project
+from dev.benchmarks import results
+from dev.benchmarks.harness import PEERS, Bench, run_python
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from dev.benchmarks.harness import Result
+
+BENCHMARKS = (
+    "frames",
+    "growth",
+    "stored_size",
+    "small_values",
+    "first_value",
+    "imports",
+    "fan_in",
+    "many_tasks",
+    "dag_parse",
+    "demo_time",
+)
+"""In `benchmarks/`, in the order of the report."""
+RESULTS = project.ROOT / "dev" / "benchmarks" / "RESULTS.md"
+PICTURE = project.ROOT / "docs" / "images" / "benchmark.svg"
+
+
+def run(*, quick: bool, only: Sequence[str], json_file: Path | None) -> int:
+    """Measure, report, and return the exit status: 0 only if every bar holds."""
+    began = time.monotonic()
+    folder = project.new_run_folder()
+    found: dict[str, Result] = {}
+    with project.exclusive("bench", "bench"):
+        bench = Bench(quick=quick, folder=folder)
+        machine = _machine(bench)
+        for name in only or BENCHMARKS:
+            module = importlib.import_module(f"dev.benchmarks.{name}")
+            print(f"{module.TITLE} ({name})", file=sys.stderr, flush=True)
+            found[name] = module.run(bench)
+        minutes = (time.monotonic() - began) / 60
+        text = results.report(found, machine, minutes, quick=quick)
+        print(text)
+        if json_file:
+            json_file.write_text(json.dumps(results.as_json(found, machine), indent=2) + "\n")
+        if not quick and not only:
+            _publish(bench, text, found)
+    return _verdict(found)
+
+
+def _machine(bench: Bench) -> dict[str, Any]:
+    """This machine, and the versions in both environments."""
+    versions = {
+        name: run_python(
+            PEERS[peer], bench.settings(""), "dev.benchmarks.results", "versions", "{}"
+        )
+        for name, peer in {"ours and the floor": "ours", "peers": "common_io"}.items()
+    }
+    return {**results.machine(), "versions": versions}
+
+
+def _publish(bench: Bench, text: str, found: dict[str, Result]) -> None:
+    RESULTS.write_text(text)
+    figures = bench.folder / "figures.json"
+    drawn = found["frames"].figures + found["growth"].figures
+    figures.write_text(json.dumps(drawn))
+    arguments = {"figures": str(figures), "picture": str(PICTURE)}
+    environment = PEERS["common_io"]
+    call = ("dev.benchmarks.picture", "draw", json.dumps(arguments))
+    run_python(environment, bench.settings(""), *call)
+    print(f"Written: {RESULTS.relative_to(project.ROOT)}, {PICTURE.relative_to(project.ROOT)}")
+
+
+def _verdict(found: dict[str, Result]) -> int:
+    failed = [(name, bar) for name, result in found.items() for bar in result.bars if not bar.holds]
+    for name, bar in failed:
+        print(f"{name}: {bar}", file=sys.stderr)
+    if failed:
+        print(f"{len(failed)} of the bars failed.", file=sys.stderr)
+    return 1 if failed else 0

@@ -1,0 +1,124 @@
+"""A task that pulls what 1,000 mapped tasks have pushed, from an S3 that is 20 ms away."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from dev import processes
+from dev.benchmarks.harness import Bar, Bench, Result, median, number, spread
+from dev.project import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TITLE = "get_all of 1,000 objects of 20 KB, 20 ms away"
+COUNT = 1_000
+QUICK_COUNT = 100
+ROUND_TRIP_MS = 20
+ROUNDS = 2
+METHODS = {"ours": "ours", "one after the other": "ours", "common-io": "common_io"}
+"""By name: the peer. `one after the other` is `BaseXCom.get_all` on our backend."""
+
+
+def run(bench: Bench) -> Result:
+    count = QUICK_COUNT if bench.quick else COUNT
+    found: dict[str, list[float]] = {name: [] for name in METHODS}
+    with bench.s3() as env:
+        records: dict[str, Any] = {}
+        for peer in ("ours", "common_io"):
+            bench.say(f"{count:,} objects pushed by {peer}")
+            records[peer] = bench.call(peer, env, "fan_in:push", peer=peer, count=count)
+        with _far_away(env, bench) as far:
+            for round_number in range(1 if bench.quick else ROUNDS):
+                for name, peer in METHODS.items():
+                    bench.say(f"round {round_number + 1}: {name}")
+                    arguments = {"method": name, "records": records[peer]}
+                    found[name].append(bench.call(peer, far, "fan_in:pull", **arguments))
+    ours = median(found["ours"])
+    return Result(
+        ["", "s", "times as long"],
+        [[name, spread(times), number(median(times) / ours)] for name, times in found.items()],
+        [
+            Bar(
+                "times as fast as one after the other",
+                median(found["one after the other"]) / ours,
+                15,
+                at_least=True,
+            ),
+            Bar("times as fast as common-io", median(found["common-io"]) / ours, 8, at_least=True),
+        ],
+        {"count": count, "seconds": found},
+    )
+
+
+@contextmanager
+def _far_away(env: dict[str, str], bench: Bench) -> Iterator[dict[str, str]]:
+    """The same environment, with the proxy as the endpoint."""
+    near = env["AIRFLOW__S3_XCOM__ENDPOINT_URL"]
+    log = bench.folder / "latency.log"
+    command = [sys.executable, "-m", "dev.benchmarks.latency"]
+    with (
+        log.open("wb") as output,
+        processes.start(
+            [*command, near.rpartition(":")[2], str(ROUND_TRIP_MS)], output=output, cwd=ROOT
+        ) as proxy,
+    ):
+        processes.wait_until(lambda: log.read_text().endswith("\n"), proxy, "the proxy", log)
+        far = f"http://127.0.0.1:{int(log.read_text())}"
+        yield {name: value.replace(near, far) for name, value in env.items()}
+
+
+def push(peer: str, count: int) -> list[Any]:
+    """In the child: what the database holds for the values of `count` mapped tasks."""
+    import importlib
+
+    from dev.benchmarks.peers.ours import WHERE
+
+    module = importlib.import_module(f"dev.benchmarks.peers.{peer}")
+    records = []
+    for index in range(count):
+        WHERE["map_index"] = index
+        records.append(module.push(_value(index)))
+    return records
+
+
+def pull(method: str, records: list[Any]) -> float:
+    """In the child: seconds of one `get_all`, with what it loads and connects."""
+    from airflow.sdk.bases.xcom import BaseXCom
+    from airflow.sdk.execution_time import task_runner
+    from airflow.sdk.execution_time.comms import XComSequenceSliceResult
+
+    from dev.benchmarks.peers.ours import WHERE
+
+    answer = XComSequenceSliceResult(root=records)
+    supervisor: Any = SimpleNamespace(send=lambda msg: answer)  # noqa: ARG005 - called by name
+    task_runner.SUPERVISOR_COMMS = supervisor
+    backend = _backend(method)
+    get_all: Any = backend.get_all
+    if method == "one after the other":
+        get_all = BaseXCom.get_all.__func__.__get__(backend)  # type: ignore[attr-defined]
+    where = {name: WHERE[name] for name in ("key", "dag_id", "run_id", "task_id")}
+    started = time.perf_counter()
+    values = get_all(**where)
+    seconds = time.perf_counter() - started
+    if values != [_value(index) for index in range(len(records))]:
+        raise ValueError(f"{method} gave back other values")
+    return seconds
+
+
+def _backend(method: str) -> Any:
+    if method == "common-io":
+        from airflow.providers.common.io.xcom.backend import XComObjectStorageBackend
+
+        return XComObjectStorageBackend
+    from include.s3_xcom_backend import S3XComBackend
+
+    return S3XComBackend
+
+
+def _value(index: int) -> dict[str, Any]:
+    return {"index": index, "text": f"{index:06}" * 3_333}

@@ -1,0 +1,135 @@
+"""Frames of three sizes through every peer: time of push + pull, and memory beside the frame.
+
+Push and pull are processes of their own, as tasks are, each with a first small frame to load the
+libraries. Peaks are of the process, less what it took before; the pull's holds the result.
+"""
+
+from __future__ import annotations
+
+import importlib
+import time
+from typing import Any
+
+from dev.benchmarks.data import make_frame
+from dev.benchmarks.harness import NAMES, Bar, Bench, Result, median, spread
+from dev.benchmarks.meters import measure
+
+TITLE = "DataFrames of 20 mixed columns: push + pull"
+PEERS = ("ours", "floor", "common_io", "tutorial")
+SIZES = {10_000: (3, 5), 100_000: (3, 3), 1_000_000: (3, 1)}
+"""Rows: rounds in which the peers take turns, and repetitions within a process."""
+QUICK = {10_000: (2, 2), 100_000: (1, 1)}
+_WARM_UP_ROWS = 100
+
+
+def run(bench: Bench) -> Result:
+    figures: list[dict[str, Any]] = []
+    with bench.s3() as env:
+        for rows, (rounds, times) in (QUICK if bench.quick else SIZES).items():
+            found: dict[str, list[dict[str, Any]]] = {peer: [] for peer in PEERS}
+            for round_number in range(rounds):
+                for peer in PEERS:
+                    bench.say(f"{rows:,} rows, round {round_number + 1} of {rounds}: {NAMES[peer]}")
+                    found[peer].append(round_trip(bench, env, peer, rows, times))
+            figures += [{"rows": rows, "peer": peer, **_sum_up(found[peer])} for peer in PEERS]
+    return Result(
+        ["rows", "MB", "", "push + pull, s", "push, s", "pull, s", "push peak", "pull peak"],
+        [_row(one) for one in figures],
+        _bars({(one["rows"], one["peer"]): one for one in figures}),
+        figures,
+    )
+
+
+def round_trip(
+    bench: Bench, env: dict[str, str], peer: str, rows: int, times: int
+) -> dict[str, Any]:
+    """One process pushes the frame, another pulls it; each so many times."""
+    pushed = bench.call(peer, env, "frames:push", peer=peer, rows=rows, times=times)
+    record = pushed.pop("record")
+    pulled = bench.call(peer, env, "frames:pull", peer=peer, rows=rows, times=times, record=record)
+    return {"pushed": pushed, "pulled": pulled}
+
+
+def push(peer: str, rows: int, times: int) -> dict[str, Any]:
+    """In the child: push a frame; its size, and time and memory that it took."""
+    module = _load(peer)
+    frame = make_frame(rows)
+    record, found = measure(lambda: module.push(frame))
+    seconds = [found["seconds"], *(_time(lambda: module.push(frame)) for _ in range(times - 1))]
+    size = int(frame.memory_usage(deep=True).sum())
+    return {"peak": found["peak_bytes"], "seconds": seconds, "frame_bytes": size, "record": record}
+
+
+def pull(peer: str, rows: int, times: int, record: Any) -> dict[str, Any]:
+    """In the child: pull the frame; time and memory that it took."""
+    module = _load(peer)
+    frame, found = measure(lambda: module.pull(record))
+    if frame.shape != (rows, 20):
+        raise ValueError(f"{peer} gave back {frame.shape}")
+    del frame
+    seconds = [found["seconds"], *(_time(lambda: module.pull(record)) for _ in range(times - 1))]
+    return {"peak": found["peak_bytes"], "seconds": seconds}
+
+
+def _load(peer: str) -> Any:
+    module = importlib.import_module(f"dev.benchmarks.peers.{peer}")
+    module.pull(module.push(make_frame(_WARM_UP_ROWS)))
+    return module
+
+
+def _time(call: Any) -> float:
+    started = time.perf_counter()
+    call()
+    return time.perf_counter() - started
+
+
+def _sum_up(rounds: list[dict[str, Any]]) -> dict[str, Any]:
+    """All measurements of a peer at a size; a round's time is the median of its repetitions."""
+    pushes = [median(one["pushed"]["seconds"]) for one in rounds]
+    pulls = [median(one["pulled"]["seconds"]) for one in rounds]
+    size = rounds[0]["pushed"]["frame_bytes"]
+    return {
+        "frame_bytes": size,
+        "push_seconds": pushes,
+        "pull_seconds": pulls,
+        "seconds": [push + pull for push, pull in zip(pushes, pulls, strict=True)],
+        "push_peak": median([one["pushed"]["peak"] for one in rounds]) / size,
+        "pull_peak": median([one["pulled"]["peak"] for one in rounds]) / size,
+    }
+
+
+def _row(one: dict[str, Any]) -> list[str]:
+    return [
+        f"{one['rows']:,}",
+        f"{one['frame_bytes'] / 1e6:.1f}",
+        NAMES[one["peer"]],
+        spread(one["seconds"]),
+        spread(one["push_seconds"]),
+        spread(one["pull_seconds"]),
+        f"+{one['push_peak']:.2f}×",
+        f"+{one['pull_peak']:.2f}×",
+    ]
+
+
+def _bars(found: dict[tuple[int, str], dict[str, Any]]) -> list[Bar]:
+    bars: list[Bar] = []
+    for rows in sorted({rows for rows, _ in found}):
+        ours = median(found[rows, "ours"]["seconds"])
+        times = {peer: median(found[rows, peer]["seconds"]) / ours for peer in PEERS}
+        large = rows >= 1_000_000
+        what = f"{rows:,} rows, "
+        bars.append(
+            Bar(
+                f"{what}times as fast as common-io",
+                times["common_io"],
+                5 if large else 2.5,
+                at_least=True,
+            )
+        )
+        if large:
+            bars.append(Bar(f"{what}times as fast as CSV", times["tutorial"], 12, at_least=True))
+        bars.append(Bar(f"{what}of the floor's time", 1 / times["floor"], 1.0 if large else 1.25))
+        if large:
+            bars.append(Bar(f"{what}push, peak memory", found[rows, "ours"]["push_peak"], 0.6))
+            bars.append(Bar(f"{what}pull, peak memory", found[rows, "ours"]["pull_peak"], 1.7))
+    return bars

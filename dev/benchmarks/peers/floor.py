@@ -1,0 +1,54 @@
+"""The floor: what the libraries take by themselves, step by step, nothing done at the same time.
+
+push  frame → Arrow table → Parquet bytes in memory → put
+pull  get → Parquet bytes in memory → Arrow table → frame
+
+Same libraries, same compression and row groups as the backend's; no index, dtypes or hash to keep.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from functools import cache
+from typing import Any
+
+from include.s3_xcom.codecs.frame import ROW_GROUP
+
+
+@cache
+def _store() -> Any:
+    from obstore.store import S3Store
+
+    connection = json.loads(os.environ["AIRFLOW_CONN_AWS_DEFAULT"])
+    return S3Store(
+        os.environ["AIRFLOW__S3_XCOM__BUCKET"],
+        endpoint=connection["extra"]["endpoint_url"],
+        region=connection["extra"]["region_name"],
+        access_key_id=connection["login"],
+        secret_access_key=connection["password"],
+        client_options={"allow_http": True},
+    )
+
+
+def push(value: Any) -> Any:
+    import obstore
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    key = f"floor/{uuid.uuid4()}.parquet"
+    table = pa.Table.from_pandas(value)
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd", version="2.6", row_group_size=ROW_GROUP)
+    obstore.put(_store(), key, memoryview(sink.getvalue()).cast("B"))
+    return key
+
+
+def pull(record: Any) -> Any:
+    import obstore
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    data = obstore.get(_store(), record).bytes()
+    return pq.read_table(pa.BufferReader(data)).to_pandas()

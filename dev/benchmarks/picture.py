@@ -1,0 +1,61 @@
+"""The picture: time and memory against the frame's size, a line for each peer, the floor dashed.
+
+Runs in the peers' environment, which has matplotlib.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+_LINES = {
+    "ours": {"label": "S3XComBackend", "color": "#0b7285", "marker": "o", "linewidth": 2.4},
+    "floor": {"label": "floor: the libraries alone", "color": "#868e96", "linestyle": "--"},
+    "common_io": {"label": "Airflow's common-io", "color": "#e8590c", "marker": "s"},
+    "tutorial": {"label": "tutorial: CSV, S3Hook", "color": "#862e9c", "marker": "^"},
+}
+
+
+def draw(figures: str, picture: str) -> None:
+    """Draw `figures`, a JSON file of what `frames` and `growth` found, into `picture`, an SVG."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    # The same bytes for the same figures, and text that stays text.
+    mpl.rcParams |= {"svg.hashsalt": "benchmark", "svg.fonttype": "none", "font.size": 10}
+    import matplotlib.pyplot as plt
+
+    points = _points(json.loads(Path(figures).read_text()))
+    page, (time, memory) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    for peer, look in _LINES.items():
+        sizes = sorted(points[peer])
+        time.plot(sizes, [points[peer][size][0] for size in sizes], **look)
+        memory.plot(sizes, [points[peer][size][1] for size in sizes], **look)
+    _axis(time, "push + pull, seconds")
+    _axis(memory, "peak memory beside the frame, MB\n(the larger of push and pull)")
+    time.legend(frameon=False)
+    page.savefig(picture, metadata={"Date": None})
+
+
+def _axis(axis: Any, label: str) -> None:
+    axis.set(xscale="log", yscale="log", xlabel="frame in memory, MB", ylabel=label)
+    axis.grid(visible=True, which="major", color="#dee2e6")
+    for side in ("top", "right"):
+        axis.spines[side].set_visible(False)
+    for one in (axis.xaxis, axis.yaxis):
+        one.set_major_formatter(lambda value, _position: f"{value:,g}")
+
+
+def _points(figures: list[dict[str, Any]]) -> dict[str, dict[float, tuple[float, float]]]:
+    """By peer and megabytes: seconds and megabytes."""
+    points: dict[str, dict[float, tuple[float, float]]] = {peer: {} for peer in _LINES}
+    for one in figures:
+        if "bytes" in one:  # of growth
+            size, seconds, peak = one["bytes"], one["seconds"], max(one["push"], one["pull"])
+        else:
+            size, seconds = one["frame_bytes"], median(one["seconds"])
+            peak = max(one["push_peak"], one["pull_peak"]) * size
+        points[one["peer"]][size / 1e6] = (seconds, peak / 1e6)
+    return points
