@@ -128,14 +128,12 @@ def parse(prefix: str, object_key: str) -> Place | None:
     match = _OURS.fullmatch(object_key.removeprefix(f"{prefix}/"))
     if match is None or not object_key.startswith(f"{prefix}/"):
         return None
-    said = match.groupdict()
-    leaf = said.pop("leaf")
-    under = f"{prefix}/{said.pop('directory')}"
+    under = f"{prefix}/{match['directory']}"
     return Place(
-        **said,
+        *(match[name] for name in Owner._fields),
         directory=under,
-        stem=f"{under}/{said['key']}-{said.pop('unique')}",
-        leaf=None if leaf is None else int(leaf),
+        stem=f"{under}/{match['key']}-{match['unique']}",
+        leaf=None if match["leaf"] is None else int(match["leaf"]),
     )
 
 
