@@ -1,0 +1,137 @@
+"""Reading from the bucket for a page: parts of objects, soon or not at all.
+
+The store is the backend's, with its settings, connection and errors; only its timeouts are those of
+a page that somebody is waiting for.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+from include.s3_xcom import settings
+from include.s3_xcom.errors import ObjectCorrupt
+from include.s3_xcom.store import Store
+
+REFRESH = 300
+"""Seconds after which the connection is looked up again: the API server lives long, keys change."""
+BUDGET = 4 * 1024 * 1024
+"""Bytes of an object that one preview reads at most."""
+_LIMITS = {
+    "connect_timeout": 2.0,
+    "request_timeout": 5.0,
+    "retry_timeout": 4.0,
+    "operation_timeout": 8.0,
+}
+
+
+class TooLarge(Exception):
+    """A preview would have to read, or to hold in memory, more than it may."""
+
+
+class PageStore(Store):
+    """The backend's store, which can also read a part of an object."""
+
+    def get_range(self, key: str, start: int, end: int, size: int) -> bytes:
+        """Return the bytes from `start` up to `end` of an object of `size` bytes; no SHA-256 check.
+
+        Raises:
+            ObjectMissing: it is not there.
+            ObjectCorrupt: it has another size.
+        """
+        import obstore
+
+        with self._errors("reading", key):
+            part = obstore.get(self._client, key, options={"range": (start, end)})
+            if (found := part.meta["size"]) != size:
+                raise ObjectCorrupt(
+                    f"{self.uri(key)} has {found} bytes, {size} were written. It was changed or "
+                    "damaged; run the task again that pushed it."
+                )
+            data = bytes(part.bytes())
+        if len(data) != end - start:
+            raise ObjectCorrupt(f"{self.uri(key)}: S3 gave {len(data)} bytes of {end - start}.")
+        return data
+
+
+def connect() -> PageStore:
+    """Return the store, with a page's timeouts.
+
+    Raises:
+        S3XComError: settings or connection are not usable.
+    """
+    return _connect(int(time.monotonic() // REFRESH))
+
+
+def forget() -> None:
+    """Look the connection up again next time: S3 has refused this one."""
+    _connect.cache_clear()
+
+
+@lru_cache(maxsize=1)
+def _connect(_period: int) -> PageStore:
+    options = settings.load()
+    limits: dict[str, Any] = {
+        name: min(limit, getattr(options, name)) for name, limit in _LIMITS.items()
+    }
+    return PageStore(replace(options, **limits))
+
+
+class ObjectFile(io.RawIOBase):
+    """An object as a file that is read in parts, and of which only so much may be read.
+
+    Args:
+        key: located for the task instance whose page this is.
+        size: of the object, as it was written; another one is an error.
+        budget: bytes; None reads all.
+
+    Attributes:
+        bytes_read: from S3 so far.
+    """
+
+    def __init__(self, key: str, size: int, budget: int | None = BUDGET) -> None:
+        self._store = connect()
+        self._key = key
+        self.size = size
+        self._budget = budget
+        self._position = 0
+        self.bytes_read = 0
+
+    def read(self, count: int | None = -1) -> bytes:
+        """Return the next `count` bytes, all for -1.
+
+        Raises:
+            TooLarge: more than the budget would have been read.
+            S3XComError: S3 does not give them.
+        """
+        left = max(0, self.size - self._position)
+        count = left if count is None or count < 0 else min(count, left)
+        if not count:
+            return b""
+        if self._budget is not None and self.bytes_read + count > self._budget:
+            raise TooLarge
+        data = self._store.get_range(self._key, self._position, self._position + count, self.size)
+        self._position += count
+        self.bytes_read += count
+        return data
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move to a position."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self.size}[whence]
+        self._position = base + offset
+        return self._position
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._position
+
+    def readable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def seekable(self) -> bool:
+        """Say yes."""
+        return True

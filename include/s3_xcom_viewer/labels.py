@@ -1,0 +1,140 @@
+"""What a Parquet file of ours says about the pandas frame it holds: labels, dtypes, index.
+
+The file's metadata has it for the codec (see `include/s3_xcom/codecs/frame.py`), which restores it
+with pandas. A page needs the words only, and does without.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any, NamedTuple
+
+from include.s3_xcom.errors import ObjectCorrupt
+from include.s3_xcom_viewer import cells, documents
+
+
+class Field(NamedTuple):
+    """One column of the file.
+
+    Attributes:
+        name: in the Parquet file.
+        label: as the frame has it.
+        recipe: how the codec restores it.
+        is_index: a level of the row index.
+    """
+
+    name: str
+    label: str
+    dtype: str
+    recipe: dict[str, Any]
+    is_index: bool
+
+
+class Frame(NamedTuple):
+    """A frame's description.
+
+    Attributes:
+        fields: the index levels, then the columns.
+        rows_from: start and step of a RangeIndex, whose numbers are in no column; else None.
+    """
+
+    kind: str
+    fields: list[Field]
+    rows_from: tuple[int, int] | None
+
+
+def describe(schema: Any) -> Frame:
+    """Read the metadata of a Parquet file.
+
+    Args:
+        schema: the file's Arrow schema.
+
+    Raises:
+        ObjectCorrupt: the metadata is not of our codec.
+    """
+    try:
+        recipe = json.loads(schema.metadata[b"s3_xcom"])
+        labels = _labels(recipe["labels"])
+        columns = recipe["columns"]
+        index, names = recipe["index"], [_name(name) for name in recipe["index"]["names"]]
+        levels = (
+            index["levels"] if "levels" in index else [index["flat"]] if "flat" in index else []
+        )
+        fields = [
+            _field(schema.field(position), label, column, is_index=position >= len(columns))
+            for position, (label, column) in enumerate(
+                zip(labels + names[: len(levels)], columns + levels, strict=True)
+            )
+        ]
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise ObjectCorrupt(
+            f"the Parquet file does not say what this backend writes into it ({error!r})."
+        ) from error
+    start, _, step = index.get("range", (None, None, None))
+    fields = fields[len(columns) :] + fields[: len(columns)]
+    return Frame(recipe["of"], fields, None if start is None else (start, step))
+
+
+def _field(field: Any, label: str, recipe: dict[str, Any], *, is_index: bool) -> Field:
+    return Field(field.name, label, _dtype(recipe, field.type), recipe, is_index)
+
+
+def _labels(packed: dict[str, Any]) -> list[str]:
+    if "range" in packed:
+        return [str(number) for number in range(*packed["range"])]
+    if "packed" in packed:
+        return [_missing(text) for text in _unpack(packed["packed"])]
+    levels = [[_missing(text) for text in _unpack(lvl["categories"])] for lvl in packed["levels"]]
+    return [
+        " / ".join(
+            "NaN" if code < 0 else level[code] for level, code in zip(levels, row, strict=True)
+        )
+        for row in zip(*packed["codes"], strict=True)
+    ]
+
+
+def _unpack(packed: dict[str, Any]) -> list[str | None]:
+    import pyarrow as pa
+
+    with pa.ipc.open_stream(base64.b64decode(packed["data"], validate=True)) as stream:
+        return cells.texts(stream.read_all().column(0), packed["recipe"])
+
+
+def categories(recipe: dict[str, Any]) -> list[str | None] | None:
+    """Return the texts of a column whose cells are codes into them; None if they are values."""
+    if "codes" not in recipe or recipe.get("flat"):
+        return None
+    return _unpack(recipe["categories"])
+
+
+def is_period(recipe: dict[str, Any]) -> bool:
+    """Tell whether a column's numbers are ordinals of pandas' periods."""
+    return str(recipe.get("pandas", "")).startswith("period[")
+
+
+def _missing(text: str | None) -> str:
+    return "NaN" if text is None else text
+
+
+def _name(written: Any) -> str:
+    return "" if written is None else documents.brief(written, bare=True)
+
+
+def _dtype(recipe: dict[str, Any], arrow: Any) -> str:
+    import numpy as np
+
+    kind, detail = next(iter(recipe.items()))
+    if kind == "numpy":
+        return str(np.dtype(detail))
+    if kind == "zoned":
+        unit, zone = detail
+        return f"datetime64[{unit}, {documents.brief(zone, bare=True)}]"
+    named = {
+        "pandas": detail,
+        "string": "string" if kind == "string" and detail[1] else "str",
+        "arrow": f"{arrow}[pyarrow]",
+        "codes": "category",
+        "object": "object",
+    }
+    return str(named[kind])
