@@ -19,7 +19,7 @@ def make_frame(rows: int) -> pd.DataFrame:
     import pyarrow as pa
 
     if pd.__version__.startswith("2."):
-        pd.set_option("future.infer_string", True)  # type: ignore[call-overload]  # noqa: FBT003
+        pd.set_option("future.infer_string", True)  # noqa: FBT003
     random = np.random.default_rng(7)
 
     def strings(choices: list[str]) -> Any:

@@ -114,22 +114,19 @@ def _row(one: dict[str, Any]) -> list[str]:
 def _bars(found: dict[tuple[int, str], dict[str, Any]]) -> list[Bar]:
     bars: list[Bar] = []
     for rows in sorted({rows for rows, _ in found}):
-        ours = median(found[rows, "ours"]["seconds"])
-        times = {peer: median(found[rows, peer]["seconds"]) / ours for peer in PEERS}
         large = rows >= 1_000_000
-        what = f"{rows:,} rows, "
-        bars.append(
-            Bar(
-                f"{what}times as fast as common-io",
-                times["common_io"],
-                5 if large else 2.5,
-                at_least=True,
-            )
-        )
+        ours = found[rows, "ours"]
+        mine = median(ours["seconds"])
+        times = {peer: median(found[rows, peer]["seconds"]) / mine for peer in PEERS}
+        common_io, floor = (5.0, 1.0) if large else (2.5, 1.25)
+
+        def bar(claim: str, value: float, limit: float, rows: int = rows, **how: Any) -> None:
+            bars.append(Bar(f"{rows:,} rows, {claim}", value, limit, **how))
+
+        bar("times as fast as common-io", times["common_io"], common_io, at_least=True)
+        bar("of the floor's time", 1 / times["floor"], floor)
         if large:
-            bars.append(Bar(f"{what}times as fast as CSV", times["tutorial"], 12, at_least=True))
-        bars.append(Bar(f"{what}of the floor's time", 1 / times["floor"], 1.0 if large else 1.25))
-        if large:
-            bars.append(Bar(f"{what}push, peak memory", found[rows, "ours"]["push_peak"], 0.6))
-            bars.append(Bar(f"{what}pull, peak memory", found[rows, "ours"]["pull_peak"], 1.7))
+            bar("times as fast as CSV", times["tutorial"], 12, at_least=True)
+            bar("push, peak memory", ours["push_peak"], 0.6)
+            bar("pull, peak memory", ours["pull_peak"], 1.7)
     return bars

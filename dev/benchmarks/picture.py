@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-_LINES = {
+_LINES: dict[str, dict[str, Any]] = {
     "ours": {"label": "S3XComBackend", "color": "#0b7285", "marker": "o", "linewidth": 2.4},
     "floor": {"label": "floor: the libraries alone", "color": "#868e96", "linestyle": "--"},
     "common_io": {"label": "Airflow's common-io", "color": "#e8590c", "marker": "s"},

@@ -66,20 +66,20 @@ def report(
     found: dict[str, Result], machine: dict[str, Any], minutes: float, *, quick: bool
 ) -> str:
     """The page."""
+    command = f"`python3 -m dev bench{' --quick' if quick else ''}`"
+    hardware = f"{machine['cores']} cores ({machine['cpu']}), {machine['memory_gb']} GB"
     lines = [
         "# Benchmarks",
         "",
-        f"Written by `python3 -m dev bench{' --quick' if quick else ''}` on {machine['date']}, in"
-        f" {minutes:.0f} minutes. Medians, with the least and the most in brackets.",
+        f"Written by {command} on {machine['date']}, in {minutes:.0f} minutes.",
+        "Medians, with the least and the most in brackets.",
         "",
-        f"- {machine['cores']} cores ({machine['cpu']}), {machine['memory_gb']} GB,"
-        f" {machine['os']}; load at the start {machine['load_before']}",
+        f"- {hardware}, {machine['os']}; load at the start {machine['load_before']}",
         f"- Python {machine['python']}",
-        *(
-            f"- {name}: {', '.join(f'{package} {number}' for package, number in packages.items())}"
-            for name, packages in machine["versions"].items()
-        ),
     ]
+    for where, packages in machine["versions"].items():
+        named = ", ".join(f"{package} {number}" for package, number in packages.items())
+        lines.append(f"- {where}: {named}")
     for name, result in found.items():
         lines += ["", f"## {_module(name).TITLE}", "", _about(name), ""]
         lines += _table(result.header, result.rows)
