@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import airflow.sdk  # noqa: F401 - before anything that imports the backend, which it imports itself
 
 from include.s3_xcom.errors import S3XComError
-from include.s3_xcom_tools import check, errors, ls, output
+from include.s3_xcom_tools import cat, check, du, errors, ls, output, sweep, uri, verify
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +32,11 @@ class Command(Protocol):
 COMMANDS: dict[str, Command] = {
     "check": check,
     "ls": ls,
+    "du": du,
+    "cat": cat,
+    "uri": uri,
+    "verify": verify,
+    "sweep": sweep,
 }
 
 _DESCRIPTION = """\

@@ -9,7 +9,7 @@ INTERRUPTED 130  Ctrl-C
 
 from __future__ import annotations
 
-from include.s3_xcom.errors import AccessDenied, S3XComError, StoreUnreachable
+from include.s3_xcom.errors import AccessDenied, ConfigurationError, StoreUnreachable
 
 OK, FOUND, USAGE, UNREACHABLE, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -32,4 +32,4 @@ def exit_code(error: Exception) -> int:
         return error.exit_code
     if isinstance(error, (AccessDenied, StoreUnreachable)):
         return UNREACHABLE
-    return USAGE if isinstance(error, S3XComError) else FOUND
+    return USAGE if isinstance(error, ConfigurationError) else FOUND

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
 from include.s3_xcom import keys
+from include.s3_xcom.errors import ObjectCorrupt
 from include.s3_xcom.keys import PARTITIONS, Owner
 from include.s3_xcom.store import Store
 
@@ -100,6 +101,37 @@ class Bucket(Store):
                     if place.belongs_to(owner) if place else not any(owner):
                         yield Found(meta["path"], meta["size"], meta["last_modified"], place)
 
+    def values(self, owner: Owner) -> list[Found]:
+        """Return the main objects of an owner's values, the newest last; all are held in memory."""
+        main = [found for found in self.objects(owner) if found.place and not found.place.is_leaf]
+        return sorted(main, key=lambda found: found.modified)
+
+    def size(self, key: str) -> int:
+        """Return an object's size in bytes.
+
+        Raises:
+            ObjectMissing: it is not there.
+        """
+        import obstore
+
+        with self._errors("reading", key):
+            return obstore.head(self._client, key)["size"]
+
+    def read_range(self, key: str, start: int, end: int) -> bytes:
+        """Return the bytes from `start` up to `end`; nothing of the object is checked.
+
+        Raises:
+            ObjectMissing: it is not there.
+            ObjectCorrupt: it ends earlier.
+        """
+        import obstore
+
+        with self._errors("reading", key):
+            data = bytes(obstore.get_range(self._client, key, start=start, end=end))
+            if len(data) != end - start:
+                raise ObjectCorrupt(f"{self.uri(key)} is shorter than it was a moment ago.")
+            return data
+
     def subdirectories(self, owner: Owner = ANY) -> list[str]:
         """Return the names right under an owner's directory, in order: for example a DAG's runs.
 
@@ -129,21 +161,42 @@ def parse(prefix: str, object_key: str) -> Place | None:
     if match is None or not object_key.startswith(f"{prefix}/"):
         return None
     under = f"{prefix}/{match['directory']}"
+    dag_id, run_id, task_id, map_index, key = (match[name] for name in Owner._fields)
     return Place(
-        *(match[name] for name in Owner._fields),
+        dag_id,
+        run_id,
+        task_id,
+        map_index,
+        key,
         directory=under,
-        stem=f"{under}/{match['key']}-{match['unique']}",
+        stem=f"{under}/{key}-{match['unique']}",
         leaf=None if match["leaf"] is None else int(match["leaf"]),
     )
 
 
-def add_selection(parser: argparse.ArgumentParser) -> None:
+def add_selection(parser: argparse.ArgumentParser, *, dag_required: bool = False) -> None:
     """Add the options that name a DAG, run, task instance or XCom; `selected` reads them."""
-    parser.add_argument("--dag-id", metavar="ID", help="only of this DAG")
+    parser.add_argument("--dag-id", metavar="ID", required=dag_required, help="only of this DAG")
     parser.add_argument("--run-id", metavar="ID", help="only of this run")
     parser.add_argument("--task-id", metavar="ID", help="only of this task")
     parser.add_argument("--map-index", metavar="N", type=int, help="only of this; -1 is unmapped")
     parser.add_argument("--key", metavar="KEY", help="only XComs of this key")
+
+
+def add_value(parser: argparse.ArgumentParser, *, required: bool) -> None:
+    """Add the options that name one value; `selected` reads them."""
+    for name in ("--dag-id", "--run-id", "--task-id"):
+        parser.add_argument(name, metavar="ID", required=required)
+    parser.add_argument("--map-index", metavar="N", type=int, help="of a mapped task")
+    parser.add_argument("--key", metavar="KEY", default="return_value", help="default: %(default)s")
+
+
+def nothing(bucket: Bucket, owner: Owner) -> str:
+    """Say that there is no object of a value, and why that may be so."""
+    return (
+        f"No object of XCom {owner.key!r} of {owner} under {bucket.uri(bucket.prefix)}/. A small "
+        "value lies in Airflow's database; look at the XCom in Airflow's UI."
+    )
 
 
 def selected(arguments: argparse.Namespace) -> Owner:

@@ -32,7 +32,6 @@ COLUMNS = (
     Column("run_id"),
     Column("task_id"),
     Column("map_index", right=True),
-    Column("key"),
     Column("object"),
 )
 

@@ -7,6 +7,7 @@ list of millions needs no more memory than one of ten.
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import sys
 import textwrap
@@ -18,14 +19,23 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+WIDEST = 60
+"""Characters of a cell."""
 MEASURED = 1000
 """Rows that decide how wide a column is; a wider cell further down pushes its line to the right."""
 
 
 def text(value: Any) -> str:
-    """Return a value as a cell: what could move a terminal's cursor is escaped, None is empty."""
-    said = "" if value is None else str(value)
-    return said if said.isprintable() else said.encode("unicode_escape").decode()
+    """Return a value as a cell: None is empty, what is long is cut; JSON has all of it."""
+    said = "" if value is None else visible(str(value))
+    return said if len(said) <= WIDEST else f"{said[: WIDEST - 1]}…"
+
+
+def visible(said: str) -> str:
+    """Return text with all escaped that could move a terminal's cursor, or deceive who reads it."""
+    if said.isprintable():
+        return said
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in said)
 
 
 def size(count: int) -> str:
@@ -66,9 +76,9 @@ def rows(found: Iterable[dict[str, Any]], columns: Iterable[Column], *, as_json:
     return _as_json(found) if as_json else _as_table(iter(found), list(columns))
 
 
-def line(row: dict[str, Any]) -> None:
-    """Print one JSON object on a line of its own."""
-    print(json.dumps(row, default=_plain), flush=True)
+def line(value: Any) -> None:
+    """Print one JSON value on a line of its own."""
+    print(_json(value), flush=True)
 
 
 def paragraph(said: str, first: str = "", rest: str = "") -> None:
@@ -76,7 +86,7 @@ def paragraph(said: str, first: str = "", rest: str = "") -> None:
     width = max(60, min(shutil.get_terminal_size((120, 24)).columns, 120))
     print(
         textwrap.fill(
-            text(said),
+            visible(said),
             width,
             initial_indent=first,
             subsequent_indent=rest,
@@ -85,6 +95,16 @@ def paragraph(said: str, first: str = "", rest: str = "") -> None:
         ),
         flush=True,
     )
+
+
+def result(said: str) -> None:
+    """Print a line of the result."""
+    print(said)
+
+
+def indented(value: Any) -> str:
+    """Return a value as JSON for people to read."""
+    return _json(value, indent=2)
 
 
 def say(message: str) -> None:
@@ -125,7 +145,7 @@ def progress(what: str, total: int | None = None) -> Iterator[Callable[[int], No
 def _as_json(found: Iterable[dict[str, Any]]) -> int:
     count = 0
     for count, row in enumerate(found, 1):  # noqa: B007 - the last one is returned
-        print(json.dumps(row, default=_plain))
+        print(_json(row))
     return count
 
 
@@ -136,7 +156,7 @@ def _as_table(found: Iterator[dict[str, Any]], columns: list[Column]) -> int:
     first = [cells(row) for row in islice(found, MEASURED)]
     if not first:
         return 0
-    titles = [column.name.replace("_", " ") for column in columns]
+    titles = [visible(column.name) for column in columns]
     widths = [max(map(len, column)) for column in zip(titles, *first, strict=True)]
     print(_aligned(titles, columns, widths))
     print("-" * (sum(widths) + 2 * (len(widths) - 1)))
@@ -154,5 +174,22 @@ def _aligned(row: list[str], columns: list[Column], widths: list[int]) -> str:
     return "  ".join(padded).rstrip()
 
 
+def _json(value: Any, indent: int | None = None) -> str:
+    try:
+        return json.dumps(value, default=_plain, indent=indent, allow_nan=False)
+    except ValueError:  # NaN and infinity are no JSON
+        return json.dumps(_finite(value), default=_plain, indent=indent)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _finite(part) for key, part in value.items()}
+    return [_finite(part) for part in value] if isinstance(value, (list, tuple)) else value
+
+
 def _plain(value: Any) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+    if isinstance(value, bytes):
+        return value.hex()
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
