@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+import uuid
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -106,3 +108,41 @@ def as_connection(monkeypatch, connection):
     """Make it `aws_default`; as text it is JSON or a URI, as an operator would paste it."""
     text = connection if isinstance(connection, str) else json.dumps(connection)
     monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", text)
+
+
+@pytest.fixture
+def user(iam_server):
+    """A user who may use S3, and whose keys come and go."""
+    from botocore.exceptions import ClientError
+
+    from tests.infra.users import client, new_user, root_of
+
+    everything = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    iam = client(iam_server.endpoint_url, root_of(iam_server), "iam")
+    name = f"u-{uuid.uuid4().hex[:8]}"
+    first = new_user(iam, name, {"Version": "2012-10-17", "Statement": [everything]})
+
+    def wait_for(key, *, allowed):
+        """SeaweedFS's S3 hears of a change a moment later."""
+        for _ in range(400):
+            try:
+                client(iam_server.endpoint_url, key).list_objects_v2(Bucket=iam_server.bucket)
+                found = True
+            except ClientError:
+                found = False
+            if found is allowed:
+                return
+            time.sleep(0.05)
+        pytest.fail("S3 does not hear of the change")
+
+    def another():
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        wait_for(key, allowed=True)
+        return key
+
+    def deactivate(key):
+        iam.update_access_key(UserName=name, AccessKeyId=key["AccessKeyId"], Status="Inactive")
+        wait_for(key, allowed=False)
+
+    wait_for(first, allowed=True)
+    return SimpleNamespace(first=first, another=another, deactivate=deactivate)

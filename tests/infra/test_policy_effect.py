@@ -16,25 +16,15 @@ import pytest
 
 pytest.importorskip("moto")
 pytest.importorskip("boto3")
-import boto3
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from include.s3_xcom import store
 from include.s3_xcom.errors import AccessDenied, ConfigurationError
 from tests.infra.conftest import ACCOUNT, as_connection
+from tests.infra.users import client, new_user, root_of
 from tests.moto_iam import enforcing
 
 LARGE = ["x" * 300, b"y" * 70_000]  # an object, and a leaf under it
-QUIET = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
-
-
-def client(endpoint, key, service="s3"):
-    return boto3.client(
-        service, endpoint_url=endpoint, region_name="us-east-1", config=QUIET,
-        aws_access_key_id=key["AccessKeyId"], aws_secret_access_key=key["SecretAccessKey"],
-        aws_session_token=key.get("SessionToken"),
-    )  # fmt: skip
 
 
 def other(bucket):
@@ -69,16 +59,11 @@ def on_seaweedfs(create, iam_server):
     """A user on SeaweedFS who has the stack's policy."""
     bucket, user = f"b-{uuid.uuid4().hex[:8]}", f"u-{uuid.uuid4().hex[:8]}"
     stack = create(BucketName=bucket)
-    root = {
-        "AccessKeyId": iam_server.access_key_id,
-        "SecretAccessKey": iam_server.secret_access_key,
-    }
-    s3 = client(iam_server.endpoint_url, root)
+    s3 = client(iam_server.endpoint_url, root_of(iam_server))
     s3.create_bucket(Bucket=bucket)
     version = fill(s3, bucket)
-    key = new_user(
-        client(iam_server.endpoint_url, root, "iam"), user, stack.policy("ValuesPolicyArn")
-    )
+    iam = client(iam_server.endpoint_url, root_of(iam_server), "iam")
+    key = new_user(iam, user, stack.policy("ValuesPolicyArn"))
     found = SimpleNamespace(
         bucket=bucket, key=key, endpoint=iam_server.endpoint_url, version=version, root=s3,
         stack=stack,
@@ -86,13 +71,6 @@ def on_seaweedfs(create, iam_server):
     )  # fmt: skip
     wait_until_known(found)
     return found
-
-
-def new_user(iam, name, policy):
-    iam.create_user(UserName=name)
-    arn = iam.create_policy(PolicyName=name, PolicyDocument=json.dumps(policy))["Policy"]["Arn"]
-    iam.attach_user_policy(UserName=name, PolicyArn=arn)
-    return iam.create_access_key(UserName=name)["AccessKey"]
 
 
 def wait_until_known(found):

@@ -1,0 +1,105 @@
+"""Keys rotated under a real Airflow that has its connection from a secrets backend.
+
+A task runs while its connection gets the second key and the first is switched off: what it had read
+stays read, its next request fails, and its retry, a process of its own, has the new key.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+
+import pytest
+
+pytest.importorskip("dev.airflow_server", reason="no dev/ here")
+pytest.importorskip("moto")
+from dev import ports
+from dev.airflow_server import AirflowServer
+from tests.infra.secrets_backends import BACKENDS, put, settings
+from tests.infra.users import connection
+from tests.test_real_airflow import SECONDS, Real
+
+pytestmark = pytest.mark.long
+DAG = """
+import os, time
+from datetime import timedelta
+from pathlib import Path
+from airflow.sdk import dag, task
+
+FOLDER = Path(os.environ["ROTATION_FOLDER"])
+
+@dag(schedule=None)
+def rotation():
+    @task(retries=0)
+    def first():
+        return ["x" * 300]
+
+    @task(retries=1, retry_delay=timedelta(seconds=1))
+    def lasting(value, ti=None):
+        (FOLDER / "pulled").touch()
+        while not (FOLDER / "rotated").exists():
+            time.sleep(0.1)
+        return ti.xcom_pull(task_ids="first")
+
+    @task(retries=0)
+    def last(value):
+        assert value == ["x" * 300]
+        return value
+
+    last(lasting(first()))
+
+rotation()
+"""
+
+
+@pytest.fixture
+def change_connection(aws, name):
+    """Write the connection into the secrets backend, with this key."""
+    return lambda key: put(aws, name, connection(key))
+
+
+@pytest.fixture
+def real(name, tmp_path, moto_server, iam_server):
+    """An Airflow with that secrets backend and the DAG."""
+    (tmp_path / "dags").mkdir()
+    (tmp_path / "dags" / "rotation.py").write_text(DAG)
+    prefix = f"xcom-{uuid.uuid4().hex[:12]}"
+    environment = settings(name, moto_server) | {
+        "AIRFLOW__CORE__XCOM_BACKEND": "include.s3_xcom_backend.S3XComBackend",
+        "AIRFLOW__S3_XCOM__BUCKET": iam_server.bucket,
+        "AIRFLOW__S3_XCOM__PREFIX": prefix,
+        "AIRFLOW__S3_XCOM__ENDPOINT_URL": iam_server.endpoint_url,
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "ROTATION_FOLDER": str(tmp_path),
+    }
+    win = {"AIRFLOW__CORE__DAGS_FOLDER": str(tmp_path / "dags")}
+    home = tmp_path / "airflow"
+    with AirflowServer.start(home, ports.free_ports(1)[0], environment, win) as server:
+        server.wait_until_healthy()
+        wait_for(lambda: [dag["dag_id"] for dag in server.api.dags()] == ["rotation"])
+        yield Real(server, iam_server, prefix)
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_rotating_keys(change_connection, real, user, tmp_path):
+    change_connection(user.first)
+    real.trigger("rotation")
+    wait_for((tmp_path / "pulled").exists)
+    change_connection(user.another())
+    user.deactivate(user.first)
+    (tmp_path / "rotated").touch()
+    assert real.wait("rotation") == "success"
+    assert "AccessDenied" in real.log("rotation", "lasting", 1)
+    assert "does not know the access key" in real.log("rotation", "lasting", 1)
+    assert "XCom pull" in real.log("rotation", "lasting", 2)
+    assert len(real.rows("rotation")) == 3
+    logs = list((real.server.home / "logs").rglob("*.log"))
+    assert len(logs) >= 4
+    assert not [log for log in logs if user.first["SecretAccessKey"] in log.read_text()]
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.5)

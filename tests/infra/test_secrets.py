@@ -1,0 +1,87 @@
+"""docs/secrets.md: where the connection may come from, and what a change of its keys does.
+
+Secrets Manager and Parameter Store are moto's, asked by Airflow's own secrets backends. The S3 keys
+that come out are checked by SeaweedFS.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("moto")
+pytest.importorskip("boto3")
+pytest.importorskip("airflow.providers.amazon")
+from include.s3_xcom import store
+from include.s3_xcom.errors import AccessDenied
+from tests.infra.conftest import as_connection
+from tests.infra.secrets_backends import BACKENDS, put, settings
+from tests.infra.users import connection, root_of
+
+LARGE = ["x" * 300]
+
+
+def push_and_pull(xcom):
+    xcom.push(LARGE)
+    assert xcom.pull() == LARGE
+    assert store.connect().access.source == "keys of connection 'aws_default'"
+
+
+@pytest.fixture
+def no_connection(xcom, monkeypatch):
+    """The backend on the S3 server, with the connection taken away."""
+    monkeypatch.delenv("AIRFLOW_CONN_AWS_DEFAULT")
+    return xcom
+
+
+def use(monkeypatch, name, endpoint):
+    for variable, value in settings(name, endpoint).items():
+        monkeypatch.setenv(variable, value)
+
+
+@pytest.fixture
+def stored(monkeypatch, moto_server, aws, s3_server, name):
+    """The secrets backend in use, with the connection in it."""
+    put(aws, name, connection(root_of(s3_server)))
+    use(monkeypatch, name, moto_server)
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+class TestSecretsBackend:
+    def test_the_connection_comes_from_it(self, name, no_connection, stored):
+        push_and_pull(no_connection)
+
+    def test_it_beats_the_environment(self, name, no_connection, stored, monkeypatch):
+        as_connection(monkeypatch, {"conn_type": "aws", "login": "wrong", "password": "wrong"})
+        push_and_pull(no_connection)
+
+    def test_one_that_fails_is_passed_over(self, name, no_connection, s3_server, monkeypatch):
+        """By Airflow: so the page says to look at what a task's error says of the credentials."""
+        use(monkeypatch, name, "http://127.0.0.1:1")
+        monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+        as_connection(monkeypatch, connection(root_of(s3_server)))
+        push_and_pull(no_connection)
+
+
+def test_a_variable_of_the_environment(no_connection, s3_server, monkeypatch):
+    as_connection(monkeypatch, connection(root_of(s3_server)))
+    push_and_pull(no_connection)
+
+
+# ------------------------------------------------------------------------ rotation
+
+
+def test_rotating_keys(xcom, configure, user, iam_server, monkeypatch):
+    def new_process():
+        configure(bucket=iam_server.bucket, endpoint_url=iam_server.endpoint_url)
+
+    as_connection(monkeypatch, connection(user.first))
+    new_process()
+    xcom.push(LARGE)
+    second = user.another()
+    as_connection(monkeypatch, connection(second))
+    assert xcom.pull() == LARGE  # by the first key: the connection is read once in a process
+    user.deactivate(user.first)
+    with pytest.raises(AccessDenied, match="does not know the access key: correct the connection"):
+        xcom.pull()
+    new_process()
+    assert xcom.pull() == LARGE
