@@ -59,8 +59,7 @@ sizes in bytes. Every command explains itself: python -m include.s3_xcom_tools c
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit code."""
     options = _parser().parse_args(arguments)
-    level = {0: logging.WARNING, 1: logging.INFO}.get(options.verbose, logging.DEBUG)
-    logging.basicConfig(stream=sys.stderr, level=level, format="%(levelname)s %(name)s %(message)s")
+    _log(logging.INFO if options.verbose else logging.WARNING)
     # As `airflow connections get` does: a connection may be in the metadata database only, and
     # outside of a task Airflow's SDK asks that in its servers alone.
     os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
@@ -77,6 +76,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `… | head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return errors.OK
+
+
+def _log(level: int) -> None:
+    """Log to standard error. Not below INFO: at DEBUG botocore logs session tokens."""
+    form = "%(levelname)s %(name)s %(message)s"
+    # By force: Airflow has set its own up, which writes to standard output.
+    logging.basicConfig(stream=sys.stderr, level=level, format=form, force=True)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -100,7 +106,5 @@ def _parser() -> argparse.ArgumentParser:
         )
         command.add_arguments(added)
         added.add_argument("--json", action="store_true", help="one JSON object a line")
-        added.add_argument(
-            "-v", "--verbose", action="count", default=0, help="log to standard error; -vv: more"
-        )
+        added.add_argument("-v", "--verbose", action="store_true", help="log to standard error")
     return parser

@@ -1,8 +1,9 @@
 """Print the s3:// URI of a value.
 
 For other tools: aws s3 cp, DuckDB, a colleague. Where a key was pushed more than once, what was
-written last comes last (S3 tells whole seconds), and is what the database refers to. With --leaves also the objects of the frames and
-arrays inside a value. A value that is small lies in Airflow's database and has no URI.
+written last comes last (S3 tells whole seconds); the database refers to it. With --leaves also the
+objects of the frames and arrays inside a value. A small value lies in Airflow's database and has no
+URI.
 
 Examples:
   python -m include.s3_xcom_tools uri --dag-id trips --run-id manual__2026-11-22 --task-id load
