@@ -6,6 +6,10 @@ that come out are checked by SeaweedFS.
 
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
+
 import pytest
 
 pytest.importorskip("moto")
@@ -62,8 +66,37 @@ class TestSecretsBackend:
         push_and_pull(no_connection)
 
 
+def test_the_page_sets_what_is_tried_here():
+    page = Path(__file__).resolve().parents[2] / "docs" / "secrets.md"
+    if not page.exists():
+        pytest.skip("docs/ was deleted")
+    lines = re.findall(
+        r"^(AIRFLOW__SECRETS__\w+)=(.*)$", page.read_text(encoding="utf-8"), re.MULTILINE
+    )
+    for name, written in zip(BACKENDS, (dict(lines[:2]), dict(lines[2:])), strict=True):
+        tried = settings(name, "http://127.0.0.1")
+        backend, options = written.values()
+        assert backend == tried["AIRFLOW__SECRETS__BACKEND"]
+        here = json.loads(tried["AIRFLOW__SECRETS__BACKEND_KWARGS"])
+        for only_here in ("endpoint_url", "aws_access_key_id", "aws_secret_access_key"):
+            del here[only_here]
+        assert json.loads(options) == here | {"region_name": "eu-west-1"}
+
+
 def test_a_variable_of_the_environment(no_connection, s3_server, monkeypatch):
     as_connection(monkeypatch, connection(root_of(s3_server)))
+    push_and_pull(no_connection)
+
+
+def test_a_mounted_file(no_connection, s3_server, monkeypatch, tmp_path):
+    """What Astro's Environment Manager does, by its documentation: Airflow's backend for files."""
+    file = tmp_path / "connections.json"
+    file.write_text(json.dumps({"aws_default": connection(root_of(s3_server))}))
+    backend = "airflow.secrets.local_filesystem.LocalFilesystemBackend"
+    monkeypatch.setenv("AIRFLOW__SECRETS__BACKEND", backend)
+    options = {"connections_file_path": str(file)}
+    monkeypatch.setenv("AIRFLOW__SECRETS__BACKEND_KWARGS", json.dumps(options))
+    as_connection(monkeypatch, {"conn_type": "aws", "login": "wrong", "password": "wrong"})
     push_and_pull(no_connection)
 
 

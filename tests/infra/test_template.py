@@ -258,3 +258,24 @@ def test_prefixes_are_those_that_the_backend_takes(template, prefix):
 def test_what_parameters_take(template, parameter, good, bad):
     assert [value for value in good if not accepted(template, parameter, value)] == []
     assert [value for value in bad if accepted(template, parameter, value)] == []
+
+
+def test_the_page_has_every_parameter(template):
+    page = template.parents[2] / "docs" / "aws_setup.md"
+    if not page.exists():
+        pytest.skip("docs/ was deleted")
+    text = template.read_text(encoding="utf-8").partition("\nConditions:\n")[0]
+    names = re.findall(r"^  (\w+):$", text, re.MULTILINE)
+    defaults = re.findall(r'^    Default: "?(.*?)"?$', text, re.MULTILINE)
+    declared = list(zip(names, defaults, strict=True))
+    found = re.findall(
+        r"^\| `([A-Z]\w+)` \|(.*?)\| ", page.read_text(encoding="utf-8"), re.MULTILINE
+    )
+    rows = [(name, default.strip(" `")) for name, default in found]
+    assert rows == declared
+
+
+def test_the_bucket_outlives_the_stack(template):
+    assert "    DeletionPolicy: RetainExceptOnCreate\n    UpdateReplacePolicy: Retain\n" in (
+        template.read_text(encoding="utf-8")
+    )
