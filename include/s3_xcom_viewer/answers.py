@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from functools import cache
 from pathlib import Path
@@ -86,10 +87,10 @@ def failed(error: Exception) -> Response:
 
 async def refusal(_request: Request, error: Exception) -> Response:
     """Return the page for an HTTP error."""
-    status = getattr(error, "status_code", 404)
+    status = getattr(error, "status_code", 400)  # RequestValidationError has none
     title, advice = _REFUSALS.get(status, ("Not found", ""))
     detail = str(getattr(error, "detail", ""))
-    state = states.State(f"status-{status}", title, advice, detail)
+    state = states.State(f"status-{status}", status, title, advice, detail)
     return page("state.html", status, state=state)
 
 
@@ -126,6 +127,8 @@ def _link(page: str, asked: Any, **more: Any) -> str:
 
 
 def _size(count: int) -> str:
+    if count == 1:
+        return "1 byte"
     size = float(count)
     for unit in ("bytes", "KB", "MB", "GB"):
         if size < 1000 or unit == "GB":
@@ -134,8 +137,14 @@ def _size(count: int) -> str:
     return f"{count:,} bytes" if unit == "bytes" else f"{size:.3g} {unit}"
 
 
+def _short_number(text: str) -> str:
+    """Return seven digits of a number that has more behind its point."""
+    return f"{float(text):.7g}" if re.fullmatch(r"-?\d+\.\d{5,}(e[+-]\d+)?", text) else text
+
+
 _FILTERS: dict[str, Callable[..., str]] = {
     "number": lambda value: f"{value:,}",
     "size": _size,
+    "short_number": _short_number,
     "moment": lambda value: value.strftime("%Y-%m-%d %H:%M:%S UTC"),
 }

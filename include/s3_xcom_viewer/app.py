@@ -12,14 +12,16 @@ Who may read a DAG's XComs in Airflow may read them here, and nobody else. All i
 browser runs no script and loads nothing but what carries the page's nonce.
 """
 
+import re
 from collections.abc import AsyncIterator, Iterator
 from functools import cache, partial
 from typing import Annotated, NamedTuple
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
-from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi import Depends, FastAPI, HTTPException, Query, Request
 from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 
 from include.s3_xcom.errors import AccessDenied, ConfigurationError
@@ -59,7 +61,7 @@ def allowed(request: Request, user: GetUserDep) -> Asked:
     check = requires_access_dag("GET", DagAccessEntity.XCOM, query["dag_id"])
     check(request, user)
     index = query.get("map_index", _UNMAPPED)
-    if index != _UNMAPPED and not index.removeprefix("-").isdecimal():
+    if index != _UNMAPPED and not re.fullmatch(r"-1|[0-9]{1,9}", index):
         raise HTTPException(400, "map_index is a number.")
     return Asked(
         dag_id=query["dag_id"],
@@ -70,6 +72,7 @@ def allowed(request: Request, user: GetUserDep) -> Asked:
     )
 
 
+Number = Annotated[int, Query(ge=0, lt=2**31)]
 Allowed = Annotated[Asked, Depends(allowed)]
 
 
@@ -88,19 +91,21 @@ def application() -> FastAPI:
         app.add_api_route(path, endpoint, methods=["GET"])
     app.add_exception_handler(HTTPException, refusal)
     app.add_exception_handler(404, refusal)
+    app.add_exception_handler(RequestValidationError, refusal)
     return app
 
 
 async def task_page(asked: Allowed) -> Response:
     """Show the XComs of a task instance, without their values."""
     entries = await run_in_threadpool(rows.of_task, *asked[:3], asked.map_index)
+    entries.sort(key=lambda entry: (entry.owner.map_index, entry.owner.key != "return_value"))
     mapped = asked.map_index is None and any(entry.owner.map_index != -1 for entry in entries)
     cards = [] if mapped else [overview.card(entry) for entry in entries]
     lines = [overview.card(entry) for entry in entries] if mapped else []
     return page("task.html", asked=asked, cards=cards, lines=lines)
 
 
-async def run_page(asked: Allowed, start: int = 0) -> Response:
+async def run_page(asked: Allowed, start: Number = 0) -> Response:
     """Show the XComs of a DAG run, a line each."""
     summary = await run_in_threadpool(overview.of_run, asked.dag_id, asked.run_id, start)
     return page("run.html", asked=asked, run=summary)
@@ -110,14 +115,14 @@ async def value_page(
     request: Request,
     asked: Allowed,
     *,
-    leaf: int | None = None,
-    row: int = 0,
-    column: int = 0,
+    leaf: Number | None = None,
+    row: Number = 0,
+    column: Number = 0,
     view: str = "",
 ) -> Response:
     """Show the value of one XCom; with view=card only what goes into its card."""
     entry = await _entry(asked)
-    part = preview.Part(max(0, row), max(0, column), raw=view == "raw")
+    part = preview.Part(row, column, raw=view == "raw")
     card = overview.card(entry)
     body = state = None
     try:
@@ -128,7 +133,7 @@ async def value_page(
     return page(name, asked=asked, card=card, body=body, state=state, leaf=leaf, part=part)
 
 
-async def download(request: Request, asked: Allowed, leaf: int | None = None) -> Response:
+async def download(request: Request, asked: Allowed, leaf: Number | None = None) -> Response:
     """Send the object of an XCom as a file, or as CSV."""
     entry = await _entry(asked)
     as_csv = request.query_params.get("as") == "csv"

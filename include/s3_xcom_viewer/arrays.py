@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from include.s3_xcom_viewer.bucket import ObjectFile
     from include.s3_xcom_viewer.statistics import Figures
 
-HEADER = 64 * 1024
+HEADER = 16 * 1024
 SHOWN_ROWS, SHOWN_COLUMNS = 20, 12
 
 
@@ -52,7 +52,8 @@ def preview(source: ObjectFile) -> Array:
     if source.size != start + size * dtype.itemsize:
         raise ObjectCorrupt(f"an array of shape {shape}, {dtype}, has another size.")
     source.seek(start)
-    count = min(size, (BUDGET - source.bytes_read) // max(dtype.itemsize, 1))
+    # Of a large array, little less than all that may be read: the header is read, too.
+    count = size if source.size <= HEADER else min(size, (BUDGET - HEADER) // dtype.itemsize)
     values = np.frombuffer(source.read(count * dtype.itemsize), dtype, count)
     return Array(
         shape=shape,

@@ -7,7 +7,7 @@ is unpacked: its columns are often a thousandth of their size while they are com
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from include.s3_xcom.errors import ObjectCorrupt, S3XComError
 from include.s3_xcom_viewer import tables
@@ -15,12 +15,11 @@ from include.s3_xcom_viewer.bucket import TooLarge
 from include.s3_xcom_viewer.tables import Column, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from include.s3_xcom_viewer.bucket import ObjectFile
 
-_MAGIC = b"ARROW1\0\0"
-_END = b"\xff\xff\xff\xff\0\0\0\0"
+_MAGIC = b"ARROW1"
+_TAIL = 16 * 1024
+"""Bytes; holds most footers."""
 
 
 def preview(source: ObjectFile, first_row: int, first_column: int) -> Table:
@@ -31,7 +30,7 @@ def preview(source: ObjectFile, first_row: int, first_column: int) -> Table:
         schema, data, whole = beginning(source)
     except (S3XComError, TooLarge):
         raise
-    except (pa.ArrowException, OSError, StopIteration, struct.error) as error:
+    except (pa.ArrowException, OSError, ValueError, struct.error) as error:
         raise ObjectCorrupt(f"the object is not a readable Arrow file ({error}).") from error
     first_column = min(first_column, max(0, len(schema) - 1))
     rows = 0 if data is None else data.num_rows
@@ -66,64 +65,89 @@ def beginning(source: ObjectFile) -> tuple[Any, Any, bool]:
     """Return the schema, the batches that could be read as a table, and whether they are all."""
     import pyarrow as pa
 
-    if source.read(len(_MAGIC)) != _MAGIC:
-        raise ObjectCorrupt("the object is not an Arrow file.")
-    messages = pa.ipc.MessageReader.open_stream(pa.PythonFile(source, "r"))
-    first = messages.read_next_message()
-    taken, room, whole = [first], tables.MAX_MEMORY, False
-    batches = 0
+    dictionaries, batches = _blocks(source)
+    reader = pa.ipc.open_file(pa.PythonFile(source, "r"))
+    room, readable = tables.MAX_MEMORY, 0
     try:
-        for message in _rest(messages):
-            room -= _unpacked_size(message)
+        for number, block in enumerate(dictionaries + batches):
+            room -= _unpacked_size(_message(source, block))
             if room < 0:
                 raise TooLarge
-            taken.append(message)
-            batches += message.type == "record batch"
-        whole = True
+            readable = max(0, number + 1 - len(dictionaries))
     except TooLarge:
         pass
-    schema = pa.ipc.read_schema(first)
-    if not batches:
-        return schema, schema.empty_table() if whole else None, whole
-    stream = b"".join(message.serialize().to_pybytes() for message in taken) + _END
-    with pa.ipc.open_stream(stream) as reader:
-        return schema, reader.read_all(), whole
-
-
-def _rest(messages: Any) -> Iterator[Any]:
-    while True:
-        try:
-            yield messages.read_next_message()
-        except StopIteration:
-            return
+    whole = readable == len(batches)
+    if not readable:
+        return reader.schema, reader.schema.empty_table() if whole else None, whole
+    found = [reader.get_batch(number) for number in range(readable)]
+    return reader.schema, pa.Table.from_batches(found), whole
 
 
 def plain(column: Any) -> Any:
-    """Return a column of a type that Arrow's functions know."""
+    """Return a column of types that Arrow's functions know: texts as such, not as views of them."""
     import pyarrow as pa
 
-    if pa.types.is_string_view(column.type):
+    kind = column.type
+    if pa.types.is_dictionary(kind) and pa.types.is_string_view(kind.value_type):
+        parts = column.chunks if hasattr(column, "chunks") else [column]
+        made = pa.DictionaryArray.from_arrays
+        made_of = [made(part.indices, part.dictionary.cast(pa.large_string())) for part in parts]
+        return pa.chunked_array(made_of, pa.dictionary(kind.index_type, pa.large_string()))
+    if pa.types.is_string_view(kind):
         return column.cast(pa.large_string())
-    return column.cast(pa.large_binary()) if pa.types.is_binary_view(column.type) else column
+    return column.cast(pa.large_binary()) if pa.types.is_binary_view(kind) else column
 
 
-# What a message says of its buffers, in the flatbuffer of its metadata:
-# https://github.com/apache/arrow/blob/main/format/Message.fbs
+# Where the batches lie, and how large they are, is said by flatbuffers that pyarrow does not show:
+# https://github.com/apache/arrow/blob/main/format/File.fbs and Message.fbs
+
+
+class _Block(NamedTuple):
+    start: int
+    metadata: int
+    body: int
+
+
+def _blocks(source: ObjectFile) -> tuple[list[_Block], list[_Block]]:
+    """Return where the dictionaries and the record batches of a file lie."""
+    source.seek(max(0, source.size - _TAIL))
+    tail = source.read()
+    if tail[-6:] != _MAGIC:
+        raise ObjectCorrupt("the object is not an Arrow file.")
+    length = _number("<i", memoryview(tail), len(tail) - 10)
+    source.seek(source.size - 10 - length)
+    footer = memoryview(source.read(length))
+    root = _number("<I", footer, 0)
+    return _listed(footer, _field(footer, root, 2)), _listed(footer, _field(footer, root, 3))
+
+
+def _listed(footer: memoryview, field: int) -> list[_Block]:
+    if not field:
+        return []
+    start = field + _number("<I", footer, field)
+    count = _number("<I", footer, start)
+    return [
+        _Block(*struct.unpack_from("<qi4xq", footer, start + 4 + 24 * index))
+        for index in range(count)
+    ]
+
+
+def _message(source: ObjectFile, block: _Block) -> Any:
+    import pyarrow as pa
+
+    source.seek(block.start)
+    return pa.ipc.read_message(source.read(block.metadata + block.body))
 
 
 def _unpacked_size(message: Any) -> int:
     """Return the bytes of a message's buffers in memory."""
-    data, body = message.metadata, message.body
-    meta = memoryview(data)
-    if body is None:
-        return 0
-    header = _table(meta, _root(meta), 2)
+    meta, content = memoryview(message.metadata), memoryview(message.body)
+    header = _table(meta, _number("<I", meta, 0), 2)
     batch = header if message.type == "record batch" else _table(meta, header, 1)
     buffers, compression = _field(meta, batch, 2), _field(meta, batch, 3)
     if not compression or not buffers:
-        return int(body.size)
+        return len(content)
     start = buffers + _number("<I", meta, buffers)
-    content = memoryview(body)
     total = 0
     for index in range(_number("<I", meta, start)):
         offset, length = struct.unpack_from("<qq", meta, start + 4 + 16 * index)
@@ -135,10 +159,6 @@ def _unpacked_size(message: Any) -> int:
 
 def _number(form: str, data: memoryview, position: int) -> int:
     return int(struct.unpack_from(form, data, position)[0])
-
-
-def _root(data: memoryview) -> int:
-    return _number("<I", data, 0)
 
 
 def _field(data: memoryview, table: int, number: int) -> int:

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import io
 import time
-from dataclasses import replace
 from functools import lru_cache
-from typing import Any
 
 from include.s3_xcom import settings
 from include.s3_xcom.errors import ObjectCorrupt
@@ -74,19 +72,21 @@ def forget() -> None:
 @lru_cache(maxsize=1)
 def _connect(_period: int) -> PageStore:
     options = settings.load()
-    limits: dict[str, Any] = {
-        name: min(limit, getattr(options, name)) for name, limit in _LIMITS.items()
-    }
-    return PageStore(replace(options, **limits))
+    values = {name: getattr(options, name) for name in settings.Settings.__annotations__}
+    for name, limit in _LIMITS.items():
+        values[name] = min(limit, values[name])
+    return PageStore(settings.Settings(**values))
 
 
 class ObjectFile(io.RawIOBase):
     """An object as a file that is read in parts, and of which only so much may be read.
 
+    Parts that were read are remembered, as parsers read some of them twice.
+
     Args:
         key: located for the task instance whose page this is.
         size: of the object, as it was written; another one is an error.
-        budget: bytes; None reads all.
+        budget: bytes; None reads all, and remembers nothing.
 
     Attributes:
         bytes_read: from S3 so far.
@@ -97,8 +97,18 @@ class ObjectFile(io.RawIOBase):
         self._key = key
         self.size = size
         self._budget = budget
+        self._known: list[tuple[int, bytes | bytearray]] = []
         self._position = 0
         self.bytes_read = 0
+
+    def read_whole(self, sha256: str) -> None:
+        """Read all of it at once, and compare its SHA-256.
+
+        Raises:
+            ObjectCorrupt: it is not what was written.
+        """
+        self._known = [(0, self._store.get(self._key, self.size, sha256))]
+        self.bytes_read += self.size
 
     def read(self, count: int | None = -1) -> bytes:
         """Return the next `count` bytes, all for -1.
@@ -111,12 +121,25 @@ class ObjectFile(io.RawIOBase):
         count = left if count is None or count < 0 else min(count, left)
         if not count:
             return b""
+        if (known := self._recall(count)) is not None:
+            return known
         if self._budget is not None and self.bytes_read + count > self._budget:
             raise TooLarge
-        data = self._store.get_range(self._key, self._position, self._position + count, self.size)
-        self._position += count
+        start, end = self._position, self._position + count
+        data = self._store.get_range(self._key, start, end, self.size)
+        if self._budget is not None:
+            self._known.append((start, data))
+        self._position = end
         self.bytes_read += count
         return data
+
+    def _recall(self, count: int) -> bytes | None:
+        for start, data in self._known:
+            offset = self._position - start
+            if offset >= 0 and offset + count <= len(data):
+                self._position += count
+                return bytes(data[offset : offset + count])
+        return None
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """Move to a position."""

@@ -54,7 +54,7 @@ def texts(
     if pa.types.is_timestamp(kind) or pa.types.is_time(kind):
         cells = [cell and _FRACTION.sub(_without_zeros, cell) for cell in cells]
     elif pa.types.is_floating(kind):
-        cells = [{"nan": "NaN"}.get(cell, cell) for cell in cells]
+        cells = [{"nan": "NaN", "-0": "0"}.get(cell, cell) for cell in cells]
     return [cell if cell is None else shorten(cell, limit) for cell in cells]
 
 

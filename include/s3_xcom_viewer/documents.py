@@ -20,8 +20,9 @@ MAX_ITEMS = 200
 MAX_DEPTH = 40
 MAX_TEXT = 2_000
 """Characters of one text."""
-OPEN_DEPTH = 2
-"""Levels that are unfolded at first."""
+OPEN_DEPTH, OPEN_ITEMS = 2, 20
+"""Levels that are unfolded at first, unless they have more items."""
+MAX_HINT = 80
 
 
 @dataclass
@@ -32,6 +33,7 @@ class Node:
         label: its key or position in what holds it.
         kind: of the value, as Python names it.
         text: of a single value, or a short description of one that holds others.
+        hint: what is in it, for as long as it is folded.
         leaf: number of the object that holds it, for frames, arrays and large bytes.
         hidden: how many of its items are not shown.
     """
@@ -39,6 +41,7 @@ class Node:
     label: str
     kind: str
     text: str = ""
+    hint: str = ""
     children: list[Node] = field(default_factory=list)
     leaf: int | None = None
     hidden: int = 0
@@ -63,7 +66,9 @@ class Tree:
         if pairs is None:
             return Node(label, name, _single(name, content))
         shown = pairs[:MAX_ITEMS] if depth < MAX_DEPTH else []
-        node = Node(label, name, _count(name, len(pairs)), is_open=depth < OPEN_DEPTH)
+        node = Node(label, name, _count(name, len(pairs)))
+        node.is_open = depth == 0 or (depth < OPEN_DEPTH and len(pairs) <= OPEN_ITEMS)
+        node.hint = cut(brief(value, depth=2), MAX_HINT)
         for key, item in shown:
             if self._left <= 0:
                 break
@@ -179,6 +184,9 @@ def _count(name: str, count: int) -> str:
 
 
 def _cut(text: str) -> str:
-    if len(text) <= MAX_TEXT:
-        return text
-    return f"{text[:MAX_TEXT]}… ({len(text):,} characters)"
+    return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}… ({len(text):,} characters)"
+
+
+def cut(text: str, limit: int) -> str:
+    """Shorten a text to one of `limit` characters."""
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"

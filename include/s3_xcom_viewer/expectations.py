@@ -101,7 +101,7 @@ def _line(result: dict[str, Any]) -> Line:
     line = Line(result.get("success") is True, sentence(kind, kwargs), kind)
     line.severity = str(config.get("severity") or "")
     if "observed_value" in found:
-        line.observed = brief(found["observed_value"], bare=True)
+        line.observed = _words(found["observed_value"])
     percent = found.get("unexpected_percent")
     line.percent = float(percent) if isinstance(percent, (int, float)) else None
     if isinstance(found.get("unexpected_count"), int) and isinstance(
@@ -116,16 +116,16 @@ def _line(result: dict[str, Any]) -> Line:
 
 
 def _samples(found: dict[str, Any]) -> list[str]:
-    counted = found.get("partial_unexpected_counts")
-    if isinstance(counted, list) and all(isinstance(one, dict) for one in counted):
-        return [
-            f"{brief(one.get('value'), bare=True)} ({one.get('count')}×)"
-            for one in counted[:MAX_SAMPLES]
-        ]
     listed = found.get("partial_unexpected_list")
     if not isinstance(listed, list):
         return []
-    return list(dict.fromkeys(brief(one, bare=True) for one in listed))[:MAX_SAMPLES]
+    # Great Expectations counts within this list, of 20 by default, and not within the data.
+    return list(dict.fromkeys(_words(one) for one in listed))[:MAX_SAMPLES]
+
+
+def _words(value: Any) -> str:
+    """Return a value as part of a sentence."""
+    return f"{value:,}" if type(value) is int else brief(value, bare=True) or "(empty)"
 
 
 def _error(info: Any) -> str:
@@ -144,7 +144,7 @@ def sentence(kind: str, kwargs: dict[str, Any]) -> str:
         kind: for example `expect_column_values_to_be_between`.
         kwargs: its arguments.
     """
-    words = {name: brief(value, bare=True) for name, value in kwargs.items()}
+    words = {name: _words(value) for name, value in kwargs.items()}
     words["between"] = _between(kwargs)
     known = _SENTENCES.get(kind)
     try:
@@ -173,7 +173,7 @@ def _between(kwargs: dict[str, Any]) -> str:
     low, high = kwargs.get("min_value"), kwargs.get("max_value")
     if low is None and high is None:
         return "anything"
-    least, most = brief(low, bare=True), brief(high, bare=True)
+    least, most = _words(low), _words(high)
     strict_low, strict_high = kwargs.get("strict_min"), kwargs.get("strict_max")
     if high is None:
         return f"{'more than' if strict_low else 'at least'} {least}"

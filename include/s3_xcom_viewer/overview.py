@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from include.s3_xcom import keys, settings
+from include.s3_xcom.codecs import binary
 from include.s3_xcom.errors import S3XComError
 from include.s3_xcom.reference import Reference, check_format, inline_text
 from include.s3_xcom_viewer import downloads, expectations, rows, states
@@ -46,9 +47,16 @@ class Card:
     is_table: bool = False
 
     @property
-    def compression(self) -> str:
-        """How the object is compressed, as far as its name says."""
-        return "zstd" if self.reference and self.reference.uri.endswith(".zst") else ""
+    def short_type(self) -> str:
+        """The type without its module."""
+        return self.type.rpartition(".")[2]
+
+    @property
+    def short_summary(self) -> str:
+        """The summary of a table without its columns."""
+        if self.reference and self.reference.codec == binary.NAME:
+            return ""  # it repeats the size
+        return self.summary.partition(":")[0] if self.is_table else self.summary
 
 
 def card(entry: Entry) -> Card:

@@ -26,7 +26,9 @@ MAX_JSON = 2 * 1024 * 1024
 """Bytes of JSON text that are parsed for a page: as Python objects they take ten times that."""
 MAX_TEXT = 100_000
 """Characters of a text that are shown."""
-HEAD = 512
+WHOLE = 1024 * 1024
+"""Bytes up to which an object is read whole: one request, and its SHA-256 is compared."""
+HEAD = 256
 """Bytes of bytes that are shown."""
 
 
@@ -69,6 +71,11 @@ class Body:
     checked: bool = False
     located: Located | None = None
 
+    @property
+    def uri(self) -> str:
+        """The object's, or nothing for a value of the database."""
+        return f"s3://{settings.load().bucket}/{self.located.key}" if self.located else ""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -104,14 +111,20 @@ def locate(entry: Entry, leaf: int | None = None) -> Located | None:
 def _leaf(located: Located, number: int) -> Located:
     """Return a leaf of a document; its key is made here, under the document's own."""
     note = _find_leaf(_read_json(located), number)
-    try:
-        extension, codec, kind = (str(note[name]) for name in ("extension", "codec", "type"))
-        size, sha256 = int(note["bytes"]), str(note["sha256"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise ObjectCorrupt(f"the value's part {number} is not described ({error}).") from error
-    if not re.fullmatch(r"[a-z0-9]{1,8}(\.[a-z0-9]{1,8})?", extension):
-        raise ObjectCorrupt(f"the value's part {number} has no usable extension.")
-    return Located(f"{keys.stem(located.key)}/{number}.{extension}", codec, kind, size, sha256)
+    wrong = [name for name, form in _LEAF.items() if not re.fullmatch(form, str(note.get(name)))]
+    if wrong:
+        raise ObjectCorrupt(f"the value's part {number} has no usable {', '.join(wrong)}.")
+    key = f"{keys.stem(located.key)}/{number}.{note['extension']}"
+    return Located(key, note["codec"], note["type"], int(note["bytes"]), note["sha256"])
+
+
+_LEAF = {
+    "extension": r"[a-z0-9]{1,8}(\.[a-z0-9]{1,8})?",
+    "codec": r"\w+",
+    "type": r"[\w.]+",
+    "bytes": r"[1-9][0-9]{0,15}",
+    "sha256": r"[0-9a-f]{64}",
+}
 
 
 def _find_leaf(content: Any, number: int) -> dict[str, Any]:
@@ -156,7 +169,9 @@ def _of_object(located: Located, part: Part) -> Body:
         raise ObjectCorrupt(f"it was written with codec {located.codec!r}, unknown here.")
     kind, read = _PREVIEWS[located.codec]
     source = ObjectFile(located.key, located.bytes)
-    return Body(kind, read(source, part), source.bytes_read)
+    if whole := located.bytes <= WHOLE:
+        source.read_whole(located.sha256)
+    return Body(kind, read(source, part), source.bytes_read, whole)
 
 
 _PREVIEWS: dict[str, tuple[str, Callable[[ObjectFile, Part], Any]]] = {

@@ -21,16 +21,15 @@ class State(NamedTuple):
 
     Attributes:
         name: for style and tests.
+        status: of HTTP, where it is a page's only content.
         detail: the error's own words.
-        download: whether the object can be downloaded all the same.
     """
 
     name: str
+    status: int
     title: str
     advice: str
     detail: str = ""
-    download: bool = False
-    status: int = 503
 
 
 EXPECTED = (S3XComError, TooLarge, Busy)
@@ -38,52 +37,48 @@ EXPECTED = (S3XComError, TooLarge, Busy)
 
 def of(error: Exception) -> State:
     """Return the state for an error of `EXPECTED`."""
-    if isinstance(error, TooLarge):
-        return _TOO_LARGE
-    if isinstance(error, Busy):
-        return _BUSY
     kind = next(kind for kind in _STATES if isinstance(error, kind))
-    name, title, advice = _STATES[kind]
-    return State(name, title, advice, str(error))
+    return _STATES[kind]._replace(detail=str(error))
 
 
-_TOO_LARGE = State(
-    "too-large",
-    "Too large to preview",
-    "A page reads at most a few megabytes. Download the object, or read it where it lies "
-    "(docs/by_reference.md).",
-    download=True,
-)
-_BUSY = State(
-    "busy",
-    "Too many previews at once",
-    "Other pages are being read from S3 right now. Try again in a moment.",
-)
-_STATES: dict[type[Exception], tuple[str, str, str]] = {
-    ObjectMissing: (
+_STATES: dict[type[Exception], State] = {
+    TooLarge: State(
+        "too-large",
+        413,
+        "Too large to preview",
+        "A page reads at most a few megabytes. Download the object, or read it where it lies "
+        "(docs/by_reference.md).",
+    ),
+    Busy: State(
+        "busy",
+        503,
+        "Too many previews at once",
+        "Other pages are being read from S3 right now. Try again in a moment.",
+    ),
+    ObjectMissing: State(
         "missing",
+        404,
         "The object is gone",
         "It was deleted or has expired. Clear the task to have the value written again.",
     ),
-    ObjectCorrupt: (
+    ObjectCorrupt: State(
         "corrupt",
+        502,
         "The object is not what was written",
         "Clear the task to have the value written again; find out who changes objects here.",
     ),
-    AccessDenied: (
-        "denied",
-        "Access denied",
-        "Nothing was read.",
-    ),
-    StoreUnreachable: (
+    AccessDenied: State("denied", 403, "Access denied", "Nothing was read."),
+    StoreUnreachable: State(
         "unreachable",
+        503,
         "S3 does not answer",
         "The value is most likely still there. Try again in a moment.",
     ),
-    ConfigurationError: (
+    ConfigurationError: State(
         "configuration",
+        503,
         "S3 is not configured here",
         "The API server needs the same settings and connection as the workers.",
     ),
-    S3XComError: ("error", "The value cannot be shown", ""),
+    S3XComError: State("error", 500, "The value cannot be shown", ""),
 }

@@ -83,10 +83,17 @@ def of(column: Any, recipe: dict[str, Any] | None = None) -> Figures:
         found.bars = _histogram(column)
         if is_number(column.type) and not labels.is_period(recipe):
             mean = pc.mean(column.cast(pa.float64(), safe=False)).as_py()
-            found.mean = None if mean is None else f"{mean:.6g}"
+            found.mean = None if mean is None else _rounded(mean)
     else:
         _frequent(found, values, times, recipe)
     return found
+
+
+def _rounded(number: float) -> str:
+    """Return a mean: six digits, and all of those before the point."""
+    if 1e6 <= abs(number) < 1e15:
+        return f"{number:,.1f}".removesuffix(".0")
+    return f"{number:,.6g}"
 
 
 def nan_is_missing(kind: Any, recipe: dict[str, Any]) -> bool:
@@ -167,9 +174,13 @@ def _histogram(column: Any) -> list[Bar]:
     low, high = numbers.min(), numbers.max()
     if not math.isfinite(float(high) - float(low)):
         return []  # the bins' width would overflow
-    whole = numbers.dtype.kind == "i"
-    bins = min(BINS, int(high) - int(low) + 1) if whole else BINS if high > low else 1
-    counts, edges = np.histogram(numbers, bins=bins)
+    if numbers.dtype.kind == "i":
+        span = int(high) - int(low) + 1
+        step = -(-span // BINS)  # whole numbers: as many of them in each bin
+        edges = int(low) + float(step) * np.arange(-(-span // step) + 1)
+        counts, _ = np.histogram(numbers, bins=edges)
+    else:
+        counts, edges = np.histogram(numbers, bins=BINS if high > low else 1)
     most = max(int(counts.max()), 1)
     ends = [_edge(float(edge), column.type) for edge in edges]
     return [

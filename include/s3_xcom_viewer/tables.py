@@ -91,5 +91,10 @@ def family(kind: Any) -> str:
 
 def fill(column: Column, data: Any, start: int, stop: int, recipe: dict[str, Any]) -> None:
     """Compute a column's figures over all of `data`, and the cells of rows start to stop."""
-    column.figures = statistics.of(data, recipe)
-    column.cells = cells.texts(data.slice(start, stop - start), recipe)
+    import pyarrow as pa
+
+    try:
+        column.figures = statistics.of(data, recipe)
+        column.cells = cells.texts(data.slice(start, stop - start), recipe)
+    except pa.ArrowNotImplementedError:  # of a few types Arrow has the data and no functions
+        column.figures = statistics.Figures(len(data), data.null_count, len(data))

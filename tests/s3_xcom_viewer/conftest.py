@@ -21,8 +21,6 @@ USERS = {"admin": "ADMIN", "viewer": "VIEWER", "trips_only": "VIEWER"}
 @pytest.fixture(scope="session")
 def airflow_app(tmp_path_factory):
     """Airflow's own application with the plugin mounted, and an empty database."""
-    from tests.s3_xcom.conftest import RUN as _  # noqa: F401
-
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AIRFLOW__S3_XCOM__VIEWER", "true")
         patch.setenv("_AIRFLOW_PROCESS_CONTEXT", "server")
@@ -96,7 +94,7 @@ def viewer(airflow_app, table, s3):  # noqa: F811
                 SimpleAuthManagerUser(username=user, role=USERS[user])
             )
             headers["Cookie"] = f"_token={token}"
-        return TestClient(airflow_app, headers=headers, raise_server_exceptions=False)
+        return TestClient(airflow_app, headers=headers)
 
     def get(page, user="admin", **query):
         names = {"dag_id": DAG, "run_id": RUN}

@@ -10,6 +10,11 @@ const frame = (() => {
   }
 })();
 
+// Airflow's own colours, by the names that its UI gives them; ours where it has none of that name.
+const COLOURS = {
+  back: "bg", soft: "bg-muted", line: "border", text: "fg", muted: "fg-muted", link: "fg-info",
+};
+
 function followTheme() {
   const root = document.documentElement;
   if (!frame) {
@@ -17,7 +22,15 @@ function followTheme() {
     return;
   }
   const theirs = frame.document.documentElement;
-  const apply = () => root.classList.toggle("dark", theirs.classList.contains("dark"));
+  const apply = () => {
+    root.classList.toggle("dark", theirs.classList.contains("dark"));
+    const style = frame.getComputedStyle(theirs);
+    for (const [ours, name] of Object.entries(COLOURS)) {
+      const colour = style.getPropertyValue(`--chakra-colors-${name}`);
+      if (colour) root.style.setProperty(`--${ours}`, colour);
+      else root.style.removeProperty(`--${ours}`);
+    }
+  };
   apply();
   new MutationObserver(apply).observe(theirs, { attributes: true, attributeFilter: ["class"] });
 }
