@@ -146,14 +146,14 @@ class AirflowApi:
 
     def dag_ids(self) -> Iterator[str]:
         """List the DAGs that the token may read."""
-        for dags, _total in self._pages("dags", "dags"):
+        for dags, _total in self._pages("dags", "dags", exclude_stale="false"):
             yield from (str(dag["dag_id"]) for dag in dags)
 
-    def run_ids(self, dag_id: str) -> Iterator[str]:
-        """List a DAG's runs, the oldest first."""
-        path = f"dags/{_segment(dag_id)}/dagRuns"
-        for runs, _total in self._pages(path, "dag_runs", order_by="id"):
-            yield from (str(run["dag_run_id"]) for run in runs)
+    def runs(self) -> Iterator[Owner]:
+        """List the runs of all DAGs that the token may read, the oldest first."""
+        # `~`, because for one DAG Airflow wants its code, which may be gone.
+        for runs, _total in self._pages(f"dags/{ANY}/dagRuns", "dag_runs", order_by="id"):
+            yield from (Owner(str(run["dag_id"]), str(run["dag_run_id"])) for run in runs)
 
     def variable(self, key: str) -> str | None:
         """Return a Variable of the metadata database; None if Airflow says that there is none."""

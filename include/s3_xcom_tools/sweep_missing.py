@@ -36,17 +36,18 @@ def rows_without_objects(bucket: SweepBucket, api: AirflowApi, wanted: Owner) ->
 
     Held in memory is a number for each value of one run.
     """
-    for dag_id in [wanted.dag_id] if wanted.dag_id else api.dag_ids():
-        for run_id in [wanted.run_id] if wanted.run_id else api.run_ids(dag_id):
-            run = wanted._replace(dag_id=dag_id, run_id=run_id)
-            present = {place_hash(o.place) for o in bucket.objects(run) if o.place}
-            for listed in api.xcoms(dag_id, run_id):
-                if row_hash(listed.owner) in present or not _is_within(listed.owner, run):
-                    continue
-                row = api.xcom(listed.owner)
-                reference = reference_of(row.value) if row else None
-                if reference and (lost := check(bucket, listed.owner, reference)):
-                    yield lost
+    for dag_id, run_id, *_ in [wanted] if wanted.run_id else api.runs():
+        if dag_id is None or run_id is None or wanted.dag_id not in (None, dag_id):
+            continue
+        run = wanted._replace(dag_id=dag_id, run_id=run_id)
+        present = {place_hash(found.place) for found in bucket.objects(run) if found.place}
+        for listed in api.xcoms(dag_id, run_id):
+            if row_hash(listed.owner) in present or not _is_within(listed.owner, run):
+                continue
+            row = api.xcom(listed.owner)
+            reference = reference_of(row.value) if row else None
+            if reference and (lost := check(bucket, listed.owner, reference)):
+                yield lost
 
 
 def _is_within(owner: Owner, wanted: Owner) -> bool:

@@ -9,12 +9,20 @@ from types import SimpleNamespace
 import pytest
 
 from tests.s3_xcom import conftest as fixtures
+from tests.s3_xcom_tools import sweep_airflow
 
 configure, s3, supervisor, xcom = (
     fixtures.configure,
     fixtures.s3,
     fixtures.supervisor,
     fixtures.xcom,
+)
+# A real API server of Airflow, one for all tests here, and its rows.
+api_server, connect, airflow, sweep = (
+    sweep_airflow.api_server,
+    sweep_airflow.connect,
+    sweep_airflow.airflow,
+    sweep_airflow.sweep,
 )
 
 MOTO_BUCKET = "tools-bucket"
@@ -65,3 +73,25 @@ def aws(moto_server, configure, monkeypatch):
     )
     post("reset-auth", b"inf")
     post("reset", b"")
+
+
+@pytest.fixture
+def command(monkeypatch, capsys):
+    """Run a command as the shell would; its exit code and what it printed."""
+    import logging
+
+    from include.s3_xcom_tools import cli
+
+    monkeypatch.setattr(logging, "basicConfig", lambda **_: None)  # the tests' own stays
+    monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "server")
+
+    def command(*arguments):
+        capsys.readouterr()
+        code = cli.main([str(argument) for argument in arguments])
+        printed = capsys.readouterr()
+        return SimpleNamespace(code=code, out=printed.out, err=printed.err, lines=as_json(printed))
+
+    def as_json(printed):
+        return lambda: [json.loads(line) for line in printed.out.splitlines()]
+
+    return command
