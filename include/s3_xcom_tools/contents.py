@@ -102,16 +102,28 @@ def _parquet(file: Ranges) -> Rows:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    # Of each row group read the columns' neighbouring bytes in one request.
+    # Row group by row group, of which the columns' neighbouring bytes are read in one request.
     table = pq.ParquetFile(pa.PythonFile(file, "r"), pre_buffer=True)
-    rows = (row for batch in table.iter_batches(BATCH) for row in batch.to_pylist())
+    rows = (
+        row
+        for group in range(table.num_row_groups)
+        for batch in table.iter_batches(BATCH, row_groups=[group])
+        for row in batch.to_pylist()
+    )
     return Rows(table.schema_arrow.names, table.metadata.num_rows, rows)
 
 
 def _arrow(file: Ranges) -> Rows:
     import pyarrow as pa
 
-    table = pa.ipc.open_file(io.BytesIO(file.readall())).read_all()
+    data = file.readall()
+    try:
+        table = pa.ipc.open_file(io.BytesIO(data)).read_all()
+    except pa.ArrowNotImplementedError:  # polars has integers of 128 bits
+        import polars as pl
+
+        frame = pl.read_ipc(io.BytesIO(data))
+        return Rows(frame.columns, frame.height, frame.iter_rows(named=True))
     rows = (row for batch in table.to_batches(BATCH) for row in batch.to_pylist())
     return Rows(table.column_names, table.num_rows, rows)
 

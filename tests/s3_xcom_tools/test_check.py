@@ -15,8 +15,7 @@ import pytest
 pytest.importorskip("boto3")
 pytest.importorskip("moto")
 pytest.importorskip("obstore")
-from include.s3_xcom import settings
-from include.s3_xcom_tools import check, check_lifecycle, cli
+from include.s3_xcom_tools import check, check_lifecycle
 from tests.s3_xcom import fault_proxy
 from tests.s3_xcom.fault_proxy import Fault, FaultProxy
 from tests.s3_xcom_tools.conftest import MOTO_BUCKET
@@ -380,24 +379,11 @@ def test_which_rules_delete_or_archive_values(rule, harmful):
 # ------------------------------------------------------------------------ the command
 
 
-@pytest.fixture
-def command(monkeypatch, capsys):
-    monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "server")
-
-    def command(*arguments):
-        code = cli.main(arguments)
-        return code, capsys.readouterr().out
-
-    return command
-
-
 def test_the_exit_code_and_json(s3, command, configure):
-    code, printed = command("check", "--json")
-    lines = [json.loads(line) for line in printed.splitlines()]
-    assert code == 0
-    assert {line["about"]: line["state"] for line in lines}["endpoint"] == "ok"
+    done = command("check", "--json")
+    assert done.code == 0
+    assert {line["about"]: line["state"] for line in done.lines()}["endpoint"] == "ok"
     configure(bucket=None)
-    assert settings.load().bucket is None
-    code, printed = command("check")
-    assert code == 1
-    assert "error      settings       No bucket is set" in printed
+    done = command("check")
+    assert done.code == 1
+    assert "error      settings       No bucket is set" in done.out
