@@ -8,6 +8,7 @@ and DeleteObjects. Not shown by either: Block Public Access, KMS, and a token of
 from __future__ import annotations
 
 import json
+import shlex
 import time
 import uuid
 from types import SimpleNamespace
@@ -20,9 +21,12 @@ from botocore.exceptions import ClientError
 
 from include.s3_xcom import store
 from include.s3_xcom.errors import AccessDenied, ConfigurationError
+from tests.airflow_process import airflow
 from tests.infra.conftest import ACCOUNT, as_connection
 from tests.infra.users import client, new_user, root_of
 from tests.moto_iam import enforcing
+
+__all__ = ["airflow"]
 
 LARGE = ["x" * 300, b"y" * 70_000]  # an object, and a leaf under it
 
@@ -277,8 +281,6 @@ def parsed(monkeypatch, text):
 
 def command_line(text):
     """What `airflow connections add` would store."""
-    import shlex
-
     words = shlex.split(text)
     assert words[:4] == ["airflow", "connections", "add", "aws_default"]
     options = dict(zip(words[4::2], words[5::2], strict=True))
@@ -309,6 +311,23 @@ def test_the_three_forms_of_a_connection_are_the_same(create, monkeypatch, who, 
     assert as_json[3] == expected
     assert parsed(monkeypatch, outputs[f"{who}ConnectionUri"])[1:] == as_json[1:]
     assert parsed(monkeypatch, command_line(outputs[f"{who}ConnectionCommand"])) == as_json
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("who", ["Role", "User"])
+def test_the_command_writes_the_connection(create, airflow, who):
+    worker = f"arn:aws:iam::{ACCOUNT}:role/worker"
+    outputs = create(TrustedPrincipalArn=worker, ExternalId="x", UserName="airflow-xcoms").outputs
+    command = shlex.split(outputs[f"{who}ConnectionCommand"].replace("aws_default", f"as_{who}"))
+    said = airflow.run(*command[1:])
+    assert f"Successfully added `conn_id`=as_{who}" in said, said
+    printed = airflow.run("connections", "get", f"as_{who}", "-o", "json")
+    (found,) = json.loads(printed[printed.rindex("[{") :])
+    expected = json.loads(outputs[f"{who}Connection"])
+    assert found["conn_type"] == "aws"
+    assert found["extra_dejson"] == expected["extra"]
+    assert found["login"] == expected.get("login")
+    assert found["password"] == expected.get("password")
 
 
 @pytest.fixture
