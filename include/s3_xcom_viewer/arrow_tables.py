@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from include.s3_xcom.errors import ObjectCorrupt, S3XComError
 from include.s3_xcom_viewer import tables
-from include.s3_xcom_viewer.bucket import TooLarge
+from include.s3_xcom_viewer.bucket import NoPreview, TooLarge
 from include.s3_xcom_viewer.tables import Column, Table
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ def preview(source: ObjectFile, first_row: int, first_column: int) -> Table:
         schema, data, whole = beginning(source)
     except (S3XComError, TooLarge):
         raise
+    except pa.ArrowNotImplementedError as error:  # 128-bit integers of polars
+        raise NoPreview(str(error)) from error
     except (pa.ArrowException, OSError, ValueError, struct.error) as error:
         raise ObjectCorrupt(f"the object is not a readable Arrow file ({error}).") from error
     first_column = min(first_column, max(0, len(schema) - 1))

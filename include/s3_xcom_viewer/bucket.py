@@ -30,6 +30,10 @@ class TooLarge(Exception):
     """A preview would have to read, or to hold in memory, more than it may."""
 
 
+class NoPreview(Exception):
+    """The value is of a type that nothing here can show."""
+
+
 class PageStore(Store):
     """The backend's store, which can also read a part of an object."""
 

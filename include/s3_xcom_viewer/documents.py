@@ -175,7 +175,7 @@ def _numpy_scalar(content: list[Any]) -> str:
     kind = np.dtype(dtype)
     if kind.hasobject:
         raise ValueError("a numpy scalar of Python objects")
-    return f"{np.frombuffer(base64.b64decode(data), kind)[0]} ({kind})"
+    return f"{np.ndarray((), kind, base64.b64decode(data))[()]} ({kind})"
 
 
 def _count(name: str, count: int) -> str:

@@ -1,8 +1,7 @@
-"""The beginning of a Parquet file of ours: its footer, and the row groups a page needs.
+"""The beginning of a Parquet file of ours: its footer, and the row groups that a page needs.
 
-Figures are of the row groups that fit into the budget, in order, and never fewer than the first,
-which is small by design (1,000 rows). Missing values, least and greatest are of all rows where the
-footer has them for each row group; NaN it does not count, and of long texts it says nothing.
+Figures are of the row groups that may be read at once, from the first on, which is small by design
+(1,000 rows). What the footer knows of all rows takes their place (`footer`).
 """
 
 from __future__ import annotations
@@ -10,22 +9,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from include.s3_xcom.errors import ObjectCorrupt, S3XComError
-from include.s3_xcom_viewer import cells, labels, statistics, tables
+from include.s3_xcom_viewer import cells, footer, labels, statistics, tables
 from include.s3_xcom_viewer.bucket import BUDGET, TooLarge
 from include.s3_xcom_viewer.tables import Column, Table
 
 if TYPE_CHECKING:
     from include.s3_xcom_viewer.bucket import ObjectFile
     from include.s3_xcom_viewer.labels import Field, Frame
-    from include.s3_xcom_viewer.statistics import Figures
 
-_READ_WITH_CARE = "BYTE_ARRAY"
 STREAM_BUFFER = 1024 * 1024
 """Bytes of one column that are read at once, where the whole file is."""
 
 
 class Part(NamedTuple):
-    """Row groups that are read together: their numbers, and which rows of the table they are."""
+    """Row groups that are read together, and which rows of the table they are."""
 
     groups: list[int]
     first_row: int
@@ -45,49 +42,32 @@ def preview(source: ObjectFile, first_row: int, first_column: int) -> Table:
         ObjectCorrupt: it is not a Parquet file of this backend.
     """
     file = open_file(source)
-    metadata = file.metadata
     frame = labels.describe(file.schema_arrow)
     levels = [field for field in frame.fields if field.is_index]
     columns = [field for field in frame.fields if not field.is_index]
     first_column = min(first_column, max(0, len(columns) - 1))
     chosen = levels + columns[first_column : first_column + tables.PAGE_COLUMNS]
-    chunks = _chunks(metadata, {field.name for field in chosen})
-    budget = BUDGET - source.bytes_read
-    readable = [field for field in chosen if _fits(metadata, {0: chunks[field.name]}, budget)]
-    readable = _together(metadata, readable, chunks, budget)
-    wanted = [index for field in readable for index in chunks[field.name]]
-    head = _head(metadata, wanted, budget)
-    first_row = min(first_row, max(0, metadata.num_rows - 1))
-    part = head if first_row < head.rows else _around(metadata, wanted, first_row, head, budget)
-    if first_row >= part.first_row + part.rows:
+    chunks = _Chunks(file.metadata, chosen, BUDGET - source.bytes_read)
+    part = chunks.part(first_row)
+    if not part.first_row <= first_row < part.first_row + part.rows:
         first_row = 0
-    data = file.read_row_groups(part.groups, columns=[field.name for field in readable])
-    types = {field.name: field.type for field in file.schema_arrow}
-    start = first_row - part.first_row
-    stop = min(start + tables.PAGE_ROWS, part.rows)
+    try:
+        data = file.read_row_groups(part.groups, columns=[field.name for field in chunks.readable])
+    except OSError as error:
+        raise ObjectCorrupt(f"a part of the Parquet file is damaged ({error}).") from error
+    rows = range(first_row, min(first_row + tables.PAGE_ROWS, part.first_row + part.rows))
     table = Table(
-        rows=metadata.num_rows,
+        rows=file.metadata.num_rows,
         columns_total=len(columns),
-        columns=[
-            _column(
-                field,
-                data,
-                range(start, stop),
-                metadata=metadata,
-                chunks=chunks[field.name],
-                arrow=types[field.name],
-            )
-            for field in chosen
-        ],
+        columns=[_column(field, data, rows, part, chunks) for field in chosen],
         rows_read=part.rows,
         first_row=first_row,
-        readable_rows=_readable_rows(metadata, wanted, budget),
-        row_labels=_row_labels(frame, first_row, stop - start),
+        readable_rows=chunks.readable_rows(),
+        row_labels=_row_labels(frame, rows),
         first_column=first_column,
-        compression=_compression(metadata),
+        compression=chunks.compression,
     )
-    _add_notes(table, part, len(chosen) - len(readable))
-    table.bytes_read = source.bytes_read
+    table.notes = _notes(table, part, left_out=len(chosen) - len(chunks.readable))
     return table
 
 
@@ -97,22 +77,22 @@ def open_file(source: ObjectFile, *, streamed: bool = False) -> Any:
     Args:
         source: the object.
         streamed: to read all of it, page by page, and not single row groups at once.
+
+    Raises:
+        ObjectCorrupt: it is not a Parquet file.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        file = pq.ParquetFile(pa.PythonFile(source, "r"))
-        texts = [
-            file.metadata.row_group(0).column(i).path_in_schema
-            for i in range(file.metadata.num_columns)
-            if file.metadata.row_group(0).column(i).physical_type == _READ_WITH_CARE
-        ]
-        # As dictionaries, which take no more memory than what is in the file.
+        metadata = pq.read_metadata(pa.PythonFile(source, "r"))
+        group = metadata.row_group(0)
+        chunks = [group.column(position) for position in range(metadata.num_columns)]
+        texts = [one.path_in_schema for one in chunks if one.physical_type == "BYTE_ARRAY"]
         return pq.ParquetFile(
             pa.PythonFile(source, "r"),
-            metadata=file.metadata,
-            read_dictionary=texts,
+            metadata=metadata,
+            read_dictionary=texts,  # takes no more memory than what is in the file
             pre_buffer=not streamed,
             buffer_size=STREAM_BUFFER if streamed else 0,
         )
@@ -122,104 +102,103 @@ def open_file(source: ObjectFile, *, streamed: bool = False) -> Any:
         raise ObjectCorrupt(f"the object is not a readable Parquet file ({error}).") from error
 
 
-def _chunks(metadata: Any, names: set[str]) -> dict[str, list[int]]:
-    """Return the positions of each column's chunks in a row group; nested ones have several."""
-    group = metadata.row_group(0)
-    found: dict[str, list[int]] = {name: [] for name in names}
-    for position in range(metadata.num_columns):
-        # No name of ours holds a dot.
-        name = group.column(position).path_in_schema.partition(".")[0]
-        if name in found:
-            found[name].append(position)
-    return found
+class _Chunks:
+    """The chunks of the chosen columns, and what of them may be read.
+
+    Attributes:
+        positions: by column name, in each row group; a nested column has several.
+        readable: the columns of which the first row group may be read, all at once.
+    """
+
+    def __init__(self, metadata: Any, chosen: list[Field], budget: int) -> None:
+        self.metadata = metadata
+        self.schema = metadata.schema.to_arrow_schema()
+        self._budget = budget
+        self.positions: dict[str, list[int]] = {field.name: [] for field in chosen}
+        first = metadata.row_group(0)
+        for position in range(metadata.num_columns):
+            # No name of ours holds a dot.
+            name = first.column(position).path_in_schema.partition(".")[0]
+            if name in self.positions:
+                self.positions[name].append(position)
+        self.readable: list[Field] = []
+        self._wanted: list[int] = []
+        for field in chosen:
+            wanted = self._wanted + self.positions[field.name]
+            if self._fits([0], wanted):
+                self.readable.append(field)
+                self._wanted = wanted
+
+    @property
+    def compression(self) -> str:
+        if not self.metadata.num_columns:
+            return ""
+        return str(self.metadata.row_group(0).column(0).compression).lower()
+
+    def part(self, row: int) -> Part:
+        """Return the row groups to read for a page from this row on; the first ones if need be."""
+        groups = [0]
+        while groups[-1] + 1 < self.metadata.num_row_groups and self._fits(
+            [*groups, groups[-1] + 1], self._wanted
+        ):
+            groups.append(groups[-1] + 1)
+        head = Part(groups, 0, sum(map(self._rows, groups)))
+        first = 0
+        for group in range(self.metadata.num_row_groups):
+            if head.rows <= row < first + self._rows(group):
+                fits = self._fits([group], self._wanted)
+                return Part([group], first, self._rows(group)) if fits else head
+            first += self._rows(group)
+        return head
+
+    def readable_rows(self) -> int:
+        """Return how many rows can be paged through, from the first on."""
+        rows = 0
+        for group in range(self.metadata.num_row_groups):
+            if not self._fits([group], self._wanted):
+                break
+            rows += self._rows(group)
+        return rows
+
+    def _rows(self, group: int) -> int:
+        return int(self.metadata.row_group(group).num_rows)
+
+    def _fits(self, groups: list[int], wanted: list[int]) -> bool:
+        found = [
+            self.metadata.row_group(group).column(position)
+            for group in groups
+            for position in wanted
+        ]
+        cells_held = len(wanted) * sum(map(self._rows, groups))
+        return (
+            cells_held <= tables.MAX_CELLS
+            and sum(chunk.total_compressed_size for chunk in found) <= self._budget
+            and sum(chunk.total_uncompressed_size for chunk in found) <= tables.MAX_MEMORY
+        )
 
 
-def _size(metadata: Any, group: int, wanted: list[int]) -> tuple[int, int]:
-    """Return the bytes of some chunks of a row group: in the file, and unpacked."""
-    columns = [metadata.row_group(group).column(position) for position in wanted]
-    return (
-        sum(column.total_compressed_size for column in columns),
-        sum(column.total_uncompressed_size for column in columns),
-    )
-
-
-def _fits(metadata: Any, wanted: dict[int, list[int]], budget: int) -> bool:
-    """Tell whether chunks, by row group, can be read within the limits."""
-    sizes = [_size(metadata, group, chunks) for group, chunks in wanted.items()]
-    held = sum(metadata.row_group(group).num_rows * len(chunks) for group, chunks in wanted.items())
-    packed, unpacked = (sum(column) for column in zip(*sizes, strict=True))
-    return bool(packed <= budget and unpacked <= tables.MAX_MEMORY and held <= tables.MAX_CELLS)
-
-
-def _together(
-    metadata: Any, fields: list[Field], chunks: dict[str, list[int]], budget: int
-) -> list[Field]:
-    """Return the first columns of which the first row group can be read at once."""
-    taken: list[Field] = []
-    wanted: list[int] = []
-    for field in fields:
-        if _fits(metadata, {0: wanted + chunks[field.name]}, budget):
-            taken.append(field)
-            wanted += chunks[field.name]
-    return taken
-
-
-def _head(metadata: Any, wanted: list[int], budget: int) -> Part:
-    """Return the row groups from the first on that can be read at once."""
-    groups = [0]
-    while groups[-1] + 1 < metadata.num_row_groups and _fits(
-        metadata, dict.fromkeys([*groups, groups[-1] + 1], wanted), budget
-    ):
-        groups.append(groups[-1] + 1)
-    return Part(groups, 0, sum(metadata.row_group(group).num_rows for group in groups))
-
-
-def _around(metadata: Any, wanted: list[int], row: int, head: Part, budget: int) -> Part:
-    """Return the row group with this row if it can be read, else the head."""
-    first = 0
-    for group in range(metadata.num_row_groups):
-        rows = metadata.row_group(group).num_rows
-        if row < first + rows:
-            if _fits(metadata, {group: wanted}, budget):
-                return Part([group], first, rows)
-            break
-        first += rows
-    return head
-
-
-def _readable_rows(metadata: Any, wanted: list[int], budget: int) -> int:
-    """Return how many rows can be paged through, row group by row group, from the first."""
-    rows = 0
-    for group in range(metadata.num_row_groups):
-        if not _fits(metadata, {group: wanted}, budget):
-            break
-        rows += metadata.row_group(group).num_rows
-    return rows
-
-
-def _column(
-    field: Field, data: Any, rows: range, *, metadata: Any, chunks: list[int], arrow: Any
-) -> Column:
+def _column(field: Field, data: Any, rows: range, part: Part, chunks: _Chunks) -> Column:
     import pyarrow as pa
 
+    arrow = chunks.schema.field(field.name).type
     words = labels.categories(field.recipe)
     column = Column(field.label, field.dtype, _family(field, arrow), field.is_index)
-    if field.name in data.column_names:
+    if field in chunks.readable:
         values = data.column(field.name)
         values = values if words is None else decode(values, words)
-        tables.fill(column, values, rows.start, rows.stop, field.recipe)
-    figures = column.figures = column.figures or statistics.Figures(0)
+        first = part.first_row
+        tables.fill(column, values, rows.start - first, rows.stop - first, field.recipe)
+    column.figures = column.figures or statistics.Figures(0)
     if not pa.types.is_nested(arrow) and words is None:
-        _from_footer(figures, metadata, chunks[0], arrow, field)
+        [position] = chunks.positions[field.name]
+        footer.complete(column.figures, chunks.metadata, position, arrow, field)
     return column
 
 
 def _family(field: Field, arrow: Any) -> str:
     if "codes" in field.recipe or field.recipe.get("object") is True:
         return "text"
-    if field.dtype.startswith("period["):
-        return "time"
-    return tables.family(arrow)
+    return "time" if labels.is_period(field.recipe) else tables.family(arrow)
 
 
 def decode(codes: Any, words: list[str | None]) -> Any:
@@ -230,67 +209,25 @@ def decode(codes: Any, words: list[str | None]) -> Any:
     return pa.chunked_array([cells.strings(texts)])
 
 
-def _from_footer(figures: Figures, metadata: Any, position: int, arrow: Any, field: Field) -> None:
-    """Put what the footer knows of all rows in the place of what was read of some."""
-    groups = [
-        metadata.row_group(number).column(position) for number in range(metadata.num_row_groups)
-    ]
-    found = [group.statistics for group in groups]
-    if not all(one is not None and one.has_null_count for one in found):
-        return
-    if not statistics.nan_is_missing(arrow, field.recipe):  # of which it has not heard
-        figures.nulls = sum(one.null_count for one in found)
-        figures.nulls_of = metadata.num_rows
-        figures.exact.add("nulls")
-    ends = [one for one in found if one.has_min_max]
-    unknown = [one for one in found if not one.has_min_max and one.num_values]
-    if not ends or (unknown and not statistics.nan_is_missing(arrow, field.recipe)):
-        return
-    if not statistics.has_range(arrow, field.recipe):
-        return
-    figures.least = _text(min(_end(one, "min", arrow) for one in ends), arrow, field)
-    figures.greatest = _text(max(_end(one, "max", arrow) for one in ends), arrow, field)
-    figures.exact |= {"least", "greatest"}
-
-
-def _end(found: Any, name: str, arrow: Any) -> Any:
-    # Its moments come as Python's, of which nanoseconds need pandas; raw they are numbers.
-    return getattr(found, name if statistics.is_number(arrow) else f"{name}_raw")
-
-
-def _text(end: Any, arrow: Any, field: Field) -> str | None:
-    import pyarrow as pa
-
-    if pa.types.is_decimal(arrow):
-        return str(end)
-    return cells.texts(cells.numbers([end], statistics.storage(arrow)).cast(arrow), field.recipe)[0]
-
-
-def _row_labels(frame: Frame, first_row: int, rows: int) -> list[str]:
+def _row_labels(frame: Frame, rows: range) -> list[str]:
     if frame.rows_from is None:
         return []
     start, step = frame.rows_from
-    return [str(start + step * row) for row in range(first_row, first_row + rows)]
+    return [str(start + step * row) for row in rows]
 
 
-def _compression(metadata: Any) -> str:
-    if not metadata.num_columns:
-        return ""
-    return str(metadata.row_group(0).column(0).compression).lower()
-
-
-def _add_notes(table: Table, part: Part, left_out: int) -> None:
+def _notes(table: Table, part: Part, left_out: int) -> list[str]:
+    notes = []
     if left_out:
-        table.notes.append(
+        notes.append(
             f"{left_out} of the columns here are too large to preview; the download has them."
         )
-    if table.rows is not None and table.readable_rows < table.rows:
-        table.notes.append(
-            f"Rows from {table.readable_rows:,} on lie in parts of the file that are too large to "
-            "read for a page; the download has them."
+    if table.rows and table.readable_rows < table.rows:
+        notes.append(
+            f"Rows from {table.readable_rows + 1:,} on lie in parts of the file that are too large "
+            "to read for a page; the download has them."
         )
     if part.first_row:
-        table.notes.append(
-            f"Figures are of the rows {part.first_row:,} to {part.first_row + part.rows - 1:,}, "
-            "where this page is."
-        )
+        last = part.first_row + part.rows
+        notes.append(f"The rows that were read are {part.first_row + 1:,} to {last:,}.")
+    return notes

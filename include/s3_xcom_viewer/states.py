@@ -12,7 +12,7 @@ from include.s3_xcom.errors import (
     S3XComError,
     StoreUnreachable,
 )
-from include.s3_xcom_viewer.bucket import TooLarge
+from include.s3_xcom_viewer.bucket import NoPreview, TooLarge
 from include.s3_xcom_viewer.work import Busy
 
 
@@ -32,7 +32,7 @@ class State(NamedTuple):
     detail: str = ""
 
 
-EXPECTED = (S3XComError, TooLarge, Busy)
+EXPECTED = (S3XComError, TooLarge, NoPreview, Busy)
 
 
 def of(error: Exception) -> State:
@@ -49,6 +49,7 @@ _STATES: dict[type[Exception], State] = {
         "A page reads at most a few megabytes. Download the object, or read it where it lies "
         "(docs/by_reference.md).",
     ),
+    NoPreview: State("no-preview", 415, "No preview of this type", "Download the object."),
     Busy: State(
         "busy",
         503,

@@ -1,0 +1,72 @@
+"""Whatever the backend stores, the viewer shows: the round-trip table, and generated values."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+
+pytest.importorskip("hypothesis")
+pytest.importorskip("polars")
+pytest.importorskip("include.s3_xcom_viewer", reason="the viewer was deleted")
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+
+from include.s3_xcom.errors import ValueNotStorable
+from include.s3_xcom_viewer.bucket import NoPreview
+from tests.s3_xcom.cases import VALUES
+from tests.s3_xcom.generated import frames, values
+from tests.s3_xcom.test_properties import SLOW_IS_FINE
+from tests.s3_xcom_viewer.memory import bucket_in_memory, push, show
+
+few = hypothesis_settings(max_examples=60, derandomize=True, **SLOW_IS_FINE)
+many = hypothesis_settings(max_examples=3_000, **SLOW_IS_FINE)
+
+
+def check(value, threshold=0):
+    with bucket_in_memory(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            entry = push(value, threshold)
+        except ValueNotStorable:
+            return
+        try:
+            shown = show(entry)
+        except NoPreview as error:
+            assert "64 bits" in str(error)  # Int128 of polars
+            return
+        assert "Error" not in shown.html or "Error" in str(value)
+        for leaf in range((entry.record or {}).get("leaves", 0)):
+            show(entry, leaf)
+
+
+@pytest.mark.parametrize("threshold", [0, 10**6])
+@pytest.mark.parametrize("name", VALUES)
+def test_the_round_trip_table(name, threshold):
+    check(VALUES[name](), threshold)
+
+
+@few
+@given(values())
+def test_a_nested_value(value):
+    check(value)
+
+
+@few
+@given(frames())
+def test_a_frame(frame):
+    check(frame)
+
+
+@pytest.mark.long
+@many
+@given(values())
+def test_many_nested_values(value):
+    check(value)
+
+
+@pytest.mark.long
+@many
+@given(frames())
+def test_many_frames(frame):
+    check(frame)
