@@ -40,6 +40,7 @@ EXPECTED = {
     "example_validate_dataframe_dag": Expectation(objects=3),
     "example_by_reference_dag": Expectation(objects=3),
     "example_dbt_cosmos_dag": Expectation(objects=3),
+    "xcom_storage_maintenance_dag": Expectation(objects=3),
 }
 
 

@@ -41,6 +41,7 @@ def is_ours(bucket: SweepBucket, api: AirflowApi) -> bool:
     Raises:
         ForeignPrefix: somebody else has, or the marker cannot be read as one.
     """
+    mine = api.variable(VARIABLE)  # in any case: so an Airflow that does not answer is told now
     text = bucket.read_small(_key(bucket))
     if text is None:
         return False
@@ -51,7 +52,6 @@ def is_ours(bucket: SweepBucket, api: AirflowApi) -> bool:
             f"{where} marks {found['uri']}, so it was copied here. Look whose the objects under "
             "this prefix are; if they are this Airflow's, delete the marker and claim the prefix."
         )
-    mine = api.variable(VARIABLE)
     if found["deployment_id"] != mine:
         raise ForeignPrefix(
             f"{_uri(bucket)} belongs to another Airflow deployment: {where} says "
