@@ -28,6 +28,8 @@ from tests.moto_iam import enforcing
 
 __all__ = ["airflow"]
 
+pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse AWS..S3..BucketPolicy")
+
 LARGE = ["x" * 300, b"y" * 70_000]  # an object, and a leaf under it
 
 

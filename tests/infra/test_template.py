@@ -16,6 +16,7 @@ from tests.infra.conftest import ACCOUNT
 pytest.importorskip("moto")
 pytest.importorskip("boto3")
 
+pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse AWS..S3..BucketPolicy")
 KEY = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/0d1e2f3a-0000-1111-2222-333344445555"
 WORKER = f"arn:aws:iam::{ACCOUNT}:role/worker"
 ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF"
