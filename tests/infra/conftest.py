@@ -83,6 +83,21 @@ def resolved(stack_name, resource):
     return without_none(clean_json(properties, stack.resource_map))
 
 
+def rule_for_the_api(rule):
+    """A lifecycle rule of the template in the words of S3's API."""
+    said = {
+        "ID": rule["Id"],
+        "Status": rule["Status"],
+        "Filter": {"Prefix": rule.get("Prefix", "")},
+    }
+    if "ExpirationInDays" in rule:
+        said["Expiration"] = {"Days": rule["ExpirationInDays"]}
+    if "ExpiredObjectDeleteMarker" in rule:
+        said["Expiration"] = {"ExpiredObjectDeleteMarker": rule["ExpiredObjectDeleteMarker"]}
+    same = ("NoncurrentVersionExpiration", "AbortIncompleteMultipartUpload")
+    return said | {name: rule[name] for name in same if name in rule}
+
+
 def without_none(value):
     """Leave out what became AWS::NoValue, as CloudFormation does."""
     if isinstance(value, dict):

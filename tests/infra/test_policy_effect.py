@@ -8,6 +8,7 @@ and DeleteObjects. Not shown by either: Block Public Access, KMS, and a token of
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import time
 import uuid
@@ -22,8 +23,8 @@ from botocore.exceptions import ClientError
 from include.s3_xcom import store
 from include.s3_xcom.errors import AccessDenied, ConfigurationError
 from tests.airflow_process import airflow
-from tests.infra.conftest import ACCOUNT, as_connection
-from tests.infra.users import client, new_user, root_of
+from tests.infra.conftest import ACCOUNT, as_connection, rule_for_the_api
+from tests.infra.users import client, connection, new_user, root_of
 from tests.moto_iam import enforcing
 
 __all__ = ["airflow"]
@@ -75,14 +76,14 @@ def on_seaweedfs(create, iam_server):
         stack=stack,
         s3=client(iam_server.endpoint_url, key),
     )  # fmt: skip
-    wait_until_known(found)
+    wait_until(lambda: is_allowed(ALLOWED["get"], found))
     return found
 
 
-def wait_until_known(found):
-    """SeaweedFS's S3 hears of a new user a moment later."""
+def wait_until(is_so):
+    """SeaweedFS's S3 hears of a new user or policy a moment later."""
     deadline = time.monotonic() + 20
-    while not is_allowed(ALLOWED["get"], found):
+    while not is_so():
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
@@ -214,8 +215,8 @@ def test_nobody_may_touch_users_and_policies(on_moto, aws):
 def use(xcom, configure, monkeypatch):
     """The backend with a bucket and a connection."""
 
-    def use(bucket, endpoint, connection, **settings):
-        as_connection(monkeypatch, connection)
+    def use(bucket, endpoint, pasted, **settings):
+        as_connection(monkeypatch, pasted)
         settings = {"prefix": "xcom", "region_name": "us-east-1", **settings}
         configure(bucket=bucket, endpoint_url=endpoint, **settings)
         return xcom
@@ -223,19 +224,17 @@ def use(xcom, configure, monkeypatch):
     return use
 
 
-def filled_in(connection, key):
+def filled_in(output, key):
     """The user's connection from the outputs with the access key in it, as the operator does."""
-    connection = connection.replace("ACCESS_KEY_ID", key["AccessKeyId"])
-    return connection.replace("SECRET_ACCESS_KEY", key["SecretAccessKey"])
+    output = output.replace("SECRET_ACCESS_KEY", key["SecretAccessKey"])
+    return output.replace("ACCESS_KEY_ID", key["AccessKeyId"])
 
 
 def test_the_backend_on_moto(use, on_moto):
-    connection = {"conn_type": "aws", "login": on_moto.key["AccessKeyId"],
-                  "password": on_moto.key["SecretAccessKey"]}  # fmt: skip
-    xcom = use(on_moto.bucket, on_moto.endpoint, connection)
+    xcom = use(on_moto.bucket, on_moto.endpoint, connection(on_moto.key))
     xcom.push(LARGE)
     assert xcom.pull() == LARGE
-    xcom = use(on_moto.bucket, on_moto.endpoint, connection, prefix="elsewhere")
+    xcom = use(on_moto.bucket, on_moto.endpoint, connection(on_moto.key), prefix="elsewhere")
     with pytest.raises(AccessDenied, match="policy of these credentials lacks this action"):
         xcom.push(LARGE)
 
@@ -243,13 +242,12 @@ def test_the_backend_on_moto(use, on_moto):
 def test_the_backend_on_seaweedfs(use, on_seaweedfs):
     """Deletes as well, a value with leaves too, and tells what is missing from what is denied."""
     found = on_seaweedfs
-    connection = {"conn_type": "aws", "login": found.key["AccessKeyId"],
-                  "password": found.key["SecretAccessKey"]}  # fmt: skip
-    xcom = use(found.bucket, found.endpoint, connection)
+    xcom = use(found.bucket, found.endpoint, connection(found.key))
+    data = os.urandom(20_000_000)
     xcom.push(LARGE)
-    xcom.push("x" * 20_000_000, key="in_parts")
+    xcom.push(data, key="in_parts")
     assert xcom.pull() == LARGE
-    assert len(xcom.pull("in_parts")) == 20_000_000
+    assert xcom.pull("in_parts") == data
     kept = dict(xcom.rows)
     xcom.delete()
     listed = found.s3.list_objects_v2(Bucket=found.bucket, Prefix="xcom/dag_id=trips/")["Contents"]
@@ -268,6 +266,45 @@ def test_without_tls(on_seaweedfs):
     assert not is_allowed(ALLOWED["get"], on_seaweedfs)
     on_seaweedfs.s3 = on_seaweedfs.root
     assert not is_allowed(ALLOWED["get"], on_seaweedfs)
+
+
+# ------------------------------------------------------------------------ the operator's check
+
+
+def states(report):
+    """The state of each thing that the tool's `check` looks at; the worst, where several lines are."""
+    order = ["ok", "not known", "warning", "error"]
+    found = {}
+    for line in report:
+        found[line.about] = max(found.get(line.about, "ok"), line.state, key=order.index)
+    return found
+
+
+def test_the_check_of_the_stack(use, on_seaweedfs, iam_server):
+    """With the values policy all works that tasks do; with the other one `check` sees the rest."""
+    check = pytest.importorskip("include.s3_xcom_tools.check", reason="the tools were deleted")
+    found = on_seaweedfs
+    rules = found.stack.properties("Bucket")["LifecycleConfiguration"]["Rules"]
+    found.root.put_bucket_lifecycle_configuration(
+        Bucket=found.bucket, LifecycleConfiguration={"Rules": [rule_for_the_api(r) for r in rules]}
+    )
+    use(found.bucket, found.endpoint, connection(found.key))
+    said = states(check.report())
+    for works in ("settings", "connection", "credentials", "list", "write", "read", "delete"):
+        assert said[works] == "ok", works
+    looked_at = ("versioning", "encryption", "public access", "lifecycle")
+    assert {said[about] for about in looked_at} == {"not known"}
+
+    iam = client(iam_server.endpoint_url, root_of(iam_server), "iam")
+    document = json.dumps(found.stack.policy("CheckPolicyArn"))
+    name = f"{found.key['UserName']}-check"
+    arn = iam.create_policy(PolicyName=name, PolicyDocument=document)["Policy"]["Arn"]
+    iam.attach_user_policy(UserName=found.key["UserName"], PolicyArn=arn)
+    wait_until(lambda: is_allowed(DENIED["read the configuration"], found))
+    said = states(check.report())
+    assert (said["versioning"], said["lifecycle"]) == ("ok", "ok")
+    assert said["public access"] == "not known"  # SeaweedFS has no Block Public Access
+    assert said["encryption"] == "warning"  # nor a default, without a key of its own
 
 
 # ------------------------------------------------------------------------ connections to paste
@@ -357,9 +394,9 @@ def test_the_role_by_the_connection_of_the_outputs(use, worker, moto_server):
 
 
 def test_the_role_asks_for_the_external_id(use, worker, moto_server):
-    connection = worker.outputs["RoleConnection"].replace("of-the-team", "of-others")
+    wrong = worker.outputs["RoleConnection"].replace("of-the-team", "of-others")
     with pytest.raises(ConfigurationError, match="AssumeRole"):
-        use(worker.bucket, moto_server, connection).push(LARGE)
+        use(worker.bucket, moto_server, wrong).push(LARGE)
 
 
 def test_the_workers_own_keys_open_nothing(use, worker, moto_server):

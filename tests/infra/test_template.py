@@ -11,7 +11,7 @@ import re
 
 import pytest
 
-from tests.infra.conftest import ACCOUNT
+from tests.infra.conftest import ACCOUNT, rule_for_the_api
 
 pytest.importorskip("moto")
 pytest.importorskip("boto3")
@@ -107,19 +107,7 @@ def test_s3_accepts_the_lifecycle(create, aws):
     """moto refuses what S3 does, for example a marker's rule that also counts days."""
     stack = create(ExpireValuesAfterDays=90)
     rules = [
-        {
-            "ID": rule["Id"],
-            "Status": rule["Status"],
-            "Filter": {"Prefix": rule.get("Prefix", "")},
-            **{k: v for k, v in rule.items() if k.startswith(("Noncurrent", "Abort"))},
-            **({"Expiration": {"Days": d}} if (d := rule.get("ExpirationInDays")) else {}),
-            **(
-                {"Expiration": {"ExpiredObjectDeleteMarker": True}}
-                if rule["Id"].endswith("markers")
-                else {}
-            ),
-        }
-        for rule in stack.properties("Bucket")["LifecycleConfiguration"]["Rules"]
+        rule_for_the_api(r) for r in stack.properties("Bucket")["LifecycleConfiguration"]["Rules"]
     ]
     aws("s3").put_bucket_lifecycle_configuration(
         Bucket=stack.bucket, LifecycleConfiguration={"Rules": rules}
