@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import sys
 from typing import TYPE_CHECKING, Protocol
@@ -59,7 +58,7 @@ sizes in bytes. Every command explains itself: python -m include.s3_xcom_tools c
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit code."""
     options = _parser().parse_args(arguments)
-    _log(logging.INFO if options.verbose else logging.WARNING)
+    _log("INFO" if options.verbose else "WARNING")
     # As `airflow connections get` does: a connection may be in the metadata database only, and
     # outside of a task Airflow's SDK asks that in its servers alone.
     os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
@@ -78,11 +77,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return errors.OK
 
 
-def _log(level: int) -> None:
-    """Log to standard error. Not below INFO: at DEBUG botocore logs session tokens."""
-    form = "%(levelname)s %(name)s %(message)s"
-    # By force: Airflow has set its own up, which writes to standard output.
-    logging.basicConfig(stream=sys.stderr, level=level, format=form, force=True)
+def _log(level: str) -> None:
+    """Log to standard error, secrets masked; left alone, Airflow logs to standard output.
+
+    Not below INFO: at DEBUG botocore logs session tokens.
+    """
+    from airflow.sdk.log import configure_logging
+
+    configure_logging(log_level=level, output=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -18,7 +18,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from include.s3_xcom import settings, values
-from include.s3_xcom.errors import S3XComError, StoreUnreachable
+from include.s3_xcom.errors import ConfigurationError, S3XComError, StoreUnreachable
 from include.s3_xcom.reference import is_record
 from include.s3_xcom_tools import airflow_access, airflow_api, listing, output
 from include.s3_xcom_tools.errors import FOUND, OK
@@ -82,7 +82,7 @@ def verify(api: AirflowApi, wanted: Owner, options: Settings) -> Iterator[dict[s
 
     Raises:
         AirflowApiError: Airflow cannot be asked.
-        StoreUnreachable: S3 cannot; that says nothing of the values.
+        StoreUnreachable, ConfigurationError: S3 cannot be asked.
     """
     any_ = airflow_api.ANY
     rows = api.xcoms(
@@ -103,8 +103,8 @@ def _look(record: Any, owner: Owner, options: Settings) -> dict[str, Any]:
     said = {"bytes": None, "uri": record.get("uri")}
     try:
         _value, reference = values.pull(record, owner, options)
-    except StoreUnreachable:
-        raise
+    except (StoreUnreachable, ConfigurationError):
+        raise  # which says nothing of the values
     except S3XComError as error:
         return {"state": _words(error), "found": str(error), **said}
     if not reference:

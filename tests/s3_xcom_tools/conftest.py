@@ -78,11 +78,9 @@ def aws(moto_server, configure, monkeypatch):
 @pytest.fixture
 def command(monkeypatch, capsys):
     """Run a command as the shell would; its exit code and what it printed."""
-    import logging
-
     from include.s3_xcom_tools import cli
 
-    monkeypatch.setattr(logging, "basicConfig", lambda **_: None)  # the tests' own stays
+    monkeypatch.setattr(cli, "_log", lambda _level: None)  # the tests' own stays
     monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "server")
 
     def command(*arguments):
