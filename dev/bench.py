@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from dev import project
 from dev.benchmarks import results
-from dev.benchmarks.harness import PEERS, Bench, run_python
+from dev.benchmarks.harness import Bench
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,9 +64,7 @@ def run(*, quick: bool, only: Sequence[str], json_file: Path | None) -> int:
 def _machine(bench: Bench) -> dict[str, Any]:
     """This machine, and the versions in both environments."""
     versions = {
-        name: run_python(
-            PEERS[peer], bench.settings(""), "dev.benchmarks.results", "versions", "{}"
-        )
+        name: bench.call(peer, bench.settings(""), "results:versions")
         for name, peer in {"ours and the floor": "ours", "peers": "common_io"}.items()
     }
     return {**results.machine(), "versions": versions}
@@ -78,9 +76,7 @@ def _publish(bench: Bench, text: str, found: dict[str, Result]) -> None:
     drawn = found["frames"].figures + found["growth"].figures
     figures.write_text(json.dumps(drawn))
     arguments = {"figures": str(figures), "picture": str(PICTURE)}
-    environment = PEERS["common_io"]
-    call = ("dev.benchmarks.picture", "draw", json.dumps(arguments))
-    run_python(environment, bench.settings(""), *call)
+    bench.call("common_io", bench.settings(""), "picture:draw", **arguments)
     print(f"Written: {RESULTS.relative_to(project.ROOT)}, {PICTURE.relative_to(project.ROOT)}")
 
 

@@ -36,12 +36,13 @@ log = logging.getLogger(__name__)
 DAG_RESULT_THRESHOLD = 64 * 1024
 """Bytes. A task's result that is its run's result is read by clients of the REST API, which know
 no backend: as JSON it stays in the database up to here."""
-PARALLEL_READS = 16
+PARALLEL_READS = 32
 
 # `serialize_value` is told whose value it stores; `deserialize_value`, `purge` and the mark of a
 # run's result are not passed on by Airflow. The calls around them leave word here.
 _asked_for: ContextVar[Owner | None] = ContextVar("s3_xcom_asked_for", default=None)
 _is_dag_result: ContextVar[bool] = ContextVar("s3_xcom_is_dag_result", default=False)
+_is_one_of_many: ContextVar[bool] = ContextVar("s3_xcom_is_one_of_many", default=False)
 
 
 class S3XComBackend(BaseXCom):
@@ -172,17 +173,22 @@ class S3XComBackend(BaseXCom):
         if not answer.root:
             return None
 
+        owner = Owner(dag_id, None if include_prior_dates else run_id, task_id, None, key)
+        started = time.perf_counter()
+
         def read(stored: Any) -> Any:
-            run = None if include_prior_dates else run_id
-            with _set(_asked_for, Owner(dag_id, run, task_id, None, key)):
+            with _set(_asked_for, owner), _set(_is_one_of_many, True):
                 return cls.deserialize_value(_XComValueWrapper(stored))
 
         with ThreadPoolExecutor(PARALLEL_READS, "s3_xcom") as pool:
             futures = [pool.submit(read, stored) for stored in answer.root]
             try:
-                return [future.result() for future in futures]
+                found = [future.result() for future in futures]
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
+        milliseconds = 1000 * (time.perf_counter() - started)
+        log.info("XCom pull: %s values of %s, %.0f ms", f"{len(found):,}", owner, milliseconds)
+        return found
 
     # Airflow's asynchronous calls would (de)serialize on the event loop and block it.
     @classmethod
@@ -265,7 +271,8 @@ def _report(did: str, value: Any, record: dict[str, Any], started: float) -> Non
     milliseconds = 1000 * (time.perf_counter() - started)
     stats.timing(f"s3_xcom.{did}_duration", milliseconds, tags={"codec": record["codec"]})
     stats.incr(f"s3_xcom.{did}_bytes", record["bytes"], tags={"codec": record["codec"]})
-    log.info(
+    log.log(
+        logging.DEBUG if _is_one_of_many.get() else logging.INFO,
         "XCom %s: %s, %s, %s bytes%s, %.0f ms, %s",
         did,
         record["type"],

@@ -135,7 +135,7 @@ def test_every_setting_is_documented_with_its_default():
         else f"{value:g}"
         if type(value) is float
         else str(value)
-        for name, value in vars(Settings()).items()
+        for name, value in Settings()._asdict().items()
     }
     assert settings() == defaults
 

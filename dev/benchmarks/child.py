@@ -1,4 +1,4 @@
-"""Runs one function in a process of its own: `python -m dev.benchmarks.child MODULE FUNCTION JSON`.
+"""Runs one function in a process of its own: `python -m dev.benchmarks.child MODULE FUNCTION FILE`.
 
 It imports next to nothing, so that functions which measure imports find an empty process.
 """
@@ -13,9 +13,11 @@ MARK = "RESULT "
 
 
 def main() -> None:
-    """Call the function with the JSON object's members, and print what it returns as JSON."""
-    module, function, arguments = sys.argv[1:]
-    result = getattr(importlib.import_module(module), function)(**json.loads(arguments))
+    """Call the function with the members of the file's JSON object; print its result as JSON."""
+    module, function, path = sys.argv[1:]
+    with open(path) as file:  # noqa: PTH123 - pathlib may be what is measured
+        arguments = json.load(file)
+    result = getattr(importlib.import_module(module), function)(**arguments)
     print(f"\n{MARK}{json.dumps(result)}", flush=True)
 
 

@@ -8,7 +8,6 @@ else happens on the machine hits all alike.
 from __future__ import annotations
 
 import json
-import os
 import statistics
 import sys
 import tempfile
@@ -133,18 +132,16 @@ class Bench:
     def call(self, peer: str, env: dict[str, str], function: str, /, **arguments: Any) -> Any:
         """Run `module:function` of `dev.benchmarks` in a new process of the peer's environment."""
         module, name = function.split(":")
-        return run_python(PEERS[peer], env, f"dev.benchmarks.{module}", name, json.dumps(arguments))
-
-
-def run_python(where: environment.Environment, env: dict[str, str], *call: str) -> Any:
-    """Return what `child` printed; DevError with its output if it failed."""
-    command = [str(where.python), "-m", "dev.benchmarks.child", *call]
-    path = f"{where.python.parent}{os.pathsep}{env.get('PATH', os.defpath)}"
-    status, output = processes.capture(command, {**env, "PATH": path}, ROOT)
-    found = [line for line in output.splitlines() if line.startswith(MARK)]
-    if status or not found:
-        raise DevError(f"{' '.join(call)} ended with status {status}:\n{output[-4000:]}")
-    return json.loads(found[-1].removeprefix(MARK))
+        file = self.folder / "arguments.json"
+        file.write_text(json.dumps(arguments))
+        command = [str(PEERS[peer].python), "-m", "dev.benchmarks.child"]
+        command += [f"dev.benchmarks.{module}", name, str(file)]
+        status, output = processes.capture(command, env, ROOT)
+        found = [line for line in output.splitlines() if line.startswith(MARK)]
+        if status or not found:
+            said = f"{function} of {peer} ended with status {status}:\n{output[-4000:]}"
+            raise DevError(said)
+        return json.loads(found[-1].removeprefix(MARK))
 
 
 def median(values: Sequence[float]) -> float:

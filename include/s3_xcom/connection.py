@@ -14,9 +14,8 @@ Credentials, first found:
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from include.s3_xcom.errors import ConfigurationError, StoreUnreachable
 from include.s3_xcom.settings import variable
@@ -41,8 +40,7 @@ _FORMER = {"external_id", "aws_account_id", "aws_iam_role"}
 _SENSITIVE = ("auth", "credential", "endpoint", "key", "profile", "role", "ssl", "tls", "token")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Access:
+class Access(NamedTuple):
     """How to reach the bucket.
 
     Attributes:

@@ -28,12 +28,19 @@ TAG = "$xcom"
 # Keys that Airflow's deserializer, or this module, gives a meaning.
 _RESERVED = {TAG, MARK_KEY, "__classname__", "__version__", "__data__", "__cache__"}
 _RESERVED |= {"__type", "__source", "__var"}
+_ENCODE = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, separators=(",", ":"), check_circular=False
+).encode
 _UNSAFE_TEXT = re.compile("[\0\ud800-\udfff]")
 _COLLECTIONS: dict[str, Callable[[list[Any]], Any]] = {
     "tuple": tuple,
     "set": set,
     "frozenset": frozenset,
 }
+
+
+_Place = tuple[Any, str, Any] | None
+"""Of a value inside another: where that is, and how to name the last step."""
 
 
 class Writer:
@@ -56,13 +63,13 @@ class Writer:
             ValueNotStorable: names where in the value what was found, and what to do.
         """
         try:
-            return self._write(value, "")
+            return self._write(value, None)
         except RecursionError as error:
             raise ValueNotStorable(
                 "the value is nested too deeply, or contains itself. Flatten it."
             ) from error
 
-    def _write(self, value: Any, where: str) -> Any:
+    def _write(self, value: Any, where: _Place) -> Any:
         kind = type(value)
         if value is None or kind is bool:
             return value
@@ -74,48 +81,59 @@ class Writer:
         if kind is float:
             return value if _survives(value) else self._scalar("float", value, where)
         if kind is list:
-            return [self._write(item, f"{where}[{i}]") for i, item in enumerate(value)]
+            return [self._write(item, (where, "[{}]", i)) for i, item in enumerate(value)]
         if kind is dict:
             return self._dict(value, where)
         return self._other(value, where)
 
-    def _other(self, value: Any, where: str) -> Any:
+    def _other(self, value: Any, where: _Place) -> Any:
         name = type(value).__name__
         if type(value).__module__ == "builtins" and name in _COLLECTIONS:
-            return self._tag(name, [self._write(item, f"{where}[…]") for item in value])
+            return self._tag(name, [self._write(item, (where, "[…]", None)) for item in value])
         if self._leaf and (noted := self._leaf(value)):
             return self._tag("leaf", *noted)
         if scalar := find(value):
             return self._scalar(_NAMES[scalar.type_name], value, where)
-        name, parts = classes.write(value, where)
+        name, parts = classes.write(value, _text(where))
         return self._tag(name, *(parts if name == "serde" else self._write(parts, where)))
 
-    def _dict(self, value: dict[Any, Any], where: str) -> Any:
+    def _dict(self, value: dict[Any, Any], where: _Place) -> Any:
         if is_record(value):
             raise ValueNotStorable(
-                f"the dict at {where or 'the top'} has {MARK_KEY}={value[MARK_KEY]!r}, the mark of "
-                "this backend's own database records. Rename that key."
+                f"the dict at {_text(where) or 'the top'} has {MARK_KEY}={value[MARK_KEY]!r}, the "
+                "mark of this backend's own database records. Rename that key."
             )
-        if all(type(key) is str and key not in _RESERVED and _safe_key(key) for key in value):
-            return {key: self._write(item, f"{where}[{key!r}]") for key, item in value.items()}
+        for key in value:
+            if type(key) is not str or key in _RESERVED or not _safe_key(key):
+                break
+        else:
+            return {key: self._write(item, (where, "[{!r}]", key)) for key, item in value.items()}
         pairs = [
-            [self._write(key, f"{where} key {key!r}"), self._write(item, f"{where}[{key!r}]")]
+            [self._write(key, (where, " key {!r}", key)), self._write(item, (where, "[{!r}]", key))]
             for key, item in value.items()
         ]
         return self._tag("dict", pairs)
 
-    def _scalar(self, name: str, value: Any, where: str) -> Any:
+    def _scalar(self, name: str, value: Any, where: _Place) -> Any:
         try:
             parts = SCALARS[name].write(value)
         except (AttributeError, ValueError, OverflowError) as error:
             raise ValueNotStorable(
-                f"{classes.found(value, where)} cannot be written: {error}"
+                f"{classes.found(value, _text(where))} cannot be written: {error}"
             ) from error
         return self._tag(name, *(self._write(part, where) for part in parts))
 
     def _tag(self, *content: Any) -> dict[str, list[Any]]:
         self.plain = False
         return {TAG: list(content)}
+
+
+def _text(where: _Place) -> str:
+    """Return a place as text, for a message; most values need none."""
+    if where is None:
+        return ""
+    parent, template, step = where
+    return _text(parent) + template.format(step)
 
 
 def read(document: Any, leaf: Callable[[list[Any]], Any] | None = None) -> Any:
@@ -194,7 +212,7 @@ _NAMES = {row.type_name: name for name, row in SCALARS.items()}
 
 def dump(document: Any) -> bytes:
     """Return a document as UTF-8 JSON."""
-    return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    return _ENCODE(document).encode()
 
 
 def load(data: bytes | bytearray | memoryview) -> Any:

@@ -7,19 +7,20 @@ pushed or pulled, not at import, and then kept for the life of the process.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from include.s3_xcom.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SECTION = "s3_xcom"
 MAX_PREFIX = 150
 """Bytes; what S3's limit of 1,024 leaves beside the identifiers (see `keys`)."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(NamedTuple):  # making a dataclass of it takes a millisecond of every process
     """Settings of the backend; the field's docstring is the option's documentation."""
 
     bucket: str | None = None
@@ -83,10 +84,10 @@ def load() -> Settings:
     from airflow.sdk.configuration import conf
 
     found: dict[str, Any] = {}
-    for name, field in Settings.__dataclass_fields__.items():
+    for name, default in Settings._field_defaults.items():
         text = (conf.get(SECTION, name, fallback=None) or "").strip()
         if text:
-            found[name] = _PARSERS.get(str(field.type), _text)(name, text)
+            found[name] = _PARSERS.get(type(default), _text)(name, text)
     return check(Settings(**found))
 
 
@@ -153,4 +154,8 @@ def _text(_name: str, text: str) -> str:
     return text
 
 
-_PARSERS = {"int": _integer, "float": _seconds, "bool": _boolean}
+_PARSERS: dict[type, Callable[[str, str], Any]] = {
+    int: _integer,
+    float: _seconds,
+    bool: _boolean,
+}

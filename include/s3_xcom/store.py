@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 PART = 8 * 1024 * 1024
 """Bytes of one part of an upload, and of one ranged read."""
 WINDOW = 8
-"""Ranges of one object read at once."""
+"""Parts of one object read at once."""
 
 
 class HashingSink:
@@ -108,8 +108,8 @@ class Store:
             ObjectCorrupt: it is not what was written.
         """
         with self._errors("reading", key):
-            data = self._read(key, size)
-        if hashlib.sha256(data).hexdigest() != sha256:
+            data, found = self._read(key, size)
+        if found != sha256:
             raise ObjectCorrupt(
                 f"{self.uri(key)} does not have the SHA-256 that was written. It was changed or "
                 "damaged; run the task again that pushed it."
@@ -148,31 +148,53 @@ class Store:
             for batch in obstore.list(self._client, prefix):
                 obstore.delete(self._client, [found["path"] for found in batch])
 
-    def _read(self, key: str, size: int) -> bytes | bytearray:
+    def _read(self, key: str, size: int) -> tuple[bytes | bytearray, str]:
+        """Return the object and its SHA-256."""
         import obstore
 
         options: Any = {"range": (0, PART)} if size > PART else {}
         first = obstore.get(self._client, key, options=options)
         self._check_size(key, first.meta["size"], size)  # before any memory is taken for it
-        if size <= PART:
-            return bytes(first.bytes())
+        if size > PART:
+            return self._read_parts(key, size, first)
+        data = bytes(first.bytes())
+        return data, hashlib.sha256(data).hexdigest()
+
+    def _read_parts(self, key: str, size: int, first: Any) -> tuple[bytearray, str]:
+        """Read what follows the first part, several parts at a time, and hash them meanwhile."""
+        from concurrent.futures import ThreadPoolExecutor
+
         data = bytearray(size)
         check_time = self._deadline()
-        self._place(data, key, 0, first.bytes())
-        for window in range(PART, size, PART * WINDOW):
+
+        def read(start: int) -> memoryview:
             check_time()
-            starts = range(window, min(window + PART * WINDOW, size), PART)
-            ends = [min(start + PART, size) for start in starts]
+            end = min(start + PART, size)
+            part = first.bytes() if start == 0 else self._part(key, start, end)
+            if len(part) != end - start:  # which would shift all that follows
+                raise ObjectCorrupt(f"{self.uri(key)}: S3 gave {len(part)} bytes of {end - start}.")
+            data[start:end] = memoryview(part)
+            return memoryview(data)[start:end]
+
+        digest = hashlib.sha256()
+        with ThreadPoolExecutor(WINDOW, "s3_xcom") as pool:
             try:
-                parts = obstore.get_ranges(self._client, key, starts=starts, ends=ends, coalesce=0)
-            except BaseException as error:
-                # obstore 0.12 panics where an answer is shorter than asked for.
-                if type(error).__name__ != "PanicException":
-                    raise
-                raise ObjectCorrupt(f"{self.uri(key)}: S3 gave less than asked for.") from error
-            for start, part in zip(starts, parts, strict=True):
-                self._place(data, key, start, part)
-        return data
+                for part in pool.map(read, range(0, size, PART)):
+                    digest.update(part)
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+        return data, digest.hexdigest()
+
+    def _part(self, key: str, start: int, end: int) -> Any:
+        import obstore
+
+        try:
+            return obstore.get_range(self._client, key, start=start, end=end)
+        except BaseException as error:
+            # obstore 0.12 panics where an answer is shorter than asked for.
+            if type(error).__name__ != "PanicException":
+                raise
+            raise ObjectCorrupt(f"{self.uri(key)}: S3 gave less than asked for.") from error
 
     def _check_size(self, key: str, found: int, written: int) -> None:
         if found != written:
@@ -180,12 +202,6 @@ class Store:
                 f"{self.uri(key)} has {found} bytes, {written} were written. It was changed or "
                 "damaged; run the task again that pushed it."
             )
-
-    def _place(self, data: bytearray, key: str, start: int, part: Any) -> None:
-        end = min(start + PART, len(data))
-        if len(part) != end - start:  # which would shift all that follows
-            raise ObjectCorrupt(f"{self.uri(key)}: S3 gave {len(part)} bytes of {end - start}.")
-        data[start:end] = memoryview(part)
 
     def _deadline(self) -> Callable[[], None]:
         """Return what raises once `operation_timeout` is over; each request is bounded as well."""

@@ -221,9 +221,12 @@ def size_in_memory(value: Any) -> int | None:
     """Return the bytes that a frame, table or array holds; None for all else."""
     if type(value).__module__.split(".")[0] not in ("pandas", "polars", "pyarrow", "numpy"):
         return None
-    for name in ("memory_usage", "estimated_size", "nbytes"):
+    if hasattr(value, "iloc"):  # its own memory_usage() takes longer than a small pull
+        columns = [value] if value.ndim == 1 else [column for _, column in value.items()]
+        return int(value.index.nbytes + sum(column.nbytes for column in columns))
+    for name in ("estimated_size", "nbytes"):
         found = getattr(value, name, None)
         size = found() if callable(found) else found
         if size is not None:
-            return int(size.sum() if hasattr(size, "sum") else size)
+            return int(size)
     return None

@@ -15,7 +15,6 @@ Examples:
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 from include.s3_xcom import settings
@@ -73,7 +72,7 @@ def _lines(options: Settings | None) -> Iterator[Line]:
         return
     shorter = {name: min(limit, getattr(options, name)) for name, limit in PATIENCE.items()}
     try:
-        bucket = Bucket(dataclasses.replace(options, **shorter))
+        bucket = Bucket(options._replace(**shorter))
     except StoreUnreachable as error:
         yield Line("endpoint", ERROR, str(error))
         return

@@ -3,7 +3,7 @@
 push  frame → Arrow table → Parquet bytes in memory → put
 pull  get → Parquet bytes in memory → Arrow table → frame
 
-Same libraries, same compression and row groups as the backend's; no index, dtypes or hash to keep.
+Same libraries and settings of Parquet as the backend's; no exact dtypes and no hash.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import uuid
 from functools import cache
 from typing import Any
 
-from include.s3_xcom.codecs.frame import ROW_GROUP
+from include.s3_xcom.codecs.frame import FIRST_ROW_GROUP, ROW_GROUP, writer_options
 
 
 @cache
@@ -40,7 +40,8 @@ def push(value: Any) -> Any:
     key = f"floor/{uuid.uuid4()}.parquet"
     table = pa.Table.from_pandas(value)
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd", version="2.6", row_group_size=ROW_GROUP)
+    options = writer_options(table.slice(0, FIRST_ROW_GROUP))
+    pq.write_table(table, sink, compression="zstd", row_group_size=ROW_GROUP, **options)
     obstore.put(_store(), key, memoryview(sink.getvalue()).cast("B"))
     return key
 
