@@ -161,3 +161,16 @@ def user(iam_server):
 
     wait_for(first, allowed=True)
     return SimpleNamespace(first=first, another=another, deactivate=deactivate)
+
+
+@pytest.fixture
+def use(xcom, configure, monkeypatch):
+    """The backend with a bucket and a connection."""
+
+    def use(bucket, endpoint, pasted, **settings):
+        as_connection(monkeypatch, pasted)
+        settings = {"prefix": "xcom", "region_name": "us-east-1", **settings}
+        configure(bucket=bucket, endpoint_url=endpoint, **settings)
+        return xcom
+
+    return use
