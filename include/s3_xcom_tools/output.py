@@ -159,7 +159,7 @@ def _as_table(found: Iterator[dict[str, Any]], columns: list[Column]) -> int:
     titles = [visible(column.name) for column in columns]
     widths = [max(map(len, column)) for column in zip(titles, *first, strict=True)]
     print(_aligned(titles, columns, widths))
-    print("-" * (sum(widths) + 2 * (len(widths) - 1)))
+    print("-" * min(sum(widths) + 2 * (len(widths) - 1), 200))
     count = 0
     for count, row in enumerate(chain(first, map(cells, found)), 1):  # noqa: B007
         print(_aligned(row, columns, widths))

@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
         found = verify(api, listing.selected(arguments), options)
         output.rows(counted(), COLUMNS, as_json=arguments.json)
     said = ", ".join(f"{count:,} {state}" for state, count in states.most_common())
-    output.say(f"{states.total():,} values: {said or 'none'}; {output.size(volume)} read")
+    output.say(f"{states.total():,} values: {said or 'none'}; {output.size(volume)} and leaves")
     return FOUND if states.keys() - {"ok", IN_DATABASE} else OK
 
 
@@ -109,7 +109,8 @@ def _look(record: Any, owner: Owner, options: Settings) -> dict[str, Any]:
         return {"state": _words(error), "found": str(error), **said}
     if not reference:
         return {"state": IN_DATABASE, "found": record["type"], **said}
-    found = f"{reference.type}, {reference.summary}" if reference.summary else reference.type
+    shape = reference.summary.partition(":")[0]  # without the columns
+    found = f"{reference.type}, {shape}" if shape else reference.type
     return {"state": "ok", "found": found, **said, "bytes": reference.bytes}
 
 

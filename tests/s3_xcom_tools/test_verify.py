@@ -57,7 +57,7 @@ def test_all_is_well(s3, airflow, verify, command):  # noqa: F811
     assert sum(row["bytes"] or 0 for row in done.lines()) == read
     assert done.err.startswith("4 values: 2 ok, 2 in database; ")
     shown = command("verify", "--dag-id", "trips").out
-    assert "pandas.DataFrame, 5 rows × 1 columns: a int64" in shown
+    assert "pandas.DataFrame, 5 rows × 1 columns\n" in shown
 
 
 def test_each_damage_is_named(s3, airflow, verify):  # noqa: F811
