@@ -177,7 +177,7 @@ class S3XComBackend(BaseXCom):
         started = time.perf_counter()
 
         def read(stored: Any) -> Any:
-            with _set(_asked_for, owner), _set(_is_one_of_many, True):
+            with _set(_asked_for, owner), _set(_is_one_of_many, value=True):
                 return cls.deserialize_value(_XComValueWrapper(stored))
 
         with ThreadPoolExecutor(PARALLEL_READS, "s3_xcom") as pool:
