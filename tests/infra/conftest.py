@@ -75,12 +75,21 @@ def resolved(stack_name, resource):
 
     Of buckets moto makes name and encryption only, of bucket policies nothing.
     """
-    from moto.cloudformation.models import cloudformation_backends
     from moto.cloudformation.parsing import clean_json
 
-    stack = cloudformation_backends[ACCOUNT][ROOT["region_name"]].get_stack(stack_name)
-    properties = stack.template_dict["Resources"][resource]["Properties"]
-    return without_none(clean_json(properties, stack.resource_map))
+    properties = template_of(stack_name)["Resources"][resource]["Properties"]
+    return without_none(clean_json(properties, stack_of(stack_name).resource_map))
+
+
+def template_of(stack_name):
+    """The template as moto has read it, with the functions' long names."""
+    return stack_of(stack_name).template_dict
+
+
+def stack_of(stack_name):
+    from moto.cloudformation.models import cloudformation_backends
+
+    return cloudformation_backends[ACCOUNT][ROOT["region_name"]].get_stack(stack_name)
 
 
 def rule_for_the_api(rule):
