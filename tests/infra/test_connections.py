@@ -69,6 +69,13 @@ def test_the_three_forms_of_a_connection_are_the_same(create, monkeypatch, who, 
     assert parsed(monkeypatch, command_line(outputs[f"{who}ConnectionCommand"])) == as_json
 
 
+def test_a_secret_in_the_uri(create, monkeypatch):
+    uri = create(UserName="airflow-xcoms").outputs["UserConnectionUri"]
+    key = {"AccessKeyId": "AKIA0", "SecretAccessKey": "a/b+c/d"}
+    as_written = filled_in(uri, key | {"SecretAccessKey": "a%2Fb+c%2Fd"})
+    assert parsed(monkeypatch, as_written)[1:3] == ("AKIA0", "a/b+c/d")
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("who", ["Role", "User"])
 def test_the_command_writes_the_connection(create, airflow, who):
