@@ -1,8 +1,8 @@
 """The `[s3_xcom]` section of Airflow's configuration, each option described once.
 
-An option is set by an environment variable `AIRFLOW__S3_XCOM__<OPTION>`, by airflow.cfg, or by
-whatever else Airflow's configuration reads (`_CMD`, `_SECRET`). It is read when the first value is
-pushed or pulled, not at import, and then kept for the life of the process.
+An option is set by an environment variable `AIRFLOW__S3_XCOM__<OPTION>` or by airflow.cfg; `_CMD`
+and `_SECRET` Airflow reads for its own options only. It is read when the first value is pushed or
+pulled, not at import, and then kept for the life of the process.
 """
 
 from __future__ import annotations
