@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -87,7 +88,9 @@ def failed(error: Exception) -> Response:
 
 async def refusal(_request: Request, error: Exception) -> Response:
     """Return the page for an HTTP error."""
-    status = getattr(error, "status_code", 400)  # RequestValidationError has none
+    status = getattr(error, "status_code", 500)
+    if isinstance(error, RequestValidationError):
+        status = 400
     title, advice = _REFUSALS.get(status, ("Not found", ""))
     detail = str(getattr(error, "detail", ""))
     state = states.State(f"status-{status}", status, title, advice, detail)
@@ -101,6 +104,7 @@ _REFUSALS = {
         "You may not see these XComs",
         "Your role in Airflow lacks the permission to read the XComs of this DAG.",
     ),
+    500: ("The viewer failed", "That is an error of ours: the API server's log has it."),
 }
 
 

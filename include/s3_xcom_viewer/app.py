@@ -60,7 +60,7 @@ def allowed(request: Request, user: GetUserDep) -> Asked:
     # Checked is the very text that rows are read by.
     check = requires_access_dag("GET", DagAccessEntity.XCOM, query["dag_id"])
     check(request, user)
-    index = query.get("map_index", _UNMAPPED)
+    index = query.get("map_index") or _UNMAPPED
     if index != _UNMAPPED and not re.fullmatch(r"-1|[0-9]{1,9}", index):
         raise HTTPException(400, "map_index is a number.")
     return Asked(
@@ -91,6 +91,7 @@ def application() -> FastAPI:
         app.add_api_route(path, endpoint, methods=["GET"])
     app.add_exception_handler(HTTPException, refusal)
     app.add_exception_handler(404, refusal)
+    app.add_exception_handler(Exception, refusal)  # which the server's log gets as well
     app.add_exception_handler(RequestValidationError, refusal)
     return app
 

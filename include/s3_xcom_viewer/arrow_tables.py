@@ -43,6 +43,7 @@ def preview(source: ObjectFile, first_row: int, first_column: int) -> Table:
         columns_total=len(schema),
         columns=[],
         rows_read=rows,
+        rows_read_words="all rows" if whole else f"the first {rows:,} rows",
         first_row=first_row,
         readable_rows=rows,
         row_labels=[str(row) for row in range(first_row, stop)],
@@ -55,11 +56,10 @@ def preview(source: ObjectFile, first_row: int, first_column: int) -> Table:
             tables.fill(column, plain(data.column(position)), first_row, stop, {})
         table.columns.append(column)
     if not whole:
-        table.notes.append(
+        table.unread = (
             f"Only the first {rows:,} rows are shown. The rest lies in parts of the file that are "
             "too large to read for a page; the download has it."
         )
-    table.bytes_read = source.bytes_read
     return table
 
 

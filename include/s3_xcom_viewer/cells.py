@@ -106,12 +106,11 @@ def _period(ordinal: int | None, frequency: str) -> str | None:
 
 def _duration(count: int, unit: str) -> str:
     per_second = _NUMPY_UNITS[unit]
-    seconds, rest = divmod(abs(count), per_second)
-    days, seconds = divmod(seconds, 86_400)
+    seconds, rest = divmod(count, per_second)
+    days, seconds = divmod(seconds, 86_400)  # as pandas: -1 days +23:00:00
     clock = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
     fraction = f".{rest:0{len(str(per_second)) - 1}}".rstrip("0") if rest else ""
-    sign = "-" if count < 0 else ""
-    return f"{sign}{days} days {clock}{fraction}" if days else f"{sign}{clock}{fraction}"
+    return f"{days} days {'+' * (days < 0)}{clock}{fraction}" if days else f"{clock}{fraction}"
 
 
 def _is_binary(kind: Any) -> bool:

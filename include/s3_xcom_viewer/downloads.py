@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from include.s3_xcom.codecs import arrow, frame, polars_frame
 from include.s3_xcom.errors import ObjectCorrupt
 from include.s3_xcom_viewer import arrow_tables, bucket, cells, frames, labels, statistics
-from include.s3_xcom_viewer.bucket import BUDGET, ObjectFile, TooLarge
+from include.s3_xcom_viewer.bucket import ObjectFile, TooLarge
+from include.s3_xcom_viewer.labels import Field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,57 +57,38 @@ def csv(located: Located) -> Iterator[bytes]:
     import pyarrow as pa
     import pyarrow.csv as pa_csv
 
-    for number, columns in enumerate(_batches(located)):
-        names = [_harmless(label) for label, _, _ in columns]
-        arrays = [_written(column, recipe) for _, column, recipe in columns]
-        fields = [pa.field(str(n), array.type) for n, array in enumerate(arrays)]
-        batch = pa.record_batch(arrays, pa.schema(fields))
+    fields, batches = _read(located)
+    yield _header([field.label for field in fields])
+    for batch in batches:
+        columns = [_written(batch.column(field.name), field) for field in fields]
+        # Arrow wants names that differ; a frame's need not.
+        written = pa.table(columns, [str(number) for number in range(len(columns))])
         sink = pa.BufferOutputStream()
-        pa_csv.write_csv(batch, sink, pa_csv.WriteOptions(include_header=False))
-        header = _header(names) if number == 0 else b""  # names may be there twice
-        yield header + sink.getvalue().to_pybytes()
+        pa_csv.write_csv(written, sink, pa_csv.WriteOptions(include_header=False))
+        yield sink.getvalue().to_pybytes()
 
 
-def _batches(located: Located) -> Iterator[list[tuple[str, Any, dict[str, Any]]]]:
-    """Yield label, Arrow array and recipe of each column, some rows at a time."""
+def _read(located: Located) -> tuple[list[Field], Iterator[Any]]:
+    """Return the columns of a table, and its record batches."""
     if located.codec == frame.NAME:
-        yield from _of_frame(located)
-        return
-    source = ObjectFile(located.key, located.bytes, BUDGET)
-    _, table, whole = arrow_tables.beginning(source)
+        file = frames.open_file(ObjectFile(located.key, located.bytes, None), streamed=True)
+        return labels.describe(file.schema_arrow).fields, file.iter_batches(CSV_ROWS)
+    schema, table, whole = arrow_tables.beginning(ObjectFile(located.key, located.bytes))
     if not whole:
         raise TooLarge
-    batches = table.to_batches(CSV_ROWS) or [table.combine_chunks().to_batches()]
-    for batch in batches:
-        yield [
-            (field.name, arrow_tables.plain(column), {})
-            for field, column in zip(batch.schema, batch.columns, strict=True)
-        ]
+    fields = [Field(str(n), field.name, "", {}, is_index=False) for n, field in enumerate(schema)]
+    return fields, iter(table.rename_columns([f.name for f in fields]).to_batches(CSV_ROWS))
 
 
-def _of_frame(located: Located) -> Iterator[list[tuple[str, Any, dict[str, Any]]]]:
-    file = frames.open_file(ObjectFile(located.key, located.bytes, None), streamed=True)
-    fields = labels.describe(file.schema_arrow).fields
-    for batch in file.iter_batches(CSV_ROWS):
-        columns = []
-        for field in fields:
-            column = batch.column(field.name)
-            words = labels.categories(field.recipe)
-            columns.append(
-                (
-                    field.label,
-                    column if words is None else frames.decode(column, words),
-                    field.recipe,
-                )
-            )
-        yield columns
-
-
-def _written(column: Any, recipe: dict[str, Any]) -> Any:
+def _written(column: Any, field: Field) -> Any:
     """Return a column as Arrow's CSV writer can write it."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    recipe = field.recipe
+    if (words := labels.categories(recipe)) is not None:
+        column = frames.decode(column, words)
+    column = arrow_tables.plain(column)
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     kind = column.type
@@ -118,6 +100,8 @@ def _written(column: Any, recipe: dict[str, Any]) -> Any:
         texts = column.cast(pa.large_string())
     else:
         texts = cells.strings(cells.texts(column, recipe, limit=None))
+    if pa.types.is_temporal(kind):  # a duration may begin with a minus, and is no formula
+        return texts
     risky = pc.match_substring_regex(texts, _FORMULA)
     quote = cells.strings(["'"])[0]
     nothing = cells.strings([""])[0]
@@ -129,5 +113,5 @@ def _harmless(label: str) -> str:
 
 
 def _header(names: list[str]) -> bytes:
-    quoted = ('"' + name.replace('"', '""') + '"' for name in names)
+    quoted = ('"' + _harmless(name).replace('"', '""') + '"' for name in names)
     return (",".join(quoted) + "\n").encode()

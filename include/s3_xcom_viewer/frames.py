@@ -61,13 +61,20 @@ def preview(source: ObjectFile, first_row: int, first_column: int) -> Table:
         columns_total=len(columns),
         columns=[_column(field, data, rows, part, chunks) for field in chosen],
         rows_read=part.rows,
+        rows_read_words=_words(part, file.metadata.num_rows),
         first_row=first_row,
         readable_rows=chunks.readable_rows(),
         row_labels=_row_labels(frame, rows),
         first_column=first_column,
         compression=chunks.compression,
     )
-    table.notes = _notes(table, part, left_out=len(chosen) - len(chunks.readable))
+    if left_out := len(chosen) - len(chunks.readable):
+        table.notes.append(f"{left_out} of these columns are too large to preview.")
+    if table.readable_rows < file.metadata.num_rows:
+        table.unread = (
+            f"Rows from {table.readable_rows + 1:,} on lie in parts of the file that are too large "
+            "to read for a page; the download has them."
+        )
     return table
 
 
@@ -216,18 +223,9 @@ def _row_labels(frame: Frame, rows: range) -> list[str]:
     return [str(start + step * row) for row in rows]
 
 
-def _notes(table: Table, part: Part, left_out: int) -> list[str]:
-    notes = []
-    if left_out:
-        notes.append(
-            f"{left_out} of the columns here are too large to preview; the download has them."
-        )
-    if table.rows and table.readable_rows < table.rows:
-        notes.append(
-            f"Rows from {table.readable_rows + 1:,} on lie in parts of the file that are too large "
-            "to read for a page; the download has them."
-        )
-    if part.first_row:
-        last = part.first_row + part.rows
-        notes.append(f"The rows that were read are {part.first_row + 1:,} to {last:,}.")
-    return notes
+def _words(part: Part, total: int) -> str:
+    if part.rows == total:
+        return "all rows"
+    if not part.first_row:
+        return f"the first {part.rows:,} rows"
+    return f"the rows {part.first_row + 1:,} to {part.first_row + part.rows:,}"

@@ -21,6 +21,8 @@ class State(NamedTuple):
 
     Attributes:
         name: for style and tests.
+        passes: trying again may help.
+        downloads: the object can be had all the same.
         status: of HTTP, where it is a page's only content.
         detail: the error's own words.
     """
@@ -30,6 +32,8 @@ class State(NamedTuple):
     title: str
     advice: str
     detail: str = ""
+    passes: bool = False
+    downloads: bool = False
 
 
 EXPECTED = (S3XComError, TooLarge, NoPreview, Busy)
@@ -48,13 +52,17 @@ _STATES: dict[type[Exception], State] = {
         "Too large to preview",
         "A page reads at most a few megabytes. Download the object, or read it where it lies "
         "(docs/by_reference.md).",
+        downloads=True,
     ),
-    NoPreview: State("no-preview", 415, "No preview of this type", "Download the object."),
+    NoPreview: State(
+        "no-preview", 415, "No preview of this type", "Download the object.", downloads=True
+    ),
     Busy: State(
         "busy",
         503,
         "Too many previews at once",
         "Other pages are being read from S3 right now. Try again in a moment.",
+        passes=True,
     ),
     ObjectMissing: State(
         "missing",
@@ -74,6 +82,7 @@ _STATES: dict[type[Exception], State] = {
         503,
         "S3 does not answer",
         "The value is most likely still there. Try again in a moment.",
+        passes=True,
     ),
     ConfigurationError: State(
         "configuration",

@@ -171,21 +171,25 @@ def _histogram(column: Any) -> list[Bar]:
     numbers = _numbers(column)
     if not len(numbers):
         return []
-    low, high = numbers.min(), numbers.max()
-    if not math.isfinite(float(high) - float(low)):
-        return []  # the bins' width would overflow
-    if numbers.dtype.kind == "i":
-        span = int(high) - int(low) + 1
-        step = -(-span // BINS)  # whole numbers: as many of them in each bin
-        edges = int(low) + float(step) * np.arange(-(-span // step) + 1)
-        counts, _ = np.histogram(numbers, bins=edges)
+    low, high = numbers.min().item(), numbers.max().item()
+    width = high - low
+    if not math.isfinite(width):
+        return []
+    if not width:
+        return [Bar(_edge(low, column.type), len(numbers), 1.0)]
+    if isinstance(width, int):
+        step = width // BINS + 1  # as many whole numbers in each bin
+        ends = [low + step * number for number in range(width // step + 2)]
+        offsets = numbers.astype(np.uint64) - np.uint64(low % 2**64)  # which may be beyond int64
+        counts = np.bincount((offsets // np.uint64(step)).astype(int)).tolist()
     else:
-        counts, edges = np.histogram(numbers, bins=BINS if high > low else 1)
-    most = max(int(counts.max()), 1)
-    ends = [_edge(float(edge), column.type) for edge in edges]
+        ends = [low + width / BINS * number for number in range(BINS)] + [high]
+        # From 0 to 1: bins of large numbers that differ by little are not distinct otherwise.
+        counts = np.histogram((numbers - low) / width, BINS, (0, 1))[0].tolist()
+    shown = [_edge(end, column.type) for end in ends]
     return [
-        Bar(f"{start} to {end}", int(count), int(count) / most)
-        for count, start, end in zip(counts, ends, ends[1:], strict=False)
+        Bar(f"{start} to {end}", count, count / max(counts))
+        for count, start, end in zip(counts, shown, shown[1:], strict=False)
     ]
 
 

@@ -46,20 +46,23 @@ class Table:
         readable_rows: how many can be paged through here.
         row_labels: of the rows shown, where the index is just numbers.
         first_column: position of the first column shown, index levels not counted.
-        notes: what a reader should know.
+        rows_read_words: which rows the figures are of.
+        notes: what a reader should know of the columns.
+        unread: what of the rows, if there are more than can be shown.
     """
 
     rows: int | None
     columns_total: int
     columns: list[Column]
     rows_read: int
+    rows_read_words: str
     first_row: int
     readable_rows: int
     row_labels: list[str] = field(default_factory=list)
     first_column: int = 0
     compression: str = ""
     notes: list[str] = field(default_factory=list)
-    bytes_read: int = 0
+    unread: str = ""
 
     @property
     def rows_shown(self) -> int:

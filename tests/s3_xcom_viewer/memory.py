@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import json
+import subprocess
+import sys
 from collections import namedtuple
 
 import pytest
@@ -12,6 +15,7 @@ from include.s3_xcom import settings, store, values
 from include.s3_xcom_viewer import answers, bucket, overview, preview
 from include.s3_xcom_viewer.app import Asked
 from include.s3_xcom_viewer.rows import Entry
+from tests.astro_project import ROOT
 from tests.s3_xcom.memory import OWNER, SETTINGS, MemoryStore
 
 WHEN = dt.datetime(2026, 11, 22, tzinfo=dt.UTC)
@@ -49,3 +53,39 @@ def show(entry, leaf=None, **part):
     )  # fmt: skip
     Shown = namedtuple("Shown", "body content html")
     return Shown(body, body.content, html.body.decode())
+
+
+ELSEWHERE = """
+import json, pathlib, sys
+from include.s3_xcom import keys, settings
+from include.s3_xcom_viewer import bucket, downloads, overview, preview
+from include.s3_xcom_viewer.rows import Entry
+
+rows, folder = json.loads(sys.argv[1]), pathlib.Path(sys.argv[2])
+
+class Folder:
+    def get_range(self, key, start, end, size):
+        with (folder / key.replace("/", "#")).open("rb") as file:
+            file.seek(start)
+            return file.read(end - start)
+    def get(self, key, size, sha256):
+        return self.get_range(key, 0, size, size)
+
+bucket.connect = Folder
+settings.load = lambda: settings.Settings(bucket="bucket")
+owner = keys.Owner("trips", "manual__1", "load", -1, "return_value")
+entries = [Entry(owner=owner, timestamp=None, stored=row) for row in rows]
+"""
+
+
+def in_a_fresh_process(made, entries, folder, code):
+    """Run code on these entries where nothing is imported and no memory taken; what it printed."""
+    for key, data in made.objects.items():
+        (folder / key.replace("/", "#")).write_bytes(data)
+    rows = json.dumps([entry.stored for entry in entries])
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", ELSEWHERE + code, rows, str(folder)],
+        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])

@@ -133,31 +133,37 @@ def _uri(change):
 
 
 def _beyond(victim, own, dots):
-    root, _, name = own.rpartition("/")
+    root = own.rpartition("/")[0]
     return f"{root}/{dots}/" + victim.partition("/dag_id=")[2]
 
 
 FORGED = {
-    "another DAG's object": _uri(lambda victim, own: victim),
+    "another DAG's object": _uri(lambda victim, _own: victim),
     "another DAG's, without its own": lambda own, victim: own.update(uri=victim["uri"]),
-    "another bucket": _uri(lambda victim, own: victim.replace("s3://airflow-xcoms", "s3://other")),
-    "no bucket": _uri(lambda victim, own: victim.removeprefix("s3://")),
-    "another scheme": _uri(lambda victim, own: victim.replace("s3://", "file://")),
+    "another bucket": _uri(lambda victim, _own: victim.replace("s3://airflow-xcoms", "s3://other")),
+    "no bucket": _uri(lambda victim, _own: victim.removeprefix("s3://")),
+    "another scheme": _uri(lambda victim, _own: victim.replace("s3://", "file://")),
     "dots": _uri(lambda victim, own: _beyond(victim, own, "../../../../" + "dag_id=")),
     "encoded dots": _uri(lambda victim, own: _beyond(victim, own, "%2e%2e/%2e%2e/%2e%2e/%2e%2e")),
     "twice encoded": _uri(lambda victim, own: _beyond(victim, own, "%252e%252e")),
-    "an encoded slash": _uri(lambda victim, own: victim.replace("dag_id=payroll/", "dag_id=payroll%2F")),
-    "another case": _uri(lambda victim, own: victim.replace("payroll", "PAYROLL")),
-    "the prefix twice": _uri(lambda victim, own: own.replace("/dag_id=", "/" + victim.split("/", 3)[3] + "/dag_id=")),  # fmt: skip
+    "an encoded slash": _uri(
+        lambda victim, _own: victim.replace("dag_id=payroll/", "dag_id=payroll%2F")
+    ),
+    "another case": _uri(lambda victim, _own: victim.replace("payroll", "PAYROLL")),
+    "the prefix twice": _uri(
+        lambda victim, own: own.replace("/dag_id=", "/" + victim.split("/", 3)[3] + "/dag_id=")
+    ),
     "a newline": _uri(lambda victim, own: own + "\n" + victim),
-    "a query": _uri(lambda victim, own: own + "?versionId=1"),
-    "another task of its own": _uri(lambda victim, own: own.replace("task_id=load", "task_id=other")),
-    "another run": _uri(lambda victim, own: own.replace("manual__", "scheduled__")),
-    "another key": _uri(lambda victim, own: own.replace("return_value-", "other-")),
+    "a query": _uri(lambda _victim, own: own + "?versionId=1"),
+    "another task of its own": _uri(
+        lambda _victim, own: own.replace("task_id=load", "task_id=other")
+    ),
+    "another run": _uri(lambda _victim, own: own.replace("manual__", "scheduled__")),
+    "another key": _uri(lambda _victim, own: own.replace("return_value-", "other-")),
     "not a string": lambda own, victim: own.update(uri=[victim["uri"]]),
     "one field more": lambda own, victim: own.update(victim, bucket="other"),
     "inline, too": lambda own, victim: own.update(victim, inline="1"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", FORGED)

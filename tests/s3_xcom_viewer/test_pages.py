@@ -43,7 +43,7 @@ def test_a_card_for_each_xcom(viewer):
     assert f'data-copy="{reference["sha256"]}"' in answer.text
     assert "2026-11-22 10:00:05 UTC" in shown
     assert re.findall(r'<article class="card" id="(\w+)"', answer.text) == ["long", "small"]
-    assert "1 byte" in shown and "in Airflow's database" in shown
+    assert "1 byte in Airflow's database" in shown
     assert f'data-copy="{reference["uri"]}"' in answer.text
     for address in re.findall(r'data-src="([^"]+)"', answer.text):
         parts = urlsplit(html.unescape(address))
@@ -162,9 +162,9 @@ def test_leaves(viewer):
     shown = text(answer)
     assert "frame pandas.DataFrame" in shown
     assert "numpy.ndarray" in shown
-    assert "leaf=0" in answer.text and "leaf=1" in answer.text
+    assert {"leaf=0", "leaf=1"} <= set(re.findall(r"leaf=\d", answer.text))
     frame, array = viewer.get("value", leaf=0), viewer.get("value", leaf=1)
-    assert "inner" in text(frame) and "2 rows × 1 column" in text(frame)
+    assert "2 rows × 1 column" in text(frame)
     assert "Shape 2 × 3 dtype int64" in text(array)
     assert state(viewer.get("value", leaf=2)) == "missing"
 
@@ -272,7 +272,7 @@ def test_too_large(viewer):
     import numpy as np
 
     viewer.push(
-        ["%032x" % number for number in np.random.default_rng(0).integers(0, 2**60, 199_999)]
+        [f"{number:032x}" for number in np.random.default_rng(0).integers(0, 2**60, 199_999)]
     )
     answer = viewer.get("value")
     assert state(answer) == "too-large"

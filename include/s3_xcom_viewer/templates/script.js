@@ -39,6 +39,7 @@ async function fill(body, address) {
   body.setAttribute("aria-busy", "true");
   try {
     const answer = await fetch(address, { credentials: "same-origin" });
+    if (!(answer.headers.get("content-type") || "").startsWith("text/html")) throw answer;
     body.innerHTML = await answer.text(); // escaped by the server; the page's policy runs no script
     // A refusal is a whole page: of it, what it says.
     const main = body.querySelector("main");
@@ -46,9 +47,17 @@ async function fill(body, address) {
   } catch {
     body.innerHTML =
       '<div class="state" role="status"><h3>Airflow does not answer</h3>' +
-      "<p>The API server could not be reached. Open this tab again in a moment.</p></div>";
+      "<p>The API server could not be reached, or its answer was none of the viewer's.</p>" +
+      '<p><button type="button" data-retry>Try again</button></p></div>';
   }
   body.setAttribute("aria-busy", "false");
+  offerDownloads(body.closest(".card"));
+}
+
+// Not where there is nothing to be had.
+function offerDownloads(card) {
+  const nothing = card.querySelector("[data-nothing]") !== null;
+  for (const link of card.querySelectorAll("[data-download]")) link.hidden = nothing;
 }
 
 async function fillAll() {
@@ -92,6 +101,12 @@ function download(link) {
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-copy]");
   if (button) copy(button);
+  const retry = event.target.closest("[data-retry]");
+  if (retry) {
+    const body = retry.closest("[data-src]");
+    if (body) fill(body, body.dataset.src);
+    else location.reload();
+  }
   const link = event.target.closest("a[data-download]");
   if (link) {
     event.preventDefault();
@@ -107,4 +122,5 @@ document.addEventListener("click", (event) => {
 });
 
 followTheme();
+document.querySelectorAll(".card").forEach(offerDownloads);
 fillAll();
