@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from include.s3_xcom_tools.airflow_api import AirflowApi
     from include.s3_xcom_tools.sweep_findings import Finding
 
+HOUR = timedelta(hours=1)
 COLUMNS = (
     Column("dag_id"),
     *(Column(name, output.number, right=True) for name in ("objects", "live", "young", "orphans")),
@@ -53,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--claim", action="store_true", help="mark the prefix as this Airflow's, if nobody has yet"
     )
     parser.add_argument(
-        "--grace-hours", type=float, default=GRACE / timedelta(hours=1), metavar="N",
+        "--grace-hours", type=float, default=GRACE / HOUR, metavar="N",
         help="leave values alone that were written within N hours (default: 24)",
     )  # fmt: skip
     parser.add_argument(
@@ -71,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Sweep, and print what was found, then a table by DAG."""
     options = settings.load()
     bucket = SweepBucket(options)
-    least = grace(options, timedelta(hours=arguments.grace_hours))
+    least = grace(options, arguments.grace_hours * HOUR)
     with airflow_access.from_arguments(arguments) as api, output.progress("objects") as progress:
         prepare(bucket, api, delete=arguments.delete, claim=arguments.claim)
         sweep = Sweep(
@@ -106,14 +107,17 @@ def prepare(bucket: SweepBucket, api: AirflowApi, *, delete: bool, claim: bool) 
 def grace(options: Settings, asked: timedelta) -> timedelta:
     """Return the grace period, if no push can take longer.
 
+    A value's objects are written one after another, each within `operation_timeout`; S3 may date
+    one by when its upload began. So the newest may be twice as old when the next one appears.
+
     Raises:
-        ToolError: one can.
+        ToolError: a push can.
     """
-    least = timedelta(seconds=options.operation_timeout)
+    least = 2 * timedelta(seconds=options.operation_timeout)
     if asked < least:
         raise ToolError(
-            f"--grace-hours {asked / timedelta(hours=1):g} is too short: writing an object may "
-            f"take [s3_xcom] operation_timeout, {least / timedelta(hours=1):g} hours."
+            f"--grace-hours {asked / HOUR:g} is too short, {least / HOUR:g} is the "
+            "least: twice [s3_xcom] operation_timeout, which writing an object may take."
         )
     return asked
 

@@ -143,7 +143,7 @@ def test_a_second_deployment_may_not_even_look(airflow, command, s3):
 
 def test_the_grace_period_is_longer_than_a_push_may_take(airflow, command, configure):
     configure(operation_timeout=3600)
-    code, _out, err = command("--grace-hours", "0.9")
+    code, _out, err = command("--grace-hours", "1.9")
     assert code == USAGE
     assert "operation_timeout" in err
 

@@ -5,6 +5,7 @@ The tests go from top to bottom: each begins where the one before has left off.
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import subprocess
@@ -20,6 +21,7 @@ import pytest
 pytest.importorskip("dev.airflow_server", reason="no dev/ here")
 pytest.importorskip("obstore")
 import obstore
+import pyarrow.parquet as pq
 from obstore.store import S3Store
 
 from dev import ports
@@ -31,6 +33,7 @@ ROOT = Path(__file__).parents[2]
 SECONDS = 400.0
 GRACE = 20.0
 NO_BODY = json.JSONDecodeError
+MAINTENANCE = "xcom_storage_maintenance_dag"
 
 
 class Real:
@@ -49,8 +52,8 @@ class Real:
             client_options={"allow_http": True},
         )
 
-    def trigger(self, dag_id):
-        body = {"logical_date": None, "conf": {}}
+    def trigger(self, dag_id, **conf):
+        body = {"logical_date": None, "conf": conf}
         run = self.api._call("POST", f"api/v2/dags/{dag_id}/dagRuns", body)
         self.runs[dag_id] = run["dag_run_id"]
 
@@ -110,6 +113,7 @@ def real(tmp_path_factory, s3_server):
     folder = tmp_path_factory.mktemp("sweep-real")
     (folder / "dags").mkdir()
     shutil.copy(Path(__file__).with_name("sweep_dags.py"), folder / "dags")
+    shutil.copy(ROOT / "dags" / f"{MAINTENANCE}.py", folder / "dags")
     connection = {
         "conn_type": "aws",
         "login": s3_server.access_key_id,
@@ -121,7 +125,7 @@ def real(tmp_path_factory, s3_server):
         "AIRFLOW__S3_XCOM__BUCKET": s3_server.bucket,
         "AIRFLOW__S3_XCOM__PREFIX": f"xcom-{uuid.uuid4().hex[:12]}",
         "AIRFLOW__S3_XCOM__ENDPOINT_URL": s3_server.endpoint_url,
-        "AIRFLOW__S3_XCOM__OPERATION_TIMEOUT": str(GRACE),
+        "AIRFLOW__S3_XCOM__OPERATION_TIMEOUT": str(GRACE / 2),
         "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(connection),
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
     }
@@ -130,7 +134,7 @@ def real(tmp_path_factory, s3_server):
     with AirflowServer.start(folder / "airflow", port, settings, win) as server:
         server.wait_until_healthy()
         deadline = time.monotonic() + SECONDS
-        while len(server.api.dags()) < 3:
+        while len(server.api.dags()) < 4:
             assert server.api.import_errors() == []
             assert time.monotonic() < deadline, "the DAGs are not listed"
             time.sleep(0.5)
@@ -223,3 +227,31 @@ def test_the_api_is_killed_halfway(real):
     assert code == 0, err
     assert {line["uri"] for line in found} == before - deleted
     assert real.objects("fill") == set()
+
+
+def test_the_maintenance_dag(real):
+    """Paused at first; a dry run until the Variable says otherwise; then orphans are deleted."""
+    [dag] = [dag for dag in real.api.dags() if dag["dag_id"] == MAINTENANCE]
+    assert dag["is_paused"]
+    real.trigger("gone")
+    assert real.wait("gone") == "success"
+    orphans = real.objects("gone")
+    assert len(orphans) == 100
+    real.delete(real.run_path("gone"))
+    real.api.unpause(MAINTENANCE)
+    time.sleep(GRACE + 1)
+
+    def run(**conf):
+        real.trigger(MAINTENANCE, grace_hours=GRACE / 3600, **conf)
+        assert real.wait(MAINTENANCE) == "success"
+        rows = real.api.xcoms(MAINTENANCE, real.runs[MAINTENANCE])
+        [findings] = [row["value"]["uri"] for row in rows if row["key"] == "findings"]
+        key = findings.removeprefix(f"s3://{real.bucket}/")
+        table = pq.read_table(io.BytesIO(bytes(obstore.get(real.store, key).bytes())))
+        return {row["uri"]: row["deleted"] for row in table.to_pylist()}
+
+    assert run() == dict.fromkeys(orphans, False)
+    assert real.objects("gone") == orphans
+    real.api.overwrite("variables", [{"key": f"{MAINTENANCE[:-4]}_delete", "value": "true"}])
+    assert run() == dict.fromkeys(orphans, True)
+    assert real.objects("gone") == set()
