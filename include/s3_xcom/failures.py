@@ -91,7 +91,7 @@ def explain(error: Exception, doing: str) -> S3XComError:
     # S3 says AccessDenied for its own rights and for those on the key; only its message tells.
     about_key = code.startswith("KMS.") or "kms:" in message
     failure = _KMS if about_key else FAILURES.get(code) or _by_status(error, text)
-    return failure.error(f"{doing}: {said}. {failure.advice}")
+    return failure.error(f"{doing}: {said.rstrip('.')}. {failure.advice}")
 
 
 def _by_status(error: Exception, text: str) -> Failure:
