@@ -162,14 +162,6 @@ def test_the_reference_is_one():
     assert record.keys() == Reference.from_record(record).to_record().keys()
 
 
-def test_both_pages_have_the_same_policy():
-    def statements(page):
-        (policy,) = [t for t in blocks(page, "json") if "s3:GetObject" in t]
-        return [{**s, "Sid": ""} for s in json.loads(policy)["Statement"]]
-
-    assert statements(README) == statements(DOCS / "production.md")
-
-
 def test_a_row_for_a_single_value(monkeypatch, xcom):
     from include.s3_xcom import document, scalars
 

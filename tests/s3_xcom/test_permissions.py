@@ -1,4 +1,4 @@
-"""The least policy of the README is enough for the backend, and no more: on moto, which enforces it.
+"""The least policy of docs/production.md is enough for the backend, and no more: on moto, which enforces it.
 
 Deleting is not shown: obstore uses DeleteObjects, which moto refuses to all while it enforces. The
 policy of infra/aws is the same, and tests/infra shows it on a server that heeds all of it.
@@ -19,15 +19,15 @@ import boto3
 from include.s3_xcom.errors import AccessDenied
 from tests.moto_iam import ROOT, forget_everything, switch_enforcement
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs/production.md"
 BUCKET = "policy-bucket"
 LARGE = ["x" * 300, b"y" * 70_000]  # an object, and a leaf under it
 
 
 def policy(bucket=BUCKET):
-    if not README.exists():
-        pytest.skip("the README is not shipped")
-    text = README.read_text()
+    if not PAGE.exists():
+        pytest.skip("docs/ is not shipped")
+    text = PAGE.read_text()
     found = text[text.index('{\n  "Version": "2012-10-17"') :]
     return found[: found.index("```")].replace("your-bucket", bucket)
 
