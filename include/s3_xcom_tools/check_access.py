@@ -106,8 +106,11 @@ def _read_only(bucket: Bucket, key: str) -> Iterator[Line]:
 
 def _anonymous(bucket: Bucket, key: str) -> Line:
     """Ask for an object without credentials."""
-    place = bucket.access.endpoint or f"https://{bucket.bucket}.s3.amazonaws.com"
-    url = f"{place}/{bucket.bucket}/{key}" if bucket.access.endpoint else f"{place}/{key}"
+    endpoint = (bucket.access.endpoint or "").rstrip("/")
+    place = (
+        f"{endpoint}/{bucket.bucket}" if endpoint else f"https://{bucket.bucket}.s3.amazonaws.com"
+    )
+    url = f"{place}/{key}"
     try:
         with urllib.request.urlopen(url, timeout=15):  # noqa: S310 - the operator's own endpoint
             pass

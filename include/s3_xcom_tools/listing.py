@@ -212,6 +212,7 @@ def selected(arguments: argparse.Namespace) -> Owner:
 
 _OURS = re.compile(
     "(?P<directory>"
-    + "/".join(f"{name}=(?P<{name}>[^/]+)" for name in PARTITIONS)
-    + rf")/(?P<key>[^/]+)-(?P<unique>{keys.UNIQUE})(?:/(?P<leaf>[0-9]+))?\.[a-z0-9.]+"
+    + "/".join(f"{name}=(?P<{name}>[^/]+)" for name in PARTITIONS[:3])
+    + r"/map_index=(?P<map_index>-?[0-9]+))"
+    + rf"/(?P<key>[^/]+)-(?P<unique>{keys.UNIQUE})(?:/(?P<leaf>[0-9]+))?\.[a-z0-9.]+"
 )

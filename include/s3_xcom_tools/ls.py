@@ -54,7 +54,7 @@ def _row(bucket: Bucket, found: Found) -> dict[str, Any]:
     said: dict[str, Any] = dict.fromkeys(("dag_id", "run_id", "task_id", "map_index", "key"))
     name = found.key.removeprefix(f"{bucket.prefix}/")
     if place := found.place:
-        said = place.shown()
+        said = {**place.shown(), "map_index": int(place.map_index)}
         name = found.key.removeprefix(f"{place.directory}/")
     return {
         "bytes": found.size,

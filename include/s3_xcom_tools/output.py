@@ -136,6 +136,8 @@ def progress(what: str, total: int | None = None) -> Iterator[Callable[[int], No
         TimeElapsedColumn(),
         console=Console(stderr=True),
         transient=True,
+        # To print results above the bar; where they go elsewhere, they must not come out here.
+        redirect_stdout=sys.stdout.isatty(),
     )
     with shown:
         task = shown.add_task(what, total=total)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -22,10 +23,10 @@ import pyarrow as pa
 from include.s3_xcom_tools import cli, output
 from include.s3_xcom_tools.output import Column
 from tests.s3_xcom.conftest import DAG, RUN, TASK
-from tests.s3_xcom_tools.conftest import ROOT  # noqa: F401
 
 WHICH = ("--dag-id", DAG, "--run-id", RUN, "--task-id", TASK)
 TEXT = "x" * 300
+PROJECT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -239,7 +240,7 @@ def test_cat_of_what_it_cannot_show(pushed, command, s3, arguments, expected):
 def shell(*arguments, **more):
     return subprocess.run(
         [sys.executable, "-m", "include.s3_xcom_tools", *arguments],
-        cwd=Path(__file__).resolve().parents[2], capture_output=True, check=False, timeout=120, **more,
+        cwd=PROJECT, capture_output=True, check=False, timeout=120, **more,
     )  # fmt: skip
 
 
@@ -252,7 +253,7 @@ def test_as_a_process(pushed):
 def test_whoever_reads_it_may_stop(pushed):
     command = f"{sys.executable} -m include.s3_xcom_tools ls | head -1; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(
-        ["bash", "-c", command], cwd=Path(__file__).resolve().parents[2], capture_output=True,
+        ["bash", "-c", command], cwd=PROJECT, capture_output=True,
         check=False, timeout=120, text=True,
     )  # fmt: skip
     assert done.stderr == ""
@@ -361,8 +362,26 @@ def test_progress_is_for_terminals(capsys, monkeypatch):
     assert "objects" in capsys.readouterr().err
 
 
+def test_results_go_to_standard_output_also_beside_a_progress_bar():
+    code = (
+        "from include.s3_xcom_tools import output\n"
+        "with output.progress('objects') as done:\n"
+        "    output.rows(({'n': n} for n in (done(1) or 7,)), [], as_json=True)\n"
+    )
+    terminal, theirs = os.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=PROJECT, stdout=subprocess.PIPE, stderr=theirs,
+        env={**os.environ, "TERM": "xterm"},
+    ) as process:  # fmt: skip
+        printed = process.communicate(timeout=60)[0]
+    os.close(theirs)
+    assert printed == b'{"n": 7}\n'
+    assert b"objects" in os.read(terminal, 10_000)
+    os.close(terminal)
+
+
 def test_the_package_is_not_needed_by_the_backend():
-    root = Path(__file__).resolve().parents[2] / "include"
+    root = PROJECT / "include"
     for file in [root / "s3_xcom_backend.py", *(root / "s3_xcom").rglob("*.py")]:
         assert "s3_xcom_tools" not in file.read_text(encoding="utf-8"), file
     assert (root / "s3_xcom_tools" / "__main__.py").exists()
