@@ -11,7 +11,7 @@ from typing import Any
 from airflow.sdk import dag, task
 
 ROWS, WIDE, MAPPED = 5_000, 60, 3
-LARGE_ROWS = 2_600_000
+LARGE_ROWS = 3_200_000
 CANARY = "xss-canary"
 """Any request with it in the URL, any dialog, any `window.canary` is a script that ran."""
 SCRIPT = f"</script></style></title></textarea><script>parent.canary=1;fetch('/{CANARY}')</script>"
@@ -77,7 +77,7 @@ def of_index(number: int) -> Any:
 
 
 def large() -> Any:
-    """A frame of more than 200 MB in memory and much of that in S3."""
+    """A frame of 256 MB in memory, and of more than 200 MB in S3: random numbers do not compress."""
     import numpy as np
     import pandas as pd
 

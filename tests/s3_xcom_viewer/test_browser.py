@@ -21,7 +21,8 @@ import pandas as pd
 from playwright.sync_api import expect, sync_playwright
 
 from tests.s3_xcom_viewer import browser_dags
-from tests.s3_xcom_viewer.browser import Site, Visit, chromium, launch
+from tests.s3_xcom_viewer.airflow_site import Site
+from tests.s3_xcom_viewer.browser import Visit, chromium, launch
 
 if not chromium():
     pytest.skip("no Chromium here; CHROMIUM may name one", allow_module_level=True)
