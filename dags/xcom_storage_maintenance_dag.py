@@ -113,9 +113,7 @@ with DAG(
                 if len(kept) < FINDINGS_KEPT:
                     kept.append(finding)
         context["ti"].xcom_push("findings", pd.DataFrame(kept, columns=Finding._fields))
-        tallies = {dag: vars(tally) for dag, tally in sweep.tallies.items()}
-        rows = pd.DataFrame.from_dict(tallies, orient="index", columns=list(vars(Tally())))
-        return rows.rename_axis("dag_id").reset_index()
+        return pd.DataFrame(sweep.by_dag, columns=["dag_id", *vars(Tally())])
 
     @task
     def report() -> None:

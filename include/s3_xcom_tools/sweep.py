@@ -155,8 +155,8 @@ def _line(finding: Finding) -> str:
 
 
 def _summary(sweep: Sweep, seconds: float, *, as_json: bool) -> None:
-    dags = [{"dag_id": dag, **vars(tally)} for dag, tally in sorted(sweep.tallies.items())]
-    total, spent = sweep.total, {name: round(took, 1) for name, took in sweep.seconds.items()}
+    dags, total = sweep.by_dag, sweep.total
+    spent = {name: round(took, 1) for name, took in sweep.seconds.items()}
     if as_json:
         for dag in dags:
             output.line({"kind": "dag", **dag})

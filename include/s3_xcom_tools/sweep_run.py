@@ -18,7 +18,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from include.s3_xcom_tools import marker, sweep_missing
 from include.s3_xcom_tools.airflow_api import NotAllowed
@@ -87,6 +88,12 @@ class Sweep:
     def total(self) -> Tally:
         """All DAGs together."""
         return sum(self.tallies.values(), Tally())
+
+    @property
+    def by_dag(self) -> list[dict[str, Any]]:
+        """A row for each DAG: its name, decoded, and what was seen of it."""
+        tallies = sorted(self.tallies.items())
+        return [{"dag_id": unquote(dag), **vars(tally)} for dag, tally in tallies]
 
     def findings(self) -> Iterator[Finding]:
         """Sweep; yield what is to be told, a deletion when it is done.

@@ -288,3 +288,22 @@ def test_only_of_one_dag(airflow, s3, sweep):
     assert sweep(owner=Owner("b", None)).total.deleted == 1
     [kept] = left(s3)
     assert "/dag_id=a/" in kept
+
+
+def test_s3_refuses_to_delete(aws):
+    """The whole value is kept, and nobody is told that it was deleted."""
+    from datetime import UTC, datetime
+
+    from include.s3_xcom import settings
+    from include.s3_xcom.errors import AccessDenied
+    from include.s3_xcom_tools.listing import parse
+    from include.s3_xcom_tools.sweep_bucket import SweepBucket, Value
+
+    stem = f"xcom/dag_id=d/run_id=r/task_id=t/map_index=-1/k-{'0' * 32}"
+    names = [f"{stem}.json", f"{stem}/0.npy", f"{stem}/1.npy"]
+    for name in names:
+        aws.s3.put_object(Bucket="tools-bucket", Key=name, Body=b"x")
+    aws.enforce("s3:GetObject", "s3:PutObject")
+    value = Value(parse("xcom", names[0]), datetime.now(UTC), names)
+    with pytest.raises(AccessDenied):
+        SweepBucket(settings.load()).remove(value)
