@@ -119,9 +119,9 @@ def test_s3_accepts_the_lifecycle(create, aws):
 # ------------------------------------------------------------------------ the policies
 
 
-def test_the_policy_is_the_one_of_the_readme(create):
-    readme = pytest.importorskip("tests.s3_xcom.test_permissions").policy("your-bucket")
-    by_hand = json.loads(readme)["Statement"]
+def test_the_policy_is_the_one_to_make_by_hand(create):
+    page = pytest.importorskip("tests.s3_xcom.test_permissions").policy("your-bucket")
+    by_hand = json.loads(page)["Statement"]
     by_template = create(BucketName="your-bucket").policy("ValuesPolicyArn")["Statement"]
 
     def plain(statement):

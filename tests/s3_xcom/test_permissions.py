@@ -35,10 +35,11 @@ def policy(bucket=BUCKET):
 @pytest.fixture
 def enforced(moto_server):
     """Make a bucket and a user with the policy; what moto holds is gone with the next test."""
+    document = policy()
     s3, iam = (boto3.client(name, endpoint_url=moto_server, **ROOT) for name in ("s3", "iam"))
     s3.create_bucket(Bucket=BUCKET)
     iam.create_user(UserName="airflow-xcoms")
-    iam.put_user_policy(UserName="airflow-xcoms", PolicyName="xcoms", PolicyDocument=policy())
+    iam.put_user_policy(UserName="airflow-xcoms", PolicyName="xcoms", PolicyDocument=document)
     key = iam.create_access_key(UserName="airflow-xcoms")["AccessKey"]
     switch_enforcement(moto_server, "0")
     yield SimpleNamespace(key=key["AccessKeyId"], secret=key["SecretAccessKey"], s3=s3)
