@@ -52,7 +52,9 @@ def exact_serde(value: Any, where: str = "") -> Any:
     from airflow.sdk.serde import serialize
 
     try:
-        node = json.loads(json.dumps(serialize(value), allow_nan=False))
+        # To UTF-8 and back, as it will be stored: a lone surrogate does not survive that.
+        text = json.dumps(serialize(value), allow_nan=False, ensure_ascii=False).encode()
+        node = json.loads(text)
     except (TypeError, ValueError, AttributeError, RecursionError) as error:
         raise ValueNotStorable(
             f"{found(value, where)} is of a type that neither this backend nor Airflow can store "

@@ -61,7 +61,7 @@ def test_a_frame_is_the_same_or_refused(frame):
     dt.datetime(2000, 1, 1, fold=1),
     dt.datetime(2000, 1, 1, tzinfo=dt.UTC),
     Decimal("1.50"),
-    complex(-0.0, 0), {True}, {True: 1}, (1, [2]), -0.0, {"a": -0.0}, b"x",
+    complex(-0.0, 0), {True}, {True: 1}, (1, [2]), -0.0, {"a": -0.0}, b"x", {"\ud800"},
 ], ids=repr)  # fmt: skip
 def test_what_is_in_a_dataclass_is_the_same_or_refused(inside):
     check(Trip(inside), 0)
