@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import importlib
 import json
+import shutil
 import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from dev import project
+from dev import environment, project
 from dev.benchmarks import results
-from dev.benchmarks.harness import Bench
+from dev.benchmarks.harness import PEERS, Bench
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,13 +43,17 @@ PICTURE = project.ROOT / "docs" / "images" / "benchmark.svg"
 def run(*, quick: bool, only: Sequence[str], json_file: Path | None) -> int:
     """Measure, report, and return the exit status: 0 only if every bar holds."""
     began = time.monotonic()
-    folder = project.new_run_folder()
+    modules = {
+        name: importlib.import_module(f"dev.benchmarks.{name}") for name in only or BENCHMARKS
+    }
+    compared = {"ours"}.union(*(getattr(module, "PEERS", ()) for module in modules.values()))
+    if any(PEERS[peer] is environment.PEERS for peer in compared):
+        environment.ensure_peers()
     found: dict[str, Result] = {}
     with project.exclusive("bench", "bench"):
-        bench = Bench(quick=quick, folder=folder)
-        machine = _machine(bench)
-        for name in only or BENCHMARKS:
-            module = importlib.import_module(f"dev.benchmarks.{name}")
+        bench = Bench(quick=quick, folder=_new_folder())
+        machine = _machine(bench, compared)
+        for name, module in modules.items():
             print(f"{module.TITLE} ({name})", file=sys.stderr, flush=True)
             found[name] = module.run(bench)
         minutes = (time.monotonic() - began) / 60
@@ -61,11 +66,20 @@ def run(*, quick: bool, only: Sequence[str], json_file: Path | None) -> int:
     return _verdict(found)
 
 
-def _machine(bench: Bench) -> dict[str, Any]:
-    """This machine, and the versions in both environments."""
+def _new_folder() -> Path:
+    """An empty one, on the disk where the project is: gigabytes of objects go there."""
+    folder = project.STATE / "bench"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _machine(bench: Bench, compared: set[str]) -> dict[str, Any]:
+    """This machine, and the versions in the environments."""
+    one_of_each = {PEERS[peer].path.name: peer for peer in compared}
     versions = {
         name: bench.call(peer, bench.settings(""), "results:versions")
-        for name, peer in {"ours and the floor": "ours", "peers": "common_io"}.items()
+        for name, peer in sorted(one_of_each.items())
     }
     return {**results.machine(), "versions": versions}
 

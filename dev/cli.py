@@ -249,7 +249,6 @@ def _test(options: argparse.Namespace) -> int:
 def _bench(options: argparse.Namespace) -> int:
     s3_server.check_platform()
     _enter_environment()
-    environment.ensure_peers()
     from dev import bench
 
     if unknown := set(options.only) - set(bench.BENCHMARKS):

@@ -20,6 +20,7 @@ COUNT = 1_000
 QUICK_COUNT = 100
 ROUND_TRIP_MS = 20
 ROUNDS = 2
+PEERS = ("ours", "common_io")
 METHODS = {"ours": "ours", "one after the other": "ours", "common-io": "common_io"}
 """By name: the peer. `one after the other` is `BaseXCom.get_all` on our backend."""
 
@@ -29,7 +30,7 @@ def run(bench: Bench) -> Result:
     found: dict[str, list[float]] = {name: [] for name in METHODS}
     with bench.s3() as env:
         records: dict[str, Any] = {}
-        for peer in ("ours", "common_io"):
+        for peer in PEERS:
             bench.say(f"{count:,} objects pushed by {peer}")
             records[peer] = bench.call(peer, env, "fan_in:push", peer=peer, count=count)
         with _far_away(env, bench) as far:

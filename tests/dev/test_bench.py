@@ -1,0 +1,164 @@
+"""The benchmarks' command: what it reports, and that a bar which fails is said to fail.
+
+Nothing here depends on how fast this machine is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("dev.bench", reason="dev/ is not shipped")
+from dev import bench, cli, ports, processes
+from dev.benchmarks import growth, harness, many_tasks, small_values, stored_size
+from dev.project import ROOT
+
+BENCHMARKS = ROOT / "dev" / "benchmarks"
+
+
+def pins(path):
+    lines = (line.partition("#")[0].split(";")[0] for line in path.read_text().splitlines())
+    return dict(re.findall(r"^([\w\[\]-]+)==(\S+)", "\n".join(lines), re.MULTILINE))
+
+
+class TestTheReport:
+    def test_every_bar_holds(self, tmp_path, capsys):
+        file = tmp_path / "found.json"
+        assert bench.run(quick=True, only=["stored_size"], json_file=file) == 0
+        shown = capsys.readouterr()
+        assert "| yellow_tripdata_sample_2019-01.csv |" in shown.out
+        assert "- holds: largest share of the CSV" in shown.out
+        assert "obstore" in shown.out, "versions are printed"
+        assert "FAILS" not in shown.out + shown.err
+        found = json.loads(file.read_text())
+        assert found["holds"] is True
+        (bar,) = found["benchmarks"]["stored_size"]["bars"]
+        assert 0 < bar["value"] <= bar["limit"]
+        assert found["machine"]["cores"] >= 1
+
+    def test_a_bar_fails(self, tmp_path, capsys, monkeypatch):
+        monkeypatch.setattr(stored_size, "LIMIT", 0.01)
+        file = tmp_path / "found.json"
+        before = bench.RESULTS.exists() and bench.RESULTS.read_text()
+        assert bench.run(quick=True, only=["stored_size"], json_file=file) == 1
+        shown = capsys.readouterr()
+        assert "- FAILS: largest share of the CSV" in shown.out
+        assert "stored_size: FAILS: largest share of the CSV" in shown.err
+        assert json.loads(file.read_text())["holds"] is False
+        assert before == (bench.RESULTS.exists() and bench.RESULTS.read_text()), "not published"
+
+    def test_a_name_that_is_none(self, capsys):
+        assert cli.main(["bench", "--only", "nonsense"]) == 1
+        assert "stored_size" in capsys.readouterr().err
+
+
+class TestMeasurements:
+    """Each in this environment, small: that it measures at all, and checks what comes back."""
+
+    @pytest.fixture
+    def run(self, tmp_path):
+        return lambda module: module.run(harness.Bench(quick=True, folder=tmp_path))
+
+    def test_small_values(self, run, monkeypatch):
+        monkeypatch.setattr(small_values, "QUICK_ROUNDS", 1)
+        figures = run(small_values).figures
+        assert all(times[0] > 0 for found in figures.values() for times in found.values())
+
+    def test_eight_processes_lose_nothing(self, run, monkeypatch):
+        monkeypatch.setattr(many_tasks, "TIMES_FEW", 1)
+        monkeypatch.setattr(many_tasks, "QUICK_MANY", 16)
+        assert [phase["errors"] for phase in run(many_tasks).figures] == [[], []]
+
+    def test_what_a_process_prints_on_failure_is_shown(self, tmp_path):
+        broken = harness.Bench(quick=True, folder=tmp_path)
+        with pytest.raises(harness.DevError, match="No such file or directory: '/nowhere'"):
+            broken.call("ours", broken.settings(""), "stored_size:push", path="/nowhere")
+
+
+@pytest.mark.parametrize(
+    ("value", "limit", "at_least", "holds"),
+    [(1.0, 1.0, False, True), (1.01, 1.0, False, False), (5, 5, True, True), (4.9, 5, True, False)],
+)
+def test_a_bar(value, limit, at_least, holds):
+    bar = harness.Bar("claim", value, limit, at_least=at_least)
+    assert bar.holds is holds
+    assert str(bar).startswith("holds: " if holds else "FAILS: ")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "steepest"),
+    [([0.1, 0.2, 1.2, 2.2], 1.0), ([0.1, 0.2, 1.2, 4.2], 3.0), ([0.1, 0.2, 1.2, 1.7], 0.5)],
+)
+def test_growth(seconds, steepest):
+    sizes = [1e6, 10e6, 100e6, 190e6]
+    figures = [{"bytes": b, "seconds": s} for b, s in zip(sizes, seconds, strict=True)]
+    assert growth._steepest(figures, "seconds") == pytest.approx(steepest)
+
+
+def test_the_proxy_is_as_far_away_as_it_says(tmp_path):
+    async def times():
+        async def echo(reader, writer):
+            while line := await reader.readline():
+                writer.write(line)
+            writer.close()
+
+        async def ask():
+            writer.write(b"hello\n")
+            began = time.monotonic()
+            assert await reader.readline() == b"hello\n"
+            return time.monotonic() - began
+
+        server = await asyncio.start_server(echo, ports.LOOPBACK, 0)
+        target = server.sockets[0].getsockname()[1]
+        log = tmp_path / "log"
+        command = [sys.executable, "-m", "dev.benchmarks.latency", str(target), "50"]
+        with log.open("wb") as out, processes.start(command, output=out, cwd=ROOT):
+            while not log.read_text().endswith("\n"):
+                await asyncio.sleep(0.05)
+            reader, writer = await asyncio.open_connection(ports.LOOPBACK, int(log.read_text()))
+            first, second = await ask(), await ask()
+            writer.close()
+        server.close()
+        return first, second
+
+    first, second = asyncio.run(times())
+    assert first >= 0.1, "a new connection takes a round trip, too"
+    assert second >= 0.05
+
+
+class TestThePeers:
+    def test_are_of_the_versions_that_are_used_here(self):
+        peers = pins(BENCHMARKS / "peers.txt")
+        here = pins(ROOT / "requirements.txt") | pins(ROOT / "dev" / "requirements.txt")
+        named = {name.partition("[")[0]: number for name, number in peers.items()}
+        both = named.keys() & here.keys() - {"pandas"}
+        assert both == {"apache-airflow", "apache-airflow-providers-amazon", "pyarrow"}
+        assert {name: named[name] for name in both} == {name: here[name] for name in both}
+        assert named["pandas"].startswith("2."), "Airflow's own backend stores none of pandas 3"
+
+    def test_are_locked(self):
+        locked = pins(BENCHMARKS / "peers.lock")
+        for name, number in pins(BENCHMARKS / "peers.txt").items():
+            assert locked[name.partition("[")[0]] == number
+
+    def test_every_script_is_in_the_command(self):
+        scripts = {
+            path.stem for path in BENCHMARKS.glob("*.py") if "def run(bench" in path.read_text()
+        }
+        assert scripts == set(bench.BENCHMARKS)
+
+
+@pytest.mark.long
+def test_all_of_them_quickly(tmp_path):
+    file = tmp_path / "found.json"
+    status = cli.main(["bench", "--quick", "--json", str(file)])
+    found = json.loads(file.read_text())
+    assert status == (0 if found["holds"] else 1)
+    assert [*found["benchmarks"]] == [*bench.BENCHMARKS]
+    assert Path(found["benchmarks"]["frames"]["figures"][0]["peer"])
