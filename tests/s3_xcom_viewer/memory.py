@@ -7,7 +7,7 @@ import datetime as dt
 import json
 import subprocess
 import sys
-from collections import namedtuple
+from types import SimpleNamespace
 
 import pytest
 
@@ -51,8 +51,7 @@ def show(entry, leaf=None, **part):
         "value.html", asked=Asked(*OWNER), card=overview.card(entry), body=body, state=None,
         leaf=leaf, part=part,
     )  # fmt: skip
-    Shown = namedtuple("Shown", "body content html")
-    return Shown(body, body.content, html.body.decode())
+    return SimpleNamespace(body=body, content=body.content, html=html.body.decode())
 
 
 ELSEWHERE = """

@@ -119,7 +119,10 @@ def test_csv_is_what_pandas_reads(viewer):
     assert (read["str"].fillna("-") == frame["str"].fillna("-")).all()
     assert read["inner"].tolist()[:2] == ["[1,2]", '{"a":1}']
     assert (pd.to_timedelta(read["timedelta"]) == frame["timedelta"]).all()
-    assert (pd.to_datetime(read["zoned"], utc=True) == frame["zoned"].dt.tz_convert("UTC")).all()
+    assert (
+        pd.to_datetime(read["zoned"], utc=True, format="ISO8601")
+        == frame["zoned"].dt.tz_convert("UTC")
+    ).all()
 
 
 FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", '=HYPERLINK("http://x","y")']
