@@ -36,7 +36,7 @@ _DENIED = Failure(AccessDenied, "Check the keys or the role, and what their poli
 _KMS = Failure(
     AccessDenied,
     "These credentials may not use the bucket's encryption key: allow kms:GenerateDataKey and "
-    "kms:Decrypt on it, and see that it is enabled.",
+    "kms:Decrypt in their policy and in the key's, and see that it is enabled.",
 )
 _UNREACHABLE = Failure(
     StoreUnreachable,
