@@ -96,6 +96,20 @@ def test_what_a_url_cannot_hold_is_not_asked(part):
         client({"status_code": 404, "json": NONE}).xcom(owner(key=part))
 
 
+def test_an_airflow_behind_a_path():
+    asked = []
+
+    def handle(request):
+        asked.append(request.url.raw_path.decode())
+        return httpx.Response(404, json=NONE)
+
+    transport = httpx.MockTransport(handle)
+    api = AirflowApi(httpx.Client(base_url="https://host/d1", transport=transport))
+    api.xcom(OWNER)
+    [path] = asked
+    assert path.startswith("/d1/api/v2/dags/trips/dagRuns/manual__1/taskInstances/load/xcomEntries")
+
+
 def test_rate():
     api = client({"status_code": 404, "json": NONE}, rate=50)
     started = time.monotonic()
