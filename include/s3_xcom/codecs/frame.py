@@ -43,7 +43,7 @@ BUFFER = 1024 * 1024
 BATCHES = 6
 """Of columns, on pull: each takes memory beside the result (all at once, 0.6 times the frame's),
 and a batch of one column does not keep two cores busy."""
-BATCH_CELLS = 1_000_000
+BATCH_CELLS = 2_000_000
 """At least as many are read at once."""
 _METADATA = b"s3_xcom"
 
