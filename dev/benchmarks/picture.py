@@ -34,9 +34,11 @@ def draw(figures: str, picture: str) -> None:
         time.plot(sizes, [points[peer][size][0] for size in sizes], **look)
         memory.plot(sizes, [points[peer][size][1] for size in sizes], **look)
     _axis(time, "push + pull, seconds")
-    _axis(memory, "peak memory beside the frame, MB\n(the larger of push and pull)")
+    _axis(memory, "memory that push or pull took, MB")
     time.legend(frameon=False)
-    page.savefig(picture, metadata={"Date": None})
+    page.savefig(
+        picture, metadata={"Date": None, "Title": "Time and memory against a frame's size"}
+    )
 
 
 def _axis(axis: Any, label: str) -> None:
