@@ -79,6 +79,9 @@ def _lines(options: Settings | None) -> Iterator[Line]:
     except S3XComError as error:
         yield Line("connection", ERROR, str(error))
         return
+    except PermissionError as error:  # a secrets backend's no, after which Airflow asks no other
+        yield Line("connection", ERROR, f"{type(error).__name__}: {error}")
+        return
     yield from check_settings.endpoint_lines(options, bucket.access)
     questions = Questions(bucket, shorter)
     usable = True

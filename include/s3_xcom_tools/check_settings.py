@@ -85,14 +85,15 @@ def connection_lines(conn_id: str) -> Iterator[Line]:
                 yield Line(
                     "connection",
                     WARNING,
-                    f"Asking {place} fails, and Airflow goes on: {type(error).__name__}: {said}",
+                    f"Asking {place} fails: {type(error).__name__}: {said}",
                     "Correct it, unless it is not meant to be reached from here.",
                 )
     if places:
         hidden = f"; it hides the one in {' and '.join(places[1:])}" if places[1:] else ""
         yield Line("connection", OK, f"{conn_id!r} from {places[0]}{hidden}.")
     else:
-        yield Line("connection", OK, f"There is no connection {conn_id!r}; it is not needed.")
+        said = f"There is no connection {conn_id!r}: credentials come from environment or role."
+        yield Line("connection", OK, said)
 
 
 def endpoint_lines(options: Settings, access: Access) -> Iterator[Line]:

@@ -312,9 +312,7 @@ def test_the_environment_hides_the_database(s3, report, monkeypatch):
     backends.insert(0, Vault())
     warning = report()["connection"][0]
     assert warning.state == "warning"
-    assert warning.found.endswith(
-        "the secrets backend Vault fails, and Airflow goes on: RuntimeError: sealed"
-    )
+    assert warning.found.endswith("the secrets backend Vault fails: RuntimeError: sealed")
 
 
 def test_without_a_connection_it_says_where_the_credentials_are_from(s3, report, monkeypatch):
@@ -327,6 +325,20 @@ def test_without_a_connection_it_says_where_the_credentials_are_from(s3, report,
     assert not errors(found)
     assert "There is no connection 'aws_default'" in found["connection"][-1].found
     assert only(found["credentials"]).found == "By AWS_ACCESS_KEY_ID in the environment."
+
+
+def test_a_secrets_backend_that_says_no(s3, report, monkeypatch):
+    from airflow.sdk.exceptions import AirflowSecretsBackendAccessDenied
+    from airflow.sdk.execution_time import supervisor
+
+    class Strict:
+        def get_connection(self, conn_id):
+            raise AirflowSecretsBackendAccessDenied("not for this team")
+
+    monkeypatch.setattr(supervisor, "ensure_secrets_backend_loaded", lambda: [Strict()])
+    found = report()
+    assert errors(found) == {"connection"}
+    assert "not for this team" in found["connection"][-1].found
 
 
 @pytest.mark.parametrize(
