@@ -10,8 +10,8 @@ from dev.benchmarks.harness import NAMES, Bar, Bench, Result, median, number
 
 TITLE = "From 1 MB to 2 GB"
 PEERS = ("ours", "floor")
-ROWS = (4_000, 40_000, 400_000, 2_000_000, 4_000_000, 8_000_000)
-"""250 bytes a row."""
+ROWS = (3_640, 36_400, 364_000, 1_820_000, 3_640_000, 7_280_000)
+"""275 bytes a row: 1, 10, 100, 500 MB, 1 and 2 GB."""
 QUICK_ROWS = ROWS[:3]
 FIRST_STEP = 1
 """The step from 10 to 100 MB is what the later ones are compared with: below, fixed costs rule."""
