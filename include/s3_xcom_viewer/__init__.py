@@ -9,6 +9,7 @@
 | `rows`         | the metadata database: the XComs of a task instance or a run |
 | `bucket`       | reading parts of objects, with short timeouts and a limit of bytes |
 | `work`         | few threads for all of that, so that a slow S3 holds up nothing else |
+| `located`      | which object may be read for a row, or a value inside of it |
 | `preview`      | one XCom as what a card shows, by the codec that wrote it |
 | `frames`, `arrow_tables`, `arrays` | the beginning of Parquet, Arrow and numpy files |
 | `tables`       | what is shown of a table, whatever file it is in |

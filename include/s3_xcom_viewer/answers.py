@@ -20,14 +20,15 @@ if TYPE_CHECKING:
 
     from fastapi import Request
 
-    from include.s3_xcom_viewer.preview import Located
+    from include.s3_xcom_viewer.located import Located
 
 
 def page(template: str, status: int = 200, **context: Any) -> Response:
     """Return a page from a template."""
     nonce = secrets.token_urlsafe(16)
     text = _templates().get_template(template).render(nonce=nonce, **context)
-    return HTMLResponse(text, status, _headers(f"'nonce-{nonce}'"))
+    # Replaced is what Unicode does not have: a row may hold half a surrogate pair.
+    return HTMLResponse(text.encode(errors="replace"), status, _headers(f"'nonce-{nonce}'"))
 
 
 def _headers(source: str) -> dict[str, str]:

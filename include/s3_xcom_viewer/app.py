@@ -25,11 +25,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 
 from include.s3_xcom.errors import AccessDenied, ConfigurationError
-from include.s3_xcom_viewer import bucket, downloads, overview, preview, rows, states
+from include.s3_xcom_viewer import bucket, downloads, located, overview, preview, rows, states
 from include.s3_xcom_viewer.answers import failed, file, page, refusal
 from include.s3_xcom_viewer.rows import Entry
 from include.s3_xcom_viewer.work import Busy, Pool
 
+CARDS = 40
+"""On one page; more XComs of a task instance are shown as a list."""
 DOWNLOADS = 4
 """At once."""
 DOWNLOAD_SECONDS = 60.0
@@ -55,7 +57,8 @@ def allowed(request: Request, user: GetUserDep) -> Asked:
         HTTPException: 401, 403, or 400 for an address that is not one of ours.
     """
     query = request.query_params
-    if len(query) != len(query.multi_items()) or query.get("dag_id", "") in ("", "~"):
+    twice = len(query) != len(query.multi_items())
+    if twice or "\0" in str(query.values()) or query.get("dag_id", "") in ("", "~"):
         raise HTTPException(400, "The address is not one that Airflow's UI has made.")
     # Checked is the very text that rows are read by.
     check = requires_access_dag("GET", DagAccessEntity.XCOM, query["dag_id"])
@@ -99,11 +102,20 @@ def application() -> FastAPI:
 async def task_page(asked: Allowed) -> Response:
     """Show the XComs of a task instance, without their values."""
     entries = await run_in_threadpool(rows.of_task, *asked[:3], asked.map_index)
+    is_cut = len(entries) > rows.MAX_OF_TASK
+    entries = entries[: rows.MAX_OF_TASK]
     entries.sort(key=lambda entry: (entry.owner.map_index, entry.owner.key != "return_value"))
     mapped = asked.map_index is None and any(entry.owner.map_index != -1 for entry in entries)
-    cards = [] if mapped else [overview.card(entry) for entry in entries]
-    lines = [overview.card(entry) for entry in entries] if mapped else []
-    return page("task.html", asked=asked, cards=cards, lines=lines)
+    cards = [overview.card(entry) for entry in entries]
+    as_list = mapped or len(cards) > CARDS
+    return page(
+        "task.html",
+        asked=asked,
+        mapped=mapped,
+        is_cut=is_cut,
+        cards=[] if as_list else cards,
+        lines=cards if as_list else [],
+    )
 
 
 async def run_page(asked: Allowed, start: Number = 0) -> Response:
@@ -143,10 +155,10 @@ async def download(request: Request, asked: Allowed, leaf: Number | None = None)
         return failed(Busy())
     app.downloads += 1
     try:
-        located = await app.pool.run(partial(preview.locate, entry, leaf))
-        if located is None or (as_csv and located.codec not in downloads.TABLES):
+        found = await app.pool.run(partial(located.locate, entry, leaf))
+        if found is None or (as_csv and found.codec not in downloads.TABLES):
             raise HTTPException(404, "There is no such file for this value.")
-        pieces = downloads.csv(located) if as_csv else downloads.original(located)
+        pieces = downloads.csv(found) if as_csv else downloads.original(found)
         first = await app.pool.run(partial(next, pieces, None), DOWNLOAD_SECONDS)
     except BaseException as error:
         app.downloads -= 1
@@ -157,7 +169,7 @@ async def download(request: Request, asked: Allowed, leaf: Number | None = None)
     def finished() -> None:
         app.downloads -= 1
 
-    return file(_pieces(app.pool, first, pieces), located, finished, as_csv=as_csv)
+    return file(_pieces(app.pool, first, pieces), found, finished, as_csv=as_csv)
 
 
 async def _pieces(pool: Pool, first: bytes | None, rest: Iterator[bytes]) -> AsyncIterator[bytes]:

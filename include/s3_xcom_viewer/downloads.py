@@ -22,7 +22,7 @@ from include.s3_xcom_viewer.labels import Field
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from include.s3_xcom_viewer.preview import Located
+    from include.s3_xcom_viewer.located import Located
 
 PIECE = 4 * 1024 * 1024
 CSV_ROWS = 2_000

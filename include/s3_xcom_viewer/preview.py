@@ -1,57 +1,30 @@
-"""One XCom as what its card shows: where its value lies, and the value, by the codec that wrote it.
-
-A reference is followed as in a pull: to an object of exactly the task instance whose row it is, or
-nowhere. The same goes for leaves and downloads, which all come through `locate`.
-"""
+"""One XCom's value as what its card shows, by the codec that wrote it."""
 
 from __future__ import annotations
 
-import re
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from include.s3_xcom import document, keys, settings
+from include.s3_xcom import document, settings
 from include.s3_xcom.codecs import arrow, binary, frame, ge_result, json_text, npy, polars_frame
-from include.s3_xcom.errors import ObjectCorrupt, ObjectMissing
-from include.s3_xcom.reference import Reference, check_format, inline_text
+from include.s3_xcom.errors import ObjectCorrupt
+from include.s3_xcom.reference import inline_text
 from include.s3_xcom_viewer import arrays, arrow_tables, bucket, documents, expectations, frames
-from include.s3_xcom_viewer.bucket import BUDGET, ObjectFile, TooLarge
+from include.s3_xcom_viewer.bucket import ObjectFile
+from include.s3_xcom_viewer.located import Located, locate, read_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from include.s3_xcom_viewer.rows import Entry
 
-MAX_JSON = 2 * 1024 * 1024
-"""Bytes of JSON text that are parsed for a page: as Python objects they take ten times that."""
 MAX_TEXT = 100_000
 """Characters of a text that are shown."""
 WHOLE = 1024 * 1024
 """Bytes up to which an object is read whole: one request, and its SHA-256 is compared."""
 HEAD = 256
 """Bytes of bytes that are shown."""
-
-
-@dataclass(frozen=True)
-class Located:
-    """An object that may be read for a page.
-
-    Attributes:
-        key: in the bucket.
-        codec: that wrote it.
-        checked: its size and SHA-256, as they were noted when it was written.
-    """
-
-    key: str
-    codec: str
-    type: str
-    bytes: int
-    sha256: str
-
-    @property
-    def file_name(self) -> str:
-        """The object's name, without the directories."""
-        return self.key.rpartition("/")[2]
 
 
 @dataclass
@@ -86,63 +59,6 @@ class Part:
     raw: bool = False
 
 
-def locate(entry: Entry, leaf: int | None = None) -> Located | None:
-    """Return the object of an XCom, or of a value inside of it; None if it is in the database.
-
-    Raises:
-        AccessDenied: the reference leads out of the task instance.
-        ObjectCorrupt: the record is not of this backend.
-        S3XComError: for a leaf, whose description is in the object, S3 does not give it.
-        TooLarge: for a leaf, that object cannot be read here.
-    """
-    record = entry.record
-    if record is None:
-        return None
-    check_format(record)
-    if inline_text(record) is not None:
-        return None
-    options = settings.load()
-    reference = Reference.from_record(record)
-    key = reference.locate(options.bucket, options.prefix, entry.owner)
-    located = Located(key, reference.codec, reference.type, reference.bytes, reference.sha256)
-    return located if leaf is None else _leaf(located, leaf)
-
-
-def _leaf(located: Located, number: int) -> Located:
-    """Return a leaf of a document; its key is made here, under the document's own."""
-    note = _find_leaf(_read_json(located), number)
-    wrong = [name for name, form in _LEAF.items() if not re.fullmatch(form, str(note.get(name)))]
-    if wrong:
-        raise ObjectCorrupt(f"the value's part {number} has no usable {', '.join(wrong)}.")
-    key = f"{keys.stem(located.key)}/{number}.{note['extension']}"
-    return Located(key, note["codec"], note["type"], int(note["bytes"]), note["sha256"])
-
-
-_LEAF = {
-    "extension": r"[a-z0-9]{1,8}(\.[a-z0-9]{1,8})?",
-    "codec": r"\w+",
-    "type": r"[\w.]+",
-    "bytes": r"[1-9][0-9]{0,15}",
-    "sha256": r"[0-9a-f]{64}",
-}
-
-
-def _find_leaf(content: Any, number: int) -> dict[str, Any]:
-    waiting = [content]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, dict):
-            name, noted = documents.tagged(value)
-            if name == "leaf" and isinstance(noted, list) and len(noted) == 2:
-                if noted[0] == number and isinstance(noted[1], dict):
-                    return noted[1]
-                continue
-            waiting += value.values()
-        elif isinstance(value, list):
-            waiting += value
-    raise ObjectMissing(f"this value has no part {number}.")
-
-
 def preview(entry: Entry, leaf: int | None, part: Part) -> Body:
     """Return what the card of an XCom shows. Reads S3.
 
@@ -159,7 +75,7 @@ def preview(entry: Entry, leaf: int | None, part: Part) -> Body:
 
 def _of_object(located: Located, part: Part) -> Body:
     if located.codec in (json_text.NAME, ge_result.NAME):
-        body = _of_json(_read_json(located), part)
+        body = _of_json(read_json(located), part)
         body.bytes_read, body.checked = located.bytes, True
         return body
     if located.codec == binary.NAME:
@@ -190,32 +106,10 @@ def _in_database(entry: Entry) -> Any:
     return entry.stored if text is None else document.load(text.encode())
 
 
-def _read_json(located: Located) -> Any:
-    if located.bytes > BUDGET:
-        raise TooLarge
-    data = bucket.connect().get(located.key, located.bytes, located.sha256)
-    return document.load(_unpack(data))
-
-
-def _unpack(data: bytes | bytearray) -> bytes | bytearray:
-    """Return JSON text, decompressed if need be, unless it is too large to parse here."""
-    if data[:4] == b"\x28\xb5\x2f\xfd":
-        import pyarrow as pa
-
-        try:
-            with pa.CompressedInputStream(pa.BufferReader(data), "zstd") as stream:
-                data = stream.read(MAX_JSON + 1)
-        except pa.ArrowException as error:
-            raise ObjectCorrupt(f"the JSON cannot be decompressed ({error}).") from error
-    if len(data) > MAX_JSON:
-        raise TooLarge
-    return data
-
-
 def _of_json(content: Any, part: Part) -> Body:
     if part.raw:
-        text = document.dump(content).decode() if not isinstance(content, str) else content
-        return Body("raw", _pretty(content) if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "…")
+        text = content if isinstance(content, str) else json.dumps(content, indent=2)
+        return Body("raw", text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}…")
     if verdict := expectations.read(content):
         return Body("expectations", verdict)
     if isinstance(content, str):
@@ -224,12 +118,6 @@ def _of_json(content: Any, part: Part) -> Body:
         return Body("tree", documents.tree(content))
     except (ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
         raise ObjectCorrupt(f"the document cannot be shown ({error!r}).") from error
-
-
-def _pretty(content: Any) -> str:
-    import json
-
-    return json.dumps(content, ensure_ascii=False, indent=2)
 
 
 def _hex_rows(data: bytes) -> list[tuple[str, str, str]]:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterator
 
+MAX_OF_TASK = 500
+"""Rows of a task, mapped or not, that are shown at most."""
 MAX_STORED = 100_000
 """Rows of a run that are counted at most."""
 
@@ -46,7 +48,10 @@ class Entry:
 def of_task(
     dag_id: str, run_id: str, task_id: str, map_index: int | None, key: str | None = None
 ) -> list[Entry]:
-    """Return the XComs of a task instance by key; of all map indexes for None."""
+    """Return the XComs of a task instance by key; of all map indexes for None.
+
+    At most one more than `MAX_OF_TASK`, which tells that there are more.
+    """
     from airflow.models.xcom import XComModel
 
     conditions = [XComModel.task_id == task_id]
@@ -54,15 +59,15 @@ def of_task(
         conditions.append(XComModel.map_index == map_index)
     if key is not None:
         conditions.append(XComModel.key == key)
-    return list(_read(dag_id, run_id, conditions))
+    return list(_read(dag_id, run_id, conditions, MAX_OF_TASK + 1))
 
 
 def of_run(dag_id: str, run_id: str) -> Iterator[Entry]:
     """Yield the XComs of a DAG run by task, map index and key."""
-    return _read(dag_id, run_id, [])
+    return _read(dag_id, run_id, [], MAX_STORED)
 
 
-def _read(dag_id: str, run_id: str, conditions: list[Any]) -> Iterator[Entry]:
+def _read(dag_id: str, run_id: str, conditions: list[Any], limit: int) -> Iterator[Entry]:
     from airflow.models.xcom import XComModel
     from airflow.utils.session import create_session
     from sqlalchemy import select
@@ -72,7 +77,7 @@ def _read(dag_id: str, run_id: str, conditions: list[Any]) -> Iterator[Entry]:
         select(*columns, XComModel.timestamp, XComModel.value)
         .where(XComModel.dag_id == dag_id, XComModel.run_id == run_id, *conditions)
         .order_by(*columns)
-        .limit(MAX_STORED)
+        .limit(limit)
         .execution_options(yield_per=500)  # values of other backends may be large
     )
     with create_session(scoped=False) as session:

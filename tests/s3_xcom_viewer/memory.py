@@ -57,7 +57,7 @@ def show(entry, leaf=None, **part):
 ELSEWHERE = """
 import json, pathlib, sys
 from include.s3_xcom import keys, settings
-from include.s3_xcom_viewer import bucket, downloads, overview, preview
+from include.s3_xcom_viewer import bucket, downloads, located, overview, preview
 from include.s3_xcom_viewer.rows import Entry
 
 rows, folder = json.loads(sys.argv[1]), pathlib.Path(sys.argv[2])

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 
 from include.s3_xcom.errors import ValueNotStorable
-from include.s3_xcom_viewer import downloads, preview
+from include.s3_xcom_viewer import downloads, located
 from include.s3_xcom_viewer.bucket import NoPreview
 from tests.s3_xcom.cases import VALUES
 from tests.s3_xcom.generated import frames, values
@@ -43,9 +43,9 @@ def check(value, threshold=0):
         assert "Error" not in shown.html or "Error" in str(value)
         for leaf in (None, *range((entry.record or {}).get("leaves", 0))):
             show(entry, leaf)
-            located = preview.locate(entry, leaf)
-            if located and located.codec in downloads.TABLES:
-                rows = list(csv.reader(io.StringIO(b"".join(downloads.csv(located)).decode())))
+            place = located.locate(entry, leaf)
+            if place and place.codec in downloads.TABLES:
+                rows = list(csv.reader(io.StringIO(b"".join(downloads.csv(place)).decode())))
                 assert len({len(row) for row in rows if row}) <= 1
 
 

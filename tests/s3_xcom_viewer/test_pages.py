@@ -64,6 +64,16 @@ def test_an_instance_of_a_mapped_task(viewer):
     assert "map_index=1" in listed.text
 
 
+def test_many_xcoms_are_a_list(viewer):
+    for number in range(45):
+        viewer.table(number, key=f"key {number:02}")
+    answer = viewer.get("task")
+    assert "This task instance pushed 45 XComs" in text(answer)
+    assert 'data-src="' not in answer.text
+    assert "value?dag_id=trips" in answer.text
+    assert "key=key+07" in answer.text
+
+
 def test_no_xcom(viewer):
     assert state(viewer.get("task")) == "empty"
     assert state(viewer.get("run")) == "empty"
@@ -142,6 +152,11 @@ def test_values_of_others(viewer):
     viewer.table({"__classname__": "x.Y", "__version__": 1, "__data__": {"a": 1}}, key="serde")
     assert '{"a": "json text"}' in text(viewer.get("value", key="text"))
     assert "__classname__" in text(viewer.get("value", key="serde"))
+
+
+def test_half_a_surrogate_pair(viewer):
+    viewer.table({"\ud800": "\udfff"})
+    assert viewer.get("value").status_code == viewer.get("value", view="raw").status_code == 200
 
 
 def test_no_class_is_imported_for_a_value(viewer):

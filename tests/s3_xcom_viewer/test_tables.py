@@ -345,10 +345,10 @@ for entry in entries:
     overview.card(entry)
     for leaf in (None, *range(entry.stored["leaves"])):
         preview.preview(entry, leaf, preview.Part())
-        located = preview.locate(entry, leaf)
-        pieces = list(downloads.original(located))
-        if located.codec in downloads.TABLES:
-            pieces = list(downloads.csv(located))
+        place = located.locate(entry, leaf)
+        pieces = list(downloads.original(place))
+        if place.codec in downloads.TABLES:
+            pieces = list(downloads.csv(place))
         assert pieces
 print(json.dumps(sorted({"pandas", "great_expectations", "polars"} & sys.modules.keys())))
 """)  # fmt: skip
