@@ -1,4 +1,7 @@
-"""One frame after the other, from 1 MB to 2 GB: does time or memory grow faster than the data?"""
+"""One frame after the other, from 1 MB to 2 GB: does time or memory grow faster than the data?
+
+The steps are compared by the least of two rounds, as whatever else the machine does only adds.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from dev.benchmarks import frames
-from dev.benchmarks.harness import NAMES, Bar, Bench, Result, median, number
+from dev.benchmarks.harness import NAMES, Bar, Bench, Result, median, number, spread
 
 TITLE = "From 1 MB to 2 GB"
 PEERS = ("ours", "floor")
@@ -24,7 +27,7 @@ def run(bench: Bench) -> Result:
     with bench.s3() as env:
         for round_number in range(1 if bench.quick else 2):
             for rows in QUICK_ROWS if bench.quick else ROWS:
-                for peer in PEERS:
+                for peer in PEERS[: 1 if round_number else None]:  # the floor only once
                     bench.say(f"{rows:,} rows, round {round_number + 1}: {NAMES[peer]}")
                     one = frames.round_trip(bench, env, peer, rows, 3 if rows < 100_000 else 1)
                     found.setdefault((peer, rows), []).append(one)
@@ -43,14 +46,15 @@ def run(bench: Bench) -> Result:
 
 
 def _sum_up(peer: str, rows: int, rounds: list[dict[str, Any]]) -> dict[str, Any]:
-    """The quickest and the smallest of the rounds: what else the machine does only adds."""
+    seconds = [
+        median(one["pushed"]["seconds"]) + median(one["pulled"]["seconds"]) for one in rounds
+    ]
     return {
         "peer": peer,
         "rows": rows,
         "bytes": rounds[0]["pushed"]["frame_bytes"],
-        "seconds": min(
-            median(one["pushed"]["seconds"]) + median(one["pulled"]["seconds"]) for one in rounds
-        ),
+        "seconds": min(seconds),
+        "all_seconds": seconds,
         "push": min(one["pushed"]["peak"] for one in rounds),
         "pull": min(one["pulled"]["peak"] for one in rounds),
     }
@@ -68,7 +72,7 @@ def _row(one: dict[str, Any]) -> list[str]:
     return [
         f"{one['bytes'] / 1e6:,.0f}",
         NAMES[one["peer"]],
-        number(one["seconds"]),
+        spread(one["all_seconds"]),
         number(one["push"] / 1e6),
         number(one["pull"] / 1e6),
     ]
