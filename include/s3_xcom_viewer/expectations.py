@@ -94,10 +94,10 @@ def _validation(name: str, part: Any) -> Validation | None:
 
 
 def _line(result: dict[str, Any]) -> Line:
-    config = result.get("expectation_config") or result
+    config = _dict(result.get("expectation_config")) or result
     kind = str(config.get("type") or config.get("expectation_type") or "expectation")
-    kwargs = config.get("kwargs") or {}
-    found = result.get("result") or {}
+    kwargs = _dict(config.get("kwargs"))
+    found = _dict(result.get("result"))
     line = Line(result.get("success") is True, sentence(kind, kwargs), kind)
     line.severity = str(config.get("severity") or "")
     if "observed_value" in found:
@@ -115,6 +115,11 @@ def _line(result: dict[str, Any]) -> Line:
     return line
 
 
+def _dict(value: Any) -> dict[str, Any]:
+    """Return a dict, of what may be anything that a task has pushed."""
+    return value if isinstance(value, dict) else {}
+
+
 def _samples(found: dict[str, Any]) -> list[str]:
     listed = found.get("partial_unexpected_list")
     if not isinstance(listed, list):
@@ -125,6 +130,8 @@ def _samples(found: dict[str, Any]) -> list[str]:
 
 def _words(value: Any) -> str:
     """Return a value as part of a sentence."""
+    if type(value) is float and value.is_integer() and abs(value) < 1e15:
+        value = int(value)  # Great Expectations makes 1.0 of a bound of 1
     return f"{value:,}" if type(value) is int else brief(value, bare=True) or "(empty)"
 
 

@@ -15,6 +15,8 @@ pytest.importorskip("obstore")
 pytest.importorskip("include.s3_xcom_viewer", reason="the viewer was deleted")
 import obstore
 
+from tests.s3_xcom_viewer.conftest import DAG, RUN
+
 HOSTILE = "<script>alert('x')</script>\" onload=\"alert(1)"
 
 
@@ -370,3 +372,22 @@ def test_everything_is_escaped(viewer):
         assert '" onload' not in page.text
     for key in values:
         assert "alert('x')" in text(viewer.get("value", key=key))
+
+
+def test_an_error_of_ours(airflow_app, viewer, monkeypatch):
+    """Is a page, not a bare line; the traceback goes to the API server's log."""
+    from fastapi.testclient import TestClient
+
+    from include.s3_xcom_viewer import overview
+
+    viewer.push(5)
+    cookie = viewer.client("admin").headers["cookie"]
+    monkeypatch.setattr(overview, "card", lambda _entry: 1 / 0)
+    client = TestClient(airflow_app, headers={"Cookie": cookie}, raise_server_exceptions=False)
+    answer = client.get(
+        "/s3-xcom-viewer/task", params={"dag_id": DAG, "run_id": RUN, "task_id": "load"}
+    )
+    assert answer.status_code == 500
+    assert state(answer) == "status-500"
+    assert "division" not in answer.text
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
