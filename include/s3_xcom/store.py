@@ -12,7 +12,7 @@ import threading
 import time
 from contextlib import contextmanager
 from datetime import timedelta
-from functools import cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from include.s3_xcom import connection, failures, settings
@@ -25,6 +25,7 @@ from include.s3_xcom.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from concurrent.futures import ThreadPoolExecutor
 
     from include.s3_xcom.codecs.base import Sink
     from include.s3_xcom.settings import Settings
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 PART = 8 * 1024 * 1024
 """Bytes of one part of an upload, and of one ranged read."""
 WINDOW = 8
-"""Parts of one object read at once."""
+"""Parts that are read at once, of all large objects that are being pulled."""
 
 
 class HashingSink:
@@ -162,8 +163,6 @@ class Store:
 
     def _read_parts(self, key: str, size: int, first: Any) -> tuple[bytearray, str]:
         """Read what follows the first part, several parts at a time, and hash them meanwhile."""
-        from concurrent.futures import ThreadPoolExecutor
-
         data = bytearray(size)
         check_time = self._deadline()
 
@@ -177,13 +176,20 @@ class Store:
             return memoryview(data)[start:end]
 
         digest = hashlib.sha256()
-        with ThreadPoolExecutor(WINDOW, "s3_xcom") as pool:
-            try:
-                for part in pool.map(read, range(0, size, PART)):
-                    digest.update(part)
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
+        parts = [self._readers.submit(read, start) for start in range(0, size, PART)]
+        try:
+            for part in parts:
+                digest.update(part.result())
+        finally:
+            for part in parts:
+                part.cancel()
         return data, digest.hexdigest()
+
+    @cached_property
+    def _readers(self) -> ThreadPoolExecutor:
+        from concurrent.futures import ThreadPoolExecutor
+
+        return ThreadPoolExecutor(WINDOW, "s3_xcom_parts")
 
     def _part(self, key: str, start: int, end: int) -> Any:
         import obstore
