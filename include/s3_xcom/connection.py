@@ -73,6 +73,12 @@ def resolve(settings: Settings) -> Access:
         or os.environ.get("AWS_ENDPOINT_URL_S3")
         or os.environ.get("AWS_ENDPOINT_URL")
     )
+    if endpoint and not endpoint.startswith(("http://", "https://")):
+        raise ConfigurationError(
+            f"the S3 endpoint is {endpoint!r}; it has to begin with http:// or https://. Correct "
+            f"{variable('endpoint_url')}, the connection's endpoint_url or AWS_ENDPOINT_URL, "
+            "whichever it is from."
+        )
     region = (
         settings.region_name
         or extra.get("region_name")

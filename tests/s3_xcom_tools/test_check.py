@@ -290,6 +290,13 @@ def test_a_connection_of_another_type(s3, report, monkeypatch):
     assert "is of type 'http', not aws" in found["connection"][-1].found
 
 
+def test_an_endpoint_without_http(s3, report, configure):
+    configure(endpoint_url="localhost:8333")
+    found = report()
+    assert errors(found) == {"connection"}
+    assert "has to begin with http:// or https://" in found["connection"][-1].found
+
+
 def test_the_environment_hides_the_database(s3, report, monkeypatch):
     from airflow.sdk.execution_time import supervisor
     from airflow.secrets.environment_variables import EnvironmentVariablesBackend
