@@ -1,7 +1,7 @@
 """What `sweep` does in the bucket: finds values, object by object, and deletes them whole.
 
-A value is one main object, and perhaps leaves under its stem. What is held in memory is never more
-than the values of one task instance.
+A value is one main object, and perhaps leaves under its stem. No more is held in memory than the
+keys of one task instance's values.
 """
 
 from __future__ import annotations
