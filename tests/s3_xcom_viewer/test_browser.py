@@ -184,5 +184,6 @@ def test_what_cannot_be_shown_says_why(site, visit):
     visit.page.goto(site.task_page(DAG, "broken"))
     values = visit.open_tab()
     expect(card(values, "gone")).to_contain_text("deleted or has expired")
+    expect(card(values, "gone").get_by_role("link", name="Download")).to_have_count(0)
     expect(card(values, "corrupt")).to_contain_text("not what was written")
     visit.picture("gone-and-corrupt")
