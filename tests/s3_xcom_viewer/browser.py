@@ -32,10 +32,6 @@ ARGUMENTS = [
     "--no-proxy-server",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
 ]
-WATCH = """
-addEventListener("securitypolicyviolation", event => console.error(
-    "CSP: " + event.violatedDirective + " blocked " + event.blockedURI));
-"""
 
 
 def chromium() -> str | None:
@@ -61,13 +57,13 @@ class Visit:
     wrong: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.page.add_init_script(WATCH)
         self.page.on("console", self._console)
         self.page.on("pageerror", lambda error: self.wrong.append(f"uncaught: {error}"))
         self.page.on("dialog", self._dialog)
         self.page.on("request", self._request)
 
     def _console(self, message: Any) -> None:
+        # What the Content-Security-Policy has blocked is among them.
         if message.type == "error":
             self.wrong.append(f"console: {message.text} ({message.location.get('url')})")
 

@@ -78,6 +78,19 @@ def download(visit, link):
     return started.value.suggested_filename, Path(started.value.path()).read_bytes()
 
 
+def test_what_runs_or_is_blocked_is_noticed(window):
+    """Without this the other tests could pass for being blind."""
+    visit = Visit(window.new_page())
+    policy = "<meta http-equiv=Content-Security-Policy content=\"style-src 'none'\">"
+    visit.page.set_content(f"{policy}<p style='color: red'>{browser_dags.IMAGE}")
+    expect(visit.page.locator("img")).to_have_count(1)
+    visit.page.evaluate("fetch('http://elsewhere.invalid').catch(() => {})")
+    assert visit.executed()
+    visit.page.close()
+    for sign in ("dialog: xss-canary", "Content Security Policy", "asks another host"):
+        assert [line for line in visit.wrong if sign in line]
+
+
 def test_the_tab_shows_a_task_instances_values_in_light_and_dark(site, visit):
     visit.page.goto(site.run_page(DAG))
     visit.page.get_by_test_id("table-list").get_by_role("link", name="values", exact=True).click()
@@ -102,7 +115,7 @@ def test_the_tab_of_a_run(site, visit):
     visit.appearance("Dark Mode")
     visit.picture("run-dark")
     values.get_by_role("row", name=re.compile("mapped 2 return_value")).get_by_role("link").click()
-    expect(values.get_by_role("cell", name="2", exact=True).first).to_be_visible()
+    expect(card(values, "return_value")).to_be_visible()
 
 
 def test_an_instance_of_a_mapped_task(site, visit):
