@@ -90,6 +90,7 @@ def test_as_dev_up_starts_it(tmp_path, monkeypatch):
     assert_on(*listed(tmp_path, **keep))
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not (ROOT / ".env").exists(), reason="the image has no .env")
 def test_as_the_astro_cli_starts_it_without_docker(tmp_path):
     """`.env` names the plugins folder, relative to the project."""
