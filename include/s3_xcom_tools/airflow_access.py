@@ -110,10 +110,11 @@ def _own_url() -> str:
 def _exchange(client: httpx.Client, user: str, password: str) -> str:
     import httpx
 
+    where = f"user {user!r} at {str(client.base_url).rstrip('/')}/auth/token"
     try:
         answer = client.post("/auth/token", json={"username": user, "password": password})
-        return str(answer.raise_for_status().json()["access_token"])
-    except (httpx.HTTPError, ValueError, KeyError) as error:
-        raise AirflowApiError(
-            f"no token from {client.base_url}auth/token for user {user!r}: {error}"
-        ) from error
+        if answer.is_success:
+            return str(answer.json()["access_token"])
+    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+        raise AirflowApiError(f"no token for {where}: {type(error).__name__} {error}") from error
+    raise AirflowApiError(f"no token for {where}: {answer.status_code}. Is the password right?")
