@@ -31,9 +31,12 @@ if TYPE_CHECKING:
     from include.s3_xcom.settings import Settings
 
 PART = 8 * 1024 * 1024
-"""Bytes of one part of an upload, and of one ranged read."""
-WINDOW = 8
-"""Parts that are read at once, of all large objects that are being pulled."""
+"""Bytes of one part of an upload; what is larger is read in parts, too."""
+READ_PART = 4 * 1024 * 1024
+"""Bytes of one ranged read."""
+WINDOW = 4
+"""Parts that are read at once, of all large objects that are being pulled. obstore keeps the memory
+that it reads with: with 8 it is twice as much."""
 
 
 class HashingSink:
@@ -153,7 +156,7 @@ class Store:
         """Return the object and its SHA-256."""
         import obstore
 
-        options: Any = {"range": (0, PART)} if size > PART else {}
+        options: Any = {"range": (0, READ_PART)} if size > PART else {}
         first = obstore.get(self._client, key, options=options)
         self._check_size(key, first.meta["size"], size)  # before any memory is taken for it
         if size > PART:
@@ -168,7 +171,7 @@ class Store:
 
         def read(start: int) -> memoryview:
             check_time()
-            end = min(start + PART, size)
+            end = min(start + READ_PART, size)
             part = first.bytes() if start == 0 else self._part(key, start, end)
             if len(part) != end - start:  # which would shift all that follows
                 raise ObjectCorrupt(f"{self.uri(key)}: S3 gave {len(part)} bytes of {end - start}.")
@@ -176,7 +179,7 @@ class Store:
             return memoryview(data)[start:end]
 
         digest = hashlib.sha256()
-        parts = [self._readers.submit(read, start) for start in range(0, size, PART)]
+        parts = [self._readers.submit(read, start) for start in range(0, size, READ_PART)]
         try:
             for part in parts:
                 digest.update(part.result())

@@ -40,7 +40,7 @@ SMALL = 250_000
 """Cells, some megabytes. A frame of so many is one row group, as two take longer."""
 BUFFER = 1024 * 1024
 """Bytes gathered before they go on to the sink; Parquet is written in hundreds of small pieces."""
-BATCHES = 6
+BATCHES = 10
 """Of columns, on pull: each takes memory beside the result (all at once, 0.6 times the frame's),
 and a batch of one column does not keep two cores busy."""
 BATCH_CELLS = 2_000_000
@@ -188,7 +188,7 @@ def _row_groups(rows: int, columns: int) -> Iterator[tuple[int, int]]:
 
 
 def _batches(columns: int, rows: int) -> Iterator[range]:
-    step = max(-(-columns // BATCHES), BATCH_CELLS // max(rows, 1), 1)
+    step = max(-(-columns // BATCHES), BATCH_CELLS // max(rows, 1), 2)
     return (range(start, min(start + step, columns)) for start in range(0, columns, step))
 
 
