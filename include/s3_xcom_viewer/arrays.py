@@ -88,7 +88,7 @@ def _figures(values: Any) -> Figures | None:
 
     if values.dtype.kind not in "biuf" or values.dtype.itemsize > 8:
         return None
-    small = values.dtype.kind == "b" or values.dtype == np.float16
+    small = values.dtype.kind == "b" or values.dtype.str[1:] == "f2"
     native = values.astype(np.float32 if small else values.dtype.newbyteorder("="), copy=False)
     column = cells.numbers(native, pa.from_numpy_dtype(native.dtype))
     return statistics.of(pa.chunked_array([column]), {"numpy": native.dtype.str})

@@ -74,8 +74,9 @@ def strings(values: list[str | None]) -> Any:
 
     encoded = [b"" if value is None else value.encode() for value in values]
     ends = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
-    present = np.packbits([value is not None for value in values], bitorder="little")
-    buffers = [pa.py_buffer(part) for part in (present, ends, b"".join(encoded))]
+    present = np.array([value is not None for value in values], bool)
+    mask = np.packbits(present, bitorder="little")
+    buffers = [pa.py_buffer(part) for part in (mask, ends, b"".join(encoded))]
     return pa.Array.from_buffers(pa.large_string(), len(values), buffers)
 
 
@@ -134,16 +135,19 @@ def _nested(one: Any, limit: int | None) -> str | None:
     if one.null_count:
         return None
     array = one.chunk(0) if hasattr(one, "chunk") else one
-    most = len(array.flatten()) if limit is None else MAX_ITEMS
     if pa.types.is_struct(array.type):
         parts = zip(array.type, array.flatten(), strict=True)
         items = [f"{field.name}: {texts(part, None, limit)[0]}" for field, part in parts]
         return shorten(f"{{{', '.join(items)}}}", limit)
     if pa.types.is_map(array.type):
-        keys, values = (texts(part[:most], None, limit) for part in (array.keys, array.items))
+        # Its keys and items are those of the whole array, of which this may be a slice.
+        first, last = (array.offsets[end].as_py() for end in (0, 1))
+        last = last if limit is None else min(last, first + MAX_ITEMS)
+        keys, values = (texts(part[first:last], None, limit) for part in (array.keys, array.items))
         pairs = (f"{key}: {value}" for key, value in zip(keys, values, strict=True))
         return shorten(f"{{{', '.join(pairs)}}}", limit)
     inner = array.flatten()
+    most = len(inner) if limit is None else MAX_ITEMS
     more = ", …" if len(inner) > most else ""
     items = [str(text) for text in texts(inner[:most], None, limit)]
     return shorten(f"[{', '.join(items)}{more}]", limit)

@@ -66,6 +66,8 @@ def of(column: Any, recipe: dict[str, Any] | None = None) -> Figures:
     import pyarrow.compute as pc
 
     recipe = recipe or {}
+    if pa.types.is_float16(column.type):
+        column = column.cast(pa.float32())  # of which Arrow knows more
     if nan_is_missing(column.type, recipe):
         column = pc.if_else(pc.is_nan(column), pa.nulls(1, column.type)[0], column)
     found = Figures(len(column), column.null_count, len(column))

@@ -205,6 +205,7 @@ def test_raw_json(viewer):
         ("np.zeros(2, [('a', 'i4'), ('b', 'U3')])", ["(0, '')"]),
         ("np.array(['2026-01-01'], 'M8[D]')", ["datetime64[D]", "2026-01-01"]),
         ("np.array([1, 2], 'f2')", ["float16", "Max 2"]),
+        ("np.array([1, 2], '>f2')", [">f2", "Max 2"]),
         ("np.asfortranarray(np.ones((2, 3)))", ["Fortran"]),
         ("np.arange(1_000_000)", ["the first", "of 1,000,000 values"]),
     ],

@@ -248,6 +248,34 @@ def test_index_levels_come_first(memory):
     assert table.columns[1].cells == ["2", "1", "2", "1"]
 
 
+def test_no_rows(memory):
+    dates = pd.Categorical(pd.to_datetime(["2026-01-01"])[:0])
+    frame = pd.DataFrame({"c": dates, "f": np.array([], "f2"), "s": pd.Series([], dtype="str")})
+    shown = show(push(frame))
+    assert shown.content.rows == 0
+    assert "Figures of all 0 rows" in " ".join(shown.html.split())
+
+
+def test_half_precision(memory):
+    figures = column(show(push(pd.DataFrame({"a": np.array([1, 3], "f2")}))).content, "a").figures
+    assert (figures.least, figures.greatest, figures.mean, figures.distinct) == ("1", "3", "2", 2)
+
+
+def test_nested_cells(memory):
+    kinds = {
+        "map": (pa.map_(pa.string(), pa.int64()), [[("a", 1)], None, [("b", 2), ("c", 3)], []]),
+        "struct": (pa.struct({"x": pa.int64()}), [{"x": 1}, None, {"x": None}, {"x": 4}]),
+        "list": (pa.list_(pa.string()), [["a"], None, ["b", "c"], []]),
+    }
+    columns = {
+        name: pd.array(cells, dtype=pd.ArrowDtype(kind)) for name, (kind, cells) in kinds.items()
+    }
+    table = show(push(pd.DataFrame(columns))).content
+    assert column(table, "map").cells == ["{a: 1}", None, "{b: 2, c: 3}", "{}"]
+    assert column(table, "struct").cells == ["{x: 1}", None, "{x: None}", "{x: 4}"]
+    assert column(table, "list").cells == ["[a]", None, "[b, c]", "[]"]
+
+
 def test_a_category_of_dates(memory):
     frame = pd.DataFrame({"d": pd.Categorical(pd.to_datetime(["2026-01-02", "2026-01-01"] * 3))})
     table = show(push(frame)).content
