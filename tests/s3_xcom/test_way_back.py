@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 pytest.importorskip("obstore")
+pytest.importorskip("polars")
 from airflow.sdk.bases.xcom import BaseXCom
 
 from include.s3_xcom.errors import ValueNotStorable
