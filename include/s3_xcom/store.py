@@ -120,23 +120,6 @@ class Store:
             )
         return data
 
-    def get_range(self, key: str, start: int, end: int, size: int) -> bytes:
-        """Return the bytes from `start` up to `end` of an object of `size` bytes; no SHA-256 check.
-
-        Raises:
-            ObjectMissing: it is not there.
-            ObjectCorrupt: it has another size.
-        """
-        import obstore
-
-        with self._errors("reading", key):
-            part = obstore.get(self._client, key, options={"range": (start, end)})
-            self._check_size(key, part.meta["size"], size)
-            data = bytes(part.bytes())
-            if len(data) != end - start:
-                raise ObjectCorrupt(f"{self.uri(key)}: S3 gave {len(data)} bytes of {end - start}.")
-            return data
-
     def delete(self, key: str) -> None:
         """Delete an object; one that is not there is no error."""
         import obstore

@@ -48,11 +48,7 @@ class PageStore(Store):
 
         with self._errors("reading", key):
             part = obstore.get(self._client, key, options={"range": (start, end)})
-            if (found := part.meta["size"]) != size:
-                raise ObjectCorrupt(
-                    f"{self.uri(key)} has {found} bytes, {size} were written. It was changed or "
-                    "damaged; run the task again that pushed it."
-                )
+            self._check_size(key, part.meta["size"], size)
             data = bytes(part.bytes())
         if len(data) != end - start:
             raise ObjectCorrupt(f"{self.uri(key)}: S3 gave {len(data)} bytes of {end - start}.")
