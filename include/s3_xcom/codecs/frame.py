@@ -40,11 +40,8 @@ SMALL = 250_000
 """Cells, some megabytes. A frame of so many is one row group, as two take longer."""
 BUFFER = 1024 * 1024
 """Bytes gathered before they go on to the sink; Parquet is written in hundreds of small pieces."""
-BATCHES = 10
-"""Of columns, on pull: each takes memory beside the result (all at once, 0.6 times the frame's),
-and a batch of one column does not keep two cores busy."""
-BATCH_CELLS = 2_000_000
-"""At least as many are read at once."""
+AT_ONCE = 2_000_000
+"""Cells, some tens of megabytes, that are read at once, whatever they are (see `_batches`)."""
 _METADATA = b"s3_xcom"
 
 
@@ -146,14 +143,16 @@ def decode(data: bytes | bytearray, _type_name: str) -> Any:
             return [table.column(field.name).cast(field.type) for field in fields]
 
         width = len(recipe["columns"])
-        index = restore_index(recipe["index"], read([*schema][width:]))
+        levels = [*schema][width:]
+        index = restore_index(recipe["index"], read(levels) if levels else [])
         columns: dict[int, Any] = {}
-        for batch in _batches(width, file.metadata.num_rows):
+        for batch in _batches(recipe["columns"], file.metadata.num_rows):
+            if columns:
+                pa.default_memory_pool().release_unused()  # or it keeps what the last batch took
             chunked = read([schema.field(number) for number in batch])
-            for number in reversed(batch):  # each is let go once it has been copied
+            for number in reversed(batch):  # what has been converted is let go
                 array = restore(recipe["columns"][number], chunked.pop())
                 columns[number] = _series(array, index)
-            pa.default_memory_pool().release_unused()  # or it keeps what the batch took
     frame = pd.DataFrame(columns, index=index, columns=range(width), copy=False)
     frame.columns = unpack_labels(recipe["labels"])
     value: Any = frame
@@ -187,9 +186,24 @@ def _row_groups(rows: int, columns: int) -> Iterator[tuple[int, int]]:
             return
 
 
-def _batches(columns: int, rows: int) -> Iterator[range]:
-    step = max(-(-columns // BATCHES), BATCH_CELLS // max(rows, 1), 2)
-    return (range(start, min(start + step, columns)) for start in range(0, columns, step))
+def _batches(recipes: list[dict[str, Any]], rows: int) -> list[list[int]]:
+    """Return which columns to read at once: many, so that all cores work, but not all.
+
+    Most columns stay in the memory that Arrow reads them into. Text goes first: reading it takes
+    up to twice its size, and then there is little else. What is converted goes last, bit by bit.
+    """
+    some = AT_ONCE // max(rows, 1)
+    if len(recipes) <= some:
+        return [[*range(len(recipes))]]
+    text: list[int] = []
+    kept: list[int] = []
+    converted: list[int] = []
+    for number, recipe in enumerate(recipes):
+        other = converted if {"codes", "object"} & {*recipe} else kept
+        (text if "string" in recipe else other).append(number)
+    step = max(some, 2)  # one column would keep one core busy
+    parts = [converted[start : start + step] for start in range(step, len(converted), step)]
+    return [batch for batch in (text, kept + converted[:step], *parts) if batch]
 
 
 def _names(labels: Any, levels: int) -> list[str]:

@@ -144,9 +144,19 @@ def as_index(array: Any, name: Any) -> Any:
 
 
 def to_numpy(chunks: Any) -> Any:
-    """Return a ChunkedArray as one numpy array that may be written to."""
+    """Return a ChunkedArray, which nobody else uses, as one numpy array that may be written to."""
+    import numpy as np
+
     array = chunks.to_numpy()
-    return array if array.flags.writeable else array.copy()
+    if array.flags.writeable:
+        return array
+    # A view of the only chunk, which Arrow never lets anyone write to. Where the memory was
+    # allocated by Arrow for this chunk (is_mutable), and not borrowed, no copy is needed.
+    memory = chunks.chunk(0).buffers()[1] if array.size else None
+    if memory is None or not memory.is_mutable:
+        return array.copy()
+    offset = array.ctypes.data - memory.address
+    return np.frombuffer(memory, array.dtype, array.size, offset)
 
 
 def _recipe(dtype: Any, name: str) -> dict[str, Any]:
