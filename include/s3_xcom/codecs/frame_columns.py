@@ -91,25 +91,34 @@ def plan_codes(codes: Any, categories: Any, name: str, *, ordered: bool) -> Colu
 
     recipe = {"codes": codes.dtype.str, "categories": pack(categories, name), "ordered": ordered}
     values = plan(categories, name)
-    if not (pa.types.is_primitive(values.type) or pa.types.is_large_string(values.type)):
+    text = pa.types.is_large_string(values.type)  # of which Arrow has columns of codes, too
+    if not (text or pa.types.is_primitive(values.type)):
         return _column(recipe, codes)
     table = values.rows(0, len(categories))
 
     def rows(start: int, stop: int) -> Any:
         part = codes[start:stop]
-        return table.take(pa.array(part, mask=part < 0))
+        part = pa.array(part, mask=part < 0)
+        return pa.DictionaryArray.from_arrays(part, table) if text else table.take(part)
 
-    return Column({**recipe, "flat": True}, values.type, rows)
+    return Column({**recipe, "flat": True}, rows(0, 0).type, rows)
 
 
 def restore_codes(recipe: dict[str, Any], chunks: Any) -> tuple[Any, Any]:
     """Return the codes and the Index that `plan_codes` was given."""
+    import pyarrow as pa
     import pyarrow.compute as pc
 
     categories = unpack(recipe["categories"])
     if recipe.get("flat"):
         table = plan(categories, "").rows(0, len(categories))
-        chunks = pc.index_in(chunks, value_set=table).fill_null(-1)
+
+        def find(values: Any) -> Any:
+            if pa.types.is_dictionary(values.type):
+                return find(values.dictionary).take(values.indices)
+            return pc.index_in(values, value_set=table)
+
+        chunks = pa.chunked_array(map(find, chunks.chunks), pa.int32()).fill_null(-1)
     return to_numpy(chunks).astype(recipe["codes"], copy=False), categories
 
 
