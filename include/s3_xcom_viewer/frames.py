@@ -95,12 +95,7 @@ def open_file(source: ObjectFile, *, streamed: bool = False) -> Any:
         metadata = pq.read_metadata(pa.PythonFile(source, "r"))
         group = metadata.row_group(0)
         chunks = [group.column(position) for position in range(metadata.num_columns)]
-        texts = [
-            one.path_in_schema
-            for one in chunks
-            # Arrow cannot make dictionaries of text whose lengths are apart, which all differs.
-            if one.physical_type == "BYTE_ARRAY" and "DELTA_LENGTH_BYTE_ARRAY" not in one.encodings
-        ]
+        texts = [one.path_in_schema for one in chunks if one.physical_type == "BYTE_ARRAY"]
         return pq.ParquetFile(
             pa.PythonFile(source, "r"),
             metadata=metadata,

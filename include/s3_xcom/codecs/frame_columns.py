@@ -25,6 +25,9 @@ from include.s3_xcom.errors import ValueNotStorable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+MOST_IN_EACH_GROUP = 1_000
+"""Up to so many text categories are written as codes: it is faster, but each group has them all."""
+
 
 class Column(NamedTuple):
     """A column ready to be written.
@@ -91,15 +94,16 @@ def plan_codes(codes: Any, categories: Any, name: str, *, ordered: bool) -> Colu
 
     recipe = {"codes": codes.dtype.str, "categories": pack(categories, name), "ordered": ordered}
     values = plan(categories, name)
-    text = pa.types.is_large_string(values.type)  # of which Arrow has columns of codes, too
+    text = pa.types.is_large_string(values.type)
     if not (text or pa.types.is_primitive(values.type)):
         return _column(recipe, codes)
     table = values.rows(0, len(categories))
+    as_codes = text and len(categories) <= MOST_IN_EACH_GROUP
 
     def rows(start: int, stop: int) -> Any:
         part = codes[start:stop]
         part = pa.array(part, mask=part < 0)
-        return pa.DictionaryArray.from_arrays(part, table) if text else table.take(part)
+        return pa.DictionaryArray.from_arrays(part, table) if as_codes else table.take(part)
 
     return Column({**recipe, "flat": True}, rows(0, 0).type, rows)
 
