@@ -191,6 +191,7 @@ REFUSED = {
     "Sparse": lambda: pd.DataFrame({"a": pd.arrays.SparseArray([0, 0, 1])}),
     "complex": lambda: pd.DataFrame({"a": [1j]}),
     "object": lambda: np.array(["a"], dtype=object),
+    "overlap": lambda: np.zeros(1, {"names": "ab", "formats": ["i4", "i4"], "offsets": [0, 2]}),
     "deque": lambda: deque([1]),
     "array.array": lambda: array("i", [1]),
     "range": lambda: range(3),

@@ -16,7 +16,7 @@ from dev.benchmarks.meters import measure
 
 TITLE = "DataFrames of 20 mixed columns: push + pull"
 PEERS = ("ours", "floor", "common_io", "tutorial")
-SIZES = {10_000: (3, 5), 100_000: (3, 3), 1_000_000: (3, 1)}
+SIZES = {10_000: (3, 5), 100_000: (5, 3), 1_000_000: (5, 1)}
 """Rows: rounds in which the peers take turns, and repetitions within a process."""
 QUICK = {10_000: (2, 2), 100_000: (1, 1)}
 _WARM_UP_ROWS = 100

@@ -132,18 +132,6 @@ class Bucket(Store):
                 raise ObjectCorrupt(f"{self.uri(key)} is shorter than it was a moment ago.")
             return data
 
-    def subdirectories(self, owner: Owner = ANY) -> list[str]:
-        """Return the names right under an owner's directory, in order: for example a DAG's runs.
-
-        As they are written in keys: `run_id=manual__2026-11-22`. All are held in memory.
-        """
-        import obstore
-
-        under = directory(self.prefix, owner)
-        with self._errors("listing", f"{under}/"):
-            found = obstore.list_with_delimiter(self._client, under)
-        return sorted(name.rstrip("/").rsplit("/", 1)[-1] for name in found["common_prefixes"])
-
 
 def directory(prefix: str, owner: Owner) -> str:
     """Return where all objects of an owner lie, as far down as its fields are set without a gap."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from include.s3_xcom.codecs import npy
 from include.s3_xcom.errors import ObjectCorrupt
 from include.s3_xcom_viewer import cells, statistics
 from include.s3_xcom_viewer.bucket import BUDGET
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from include.s3_xcom_viewer.statistics import Figures
 
 HEADER = 16 * 1024
+"""Bytes that are read at first: the whole header of all but arrays of a thousand fields."""
 SHOWN_ROWS, SHOWN_COLUMNS = 20, 12
 
 
@@ -47,39 +48,35 @@ def preview(source: ObjectFile) -> Array:
     """
     import numpy as np
 
-    shape, fortran, dtype, start = _header(source)
+    shape, order, dtype, start = _header(source)
     size = int(np.prod(shape, dtype=object))
     if source.size != start + size * dtype.itemsize:
         raise ObjectCorrupt(f"an array of shape {shape}, {dtype}, has another size.")
     source.seek(start)
     # Of a large array, little less than all that may be read: the header is read, too.
-    count = size if source.size <= HEADER else min(size, (BUDGET - HEADER) // dtype.itemsize)
+    left = BUDGET - max(HEADER, start)
+    count = size if source.size <= HEADER else min(size, left // dtype.itemsize)
     values = np.frombuffer(source.read(count * dtype.itemsize), dtype, count)
     return Array(
         shape=shape,
         dtype=str(dtype),
-        order="column by column (Fortran)" if fortran and len(shape) > 1 else "",
+        order="column by column (Fortran)" if order == "F" and len(shape) > 1 else "",
         size=size,
         read=count,
         figures=_figures(values),
-        rows=_rows(values, shape, fortran=fortran),
+        rows=_rows(values, shape, fortran=order == "F"),
         bytes_read=source.bytes_read,
     )
 
 
-def _header(source: ObjectFile) -> tuple[tuple[int, ...], bool, Any, int]:
-    import numpy as np
-
-    file = io.BytesIO(source.read(min(HEADER, source.size)))
+def _header(source: ObjectFile) -> tuple[tuple[int, ...], str, Any, int]:
+    head = source.read(min(HEADER, source.size))
     try:
-        first = np.lib.format.read_magic(file) == (1, 0)
-        read = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
-        shape, fortran, dtype = read(file)
+        if (more := npy.header_size(head) - len(head)) > 0:
+            head += source.read(min(more, npy.HEADER))
+        return npy.read_header(head)
     except ValueError as error:
         raise ObjectCorrupt(f"the object is not a readable numpy file ({error}).") from error
-    if dtype.hasobject:
-        raise ObjectCorrupt("the array holds Python objects, which this backend never writes.")
-    return shape, fortran, dtype, file.tell()
 
 
 def _figures(values: Any) -> Figures | None:

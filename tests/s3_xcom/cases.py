@@ -141,6 +141,8 @@ VALUES = {
     "array, 0-d": lambda: np.array(1.5),
     "array, empty": lambda: np.empty((0, 3), "u1"),
     "array, structured": lambda: np.array([(1, 2.5)], [("a", "i4"), ("b", "f8")]),
+    "array, 1,000 fields": lambda: np.zeros(2, [(f"field {n}", "f8") for n in range(1_000)]),
+    "array, 3,000 fields": lambda: np.ones(2, [(f"field {n}", "f8") for n in range(3_000)]),
     "array, datetime64": lambda: np.array(["2026-01-01", "NaT"], "M8[s]"),
     "array, big-endian": lambda: np.arange(3, dtype=">i8"),
     "array, str": lambda: np.array(["a", "üb"]),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from include.s3_xcom.codecs.base import Encoded
 from include.s3_xcom.errors import ValueNotStorable
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from include.s3_xcom.codecs.base import Sink
 
 NAME = "npy"
+HEADER = 1024 * 1024
+"""Bytes of a header that are read. With numpy's own limit, 10,000, it writes arrays of a thousand
+fields that it then does not read."""
 
 
 def accepts(value: Any, _least: int) -> bool:
@@ -43,9 +46,22 @@ def encode(value: Any, _compression: str) -> Encoded:
         raise ValueNotStorable(f"a field of {value.dtype} has a name beyond Latin-1.") from error
     if value.dtype.metadata:
         raise ValueNotStorable("a numpy dtype with metadata would lose it. Return it separately.")
+    empty = io.BytesIO()
+    try:
+        np.lib.format.write_array(empty, np.empty(0, value.dtype), (2, 0), allow_pickle=False)
+        kept = read_header(empty.getvalue())[2] == value.dtype
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        kept = False
+    if not kept:
+        raise ValueNotStorable(
+            f"numpy cannot read an array of this dtype back from a file: {str(value.dtype)[:200]}. "
+            "Return its fields one by one."
+        )
+
+    version = (1, 0) if empty.tell() < 60_000 else (2, 0)
 
     def write(sink: Sink) -> None:
-        np.lib.format.write_array(sink, value, allow_pickle=False)
+        np.lib.format.write_array(sink, value, version, allow_pickle=False)
 
     return Encoded("npy", write, f"shape {value.shape}, {value.dtype}")
 
@@ -53,13 +69,31 @@ def encode(value: Any, _compression: str) -> Encoded:
 def decode(data: bytes | bytearray, _type_name: str) -> Any:
     import numpy as np
 
-    # Not read_array(): it reserves what the header claims before it looks at the data.
-    file = io.BytesIO(data)
+    shape, order, dtype, start = read_header(data)
+    writable = data if isinstance(data, bytearray) else bytearray(data)
+    return np.ndarray(shape, dtype, writable, offset=start, order=order)
+
+
+def header_size(beginning: bytes | bytearray) -> int:
+    """Return where the values begin, from the first 12 bytes."""
+    digits = 2 if beginning[6:7] == b"\1" else 4  # of the header's length, by the file's version
+    return 8 + digits + int.from_bytes(beginning[8 : 8 + digits], "little")
+
+
+def read_header(data: bytes | bytearray) -> tuple[tuple[int, ...], Literal["C", "F"], Any, int]:
+    """Return shape, memory order, dtype, and where the values begin.
+
+    Not numpy's read_array(): it reserves what the header claims before it looks at the data.
+
+    Raises:
+        ValueError: it is not the beginning of a numpy file, or one of Python objects.
+    """
+    import numpy as np
+
+    file = io.BytesIO(memoryview(data)[:HEADER])
     one = np.lib.format.read_magic(file) == (1, 0)
     read = np.lib.format.read_array_header_1_0 if one else np.lib.format.read_array_header_2_0
-    shape, fortran, dtype = read(file)
+    shape, fortran, dtype = read(file, max_header_size=HEADER)
     if dtype.hasobject:
         raise ValueError("an array of Python objects")
-    order: Any = "F" if fortran else "C"
-    writable = data if isinstance(data, bytearray) else bytearray(data)
-    return np.ndarray(shape, dtype, writable, offset=file.tell(), order=order)
+    return shape, "F" if fortran else "C", dtype, file.tell()
