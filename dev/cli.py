@@ -199,17 +199,20 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _enter_environment() -> None:
-    """Make .venv current and go on with its interpreter: the same command, from the start."""
-    if Path(sys.prefix).resolve() == VENV.resolve() and environment.MAIN.is_current():
-        return
-    began = time.monotonic()
-    environment.ensure_main()
-    env = environment.clean_environment()
-    env[_SETUP_SECONDS] = str(time.monotonic() - began)
-    python = str(environment.MAIN.python)
-    sys.stdout.flush()
-    os.execve(python, [python, "-m", "dev", *sys.argv[1:]], env)  # noqa: S606 - no shell is meant
+def _enter_environment() -> float:
+    """Make .venv current and go on with its interpreter: the same command, from the start.
+
+    Returns, in that interpreter, the seconds that it took; once, not to commands within this one.
+    """
+    if Path(sys.prefix).resolve() != VENV.resolve() or not environment.MAIN.is_current():
+        began = time.monotonic()
+        environment.ensure_main()
+        env = environment.clean_environment()
+        env[_SETUP_SECONDS] = str(time.monotonic() - began)
+        python = str(environment.MAIN.python)
+        sys.stdout.flush()
+        os.execve(python, [python, "-m", "dev", *sys.argv[1:]], env)  # noqa: S606 - no shell
+    return float(os.environ.pop(_SETUP_SECONDS, "0"))
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -231,12 +234,12 @@ def _run_demo(options: argparse.Namespace, *, stay: bool, as_json: bool) -> int:
         stay=stay,
         as_json=as_json,
     )
-    _enter_environment()
+    setup_seconds = _enter_environment()
     if chosen.needs_dbt:
         environment.ensure_dbt()
     from dev import demo
 
-    return demo.run(chosen, setup_seconds=float(os.environ.pop(_SETUP_SECONDS, "0")))
+    return demo.run(chosen, setup_seconds=setup_seconds)
 
 
 def _test(options: argparse.Namespace) -> int:

@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 
-from dev import environment
 from dev.benchmarks.harness import Bar, Bench, Result, number
 from dev.errors import DevError
 from dev.project import ROOT
@@ -16,7 +15,6 @@ SECONDS = 60
 
 
 def run(bench: Bench) -> Result:
-    environment.ensure_dbt()  # what the demo's first run would install is not measured
     bench.say("the example DAG on a real Airflow, about a minute")
     done = subprocess.run(
         [sys.executable, "-m", "dev", "demo", "--json"],

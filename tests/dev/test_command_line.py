@@ -172,3 +172,16 @@ def test_it_runs_without_an_environment_of_ones_own(bare_copy):
         check=False,
     )
     assert done.returncode == 0
+
+
+def test_the_time_of_the_setup_is_counted_by_one_command_only(monkeypatch):
+    """A demo that `dev bench` starts right after its own setup reported that one, too."""
+    from dev import cli
+    from dev.environment import VENV
+
+    if Path(sys.prefix).resolve() != VENV.resolve():
+        pytest.skip("needs to run in .venv")
+    monkeypatch.setattr(cli.environment.MAIN.__class__, "is_current", lambda _self: True)
+    monkeypatch.setenv("_DEV_SETUP_SECONDS", "46.1")
+    assert cli._enter_environment() == 46.1
+    assert cli._enter_environment() == 0
