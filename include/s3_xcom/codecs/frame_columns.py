@@ -9,7 +9,7 @@ metadata, that says what was there:
 | `numpy`    | bool, int, uint, float, datetime64, timedelta64 | as they are |
 | `pandas`   | Int64 …, boolean, period, interval | as pandas' own Arrow protocol has them |
 | `zoned`, `string`, `arrow` | datetimes with a zone, str, Arrow-backed | likewise |
-| `codes`    | category, a MultiIndex's level | the values, few texts as a dictionary; else the codes |
+| `codes`    | category, a MultiIndex's level | the values, if flat, few texts as codes; or codes |
 | `object`   | object (see `frame_objects`)                    | one type, or JSON documents |
 """
 
