@@ -46,10 +46,11 @@ def encode(value: Any, _compression: str) -> Encoded:
         raise ValueNotStorable(f"a field of {value.dtype} has a name beyond Latin-1.") from error
     if value.dtype.metadata:
         raise ValueNotStorable("a numpy dtype with metadata would lose it. Return it separately.")
-    empty = io.BytesIO()
+    header = io.BytesIO()
     try:
-        np.lib.format.write_array(empty, np.empty(0, value.dtype), (2, 0), allow_pickle=False)
-        kept = read_header(empty.getvalue())[2] == value.dtype
+        said = np.lib.format.header_data_from_array_1_0(value)
+        np.lib.format.write_array_header_2_0(header, said)
+        kept = read_header(header.getvalue())[2] == value.dtype
     except (ValueError, SyntaxError, RecursionError, MemoryError):
         kept = False
     if not kept:
@@ -58,7 +59,7 @@ def encode(value: Any, _compression: str) -> Encoded:
             "Return its fields one by one."
         )
 
-    version = (1, 0) if empty.tell() < 60_000 else (2, 0)
+    version = (1, 0) if header.tell() < 2**16 else (2, 0)  # the first has 16 bits for the length
 
     def write(sink: Sink) -> None:
         np.lib.format.write_array(sink, value, version, allow_pickle=False)
