@@ -29,7 +29,7 @@ def texts(
 
     Args:
         column: a pyarrow Array or ChunkedArray; only of the rows that are shown.
-        recipe: what the Parquet file says of a pandas column (see `codecs/frame_columns.py`).
+        recipe: what the Parquet file says of a pandas column (see `codecs/frames/columns.py`).
         limit: characters of a text; None cuts nothing, and leaves JSON as it is.
     """
     import pyarrow as pa

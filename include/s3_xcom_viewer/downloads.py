@@ -13,7 +13,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from include.s3_xcom.codecs import arrow, frame, polars_frame
+from include.s3_xcom.codecs import arrow, polars_frame
+from include.s3_xcom.codecs import frames as frame
 from include.s3_xcom.errors import ObjectCorrupt
 from include.s3_xcom_viewer import arrow_tables, bucket, cells, frames, labels, statistics
 from include.s3_xcom_viewer.bucket import ObjectFile, TooLarge

@@ -1,6 +1,6 @@
 """What a Parquet file of ours says about the pandas frame it holds: labels, dtypes, index.
 
-The file's metadata has it for the codec (see `include/s3_xcom/codecs/frame.py`), which restores it
+The file's metadata has it for the codec (see `include/s3_xcom/codecs/frames`), which restores it
 with pandas. A page needs the words only, and does without.
 """
 
@@ -81,31 +81,31 @@ def _field(field: Any, label: str, recipe: dict[str, Any], *, is_index: bool) ->
 
 
 def _labels(packed: dict[str, Any]) -> list[str]:
-    if "range" in packed:
-        return [str(number) for number in range(*packed["range"])]
-    if "packed" in packed:
-        return [_missing(text) for text in _unpack(packed["packed"])]
-    levels = [[_missing(text) for text in _unpack(lvl["categories"])] for lvl in packed["levels"]]
-    return [
-        " / ".join(
-            "NaN" if code < 0 else level[code] for level, code in zip(levels, row, strict=True)
-        )
-        for row in zip(*packed["codes"], strict=True)
-    ]
+    return [" / ".join(map(_missing, parts)) for parts in zip(*_unpack(packed), strict=True)]
 
 
-def _unpack(packed: dict[str, Any]) -> list[str | None]:
+def _unpack(packed: dict[str, Any]) -> list[list[str | None]]:
+    """Return the texts of each level."""
     import pyarrow as pa
 
+    if "range" in packed:
+        return [[str(number) for number in range(*packed["range"])]]
     with pa.ipc.open_stream(base64.b64decode(packed["data"], validate=True)) as stream:
-        return cells.texts(stream.read_all().column(0), packed["recipe"])
+        columns = stream.read_all().columns
+    return [
+        [None if code < 0 else words[code] for code in column.to_pylist()]
+        if (words := categories(recipe)) is not None
+        else cells.texts(column, recipe)
+        for column, recipe in zip(columns, packed.get("levels") or [packed["flat"]], strict=True)
+    ]
 
 
 def categories(recipe: dict[str, Any]) -> list[str | None] | None:
     """Return the texts of a column whose cells are codes into them; None if they are values."""
-    if "codes" not in recipe or recipe.get("flat"):
+    if "codes" not in recipe or recipe["codes"]["values"]:
         return None
-    return _unpack(recipe["categories"])
+    [words] = _unpack(recipe["codes"]["index"])
+    return words
 
 
 def is_period(recipe: dict[str, Any]) -> bool:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from include.s3_xcom import document, settings
-from include.s3_xcom.codecs import arrow, binary, frame, ge_result, json_text, npy, polars_frame
+from include.s3_xcom.codecs import arrow, binary, ge_result, json_text, npy, polars_frame
+from include.s3_xcom.codecs import frames as frame
 from include.s3_xcom.errors import ObjectCorrupt
 from include.s3_xcom.reference import inline_text
 from include.s3_xcom_viewer import arrays, arrow_tables, bucket, documents, expectations, frames

@@ -36,6 +36,14 @@ def arrow(values, kind):
     return pd.Series(pd.array(values, dtype=pd.ArrowDtype(kind)))
 
 
+def labelled(index):
+    return pd.DataFrame([range(len(index))], columns=index)
+
+
+def categorical(categories, codes=(1, -1, 0)):
+    return frame(a=pd.Categorical.from_codes(codes, categories))
+
+
 def with_attrs(frame, **attrs):
     frame.attrs = attrs
     return frame
@@ -230,6 +238,16 @@ VALUES = {
         "\ud800",
     ),
     "frame, Decimals of many exponents": lambda: objects(Decimal("1.5"), Decimal("1.50")),
+    "frame, odd Decimals": lambda: frame(
+        i=[Decimal("Infinity"), None],
+        n=[Decimal("NaN"), Decimal(1)],
+        z=[Decimal("-0.0"), Decimal("1.0")],
+        e=[Decimal("1E+3"), Decimal("2E+3")],
+        s=[Decimal("1E-90"), Decimal("2E-90")],
+        d=[Decimal("1." + "2" * 70), Decimal("1." + "3" * 70)],
+        o=[Decimal("1." + "2" * 80), Decimal(1)],
+        w=[None, Decimal("12.30")],
+    ),
     "frame, Arrow-backed": lambda: frame(
         i=arrow([1, None], pa.int64()),
         s=arrow(["x", None], pa.string()),
@@ -259,12 +277,103 @@ VALUES = {
     "index, Multi with missing": lambda: indexed(
         pd.MultiIndex.from_arrays([["a", None], [1.0, np.nan]])
     ),
+    "index, Multi of a concat": lambda: pd.concat({"x": frame(a=[1, 2]), "y": frame(a=[3, 4])}),
+    "index, Multi of a concat with names": lambda: pd.concat(
+        {0: frame(a=[1, 2]), 1: frame(a=[3, 4])}, names=["part", ("row", 1)]
+    ),
+    "index, Multi of stack()": lambda: frame(a=[1, 2], b=[3, 4]).stack(),
+    "index, Multi of ranges": lambda: indexed(
+        pd.MultiIndex.from_product([range(2), range(6, 0, -2)], names=["x", None])
+    ),
+    "index, Multi with frequencies": lambda: indexed(
+        pd.MultiIndex.from_product(
+            [pd.date_range("2026", periods=2, freq="MS"), pd.timedelta_range("1h", periods=2)]
+        )
+    ),
+    "index, Multi of all kinds": lambda: indexed(
+        pd.MultiIndex.from_arrays(
+            [
+                pd.Categorical(["b", "a"], ["c", "b", "a"], ordered=True),
+                pd.Categorical([7, None], pd.RangeIndex(9)),
+                STAMPS[::2].tz_localize(BERLIN),
+                pd.interval_range(0, 2),
+                pd.period_range("2026", periods=2, freq="M"),
+                pd.Index([1, "a"]),
+                pd.cut([1, 2], [0, 1, 3]),
+                pd.array([1, None], "Int8"),
+                [Decimal("1.5"), Decimal("2.5")],
+                [b"x", None],
+                [0.0, np.nan],
+            ],
+            names=list("abcdefghijk"),
+        )
+    ),
+    "index, Multi with duplicates": lambda: indexed(
+        pd.MultiIndex.from_arrays([["a", "a", "b"], [1, 1, 1]])
+    ),
+    "index, Multi, empty": lambda: pd.DataFrame(
+        index=pd.MultiIndex.from_product([pd.CategoricalIndex(["a"]), range(0)], names=["x", "y"])
+    ),
+    "index, Multi of one level": lambda: indexed(pd.MultiIndex.from_arrays([[2, 1]], names=["x"])),
+    "index, Multi with equal values in a level": lambda: indexed(
+        pd.MultiIndex([["a", "a"], [STAMPS[0], pd.NaT]], [[0, 1], [0, 1]], verify_integrity=False)
+    ),
+    "index, categories that are a range": lambda: indexed(
+        pd.CategoricalIndex([4, 2], pd.RangeIndex(2, 6, 2, name="r"), name="n")
+    ),
+    "index, categories with a frequency": lambda: indexed(
+        pd.CategoricalIndex(pd.date_range("2026", periods=2, freq="B"))
+    ),
+    "index, timedeltas with a frequency": lambda: indexed(pd.timedelta_range("1D", periods=3)),
+    "index, an empty range": lambda: pd.DataFrame(index=pd.RangeIndex(3, 3, 5)),
+    "categories that are a range": lambda: categorical(pd.RangeIndex(5, 0, -1, name="r")),
+    "categories of numbers": lambda: categorical(pd.Index([5, 4], name=("a", 1))),
+    "categories with a frequency": lambda: frame(
+        d=pd.Categorical(pd.date_range("2026", periods=2, tz=BERLIN)),
+        t=pd.Categorical(pd.timedelta_range("1h", periods=2, freq="2h")),
+    ),
+    "categories of intervals": lambda: frame(
+        a=pd.cut([1, 2], 3), b=pd.cut(STAMPS[::2], pd.date_range("2025", periods=3, freq="YS"))
+    ),
+    "categories of sets": lambda: categorical(pd.Index([frozenset("abc"), frozenset("d")])),
+    "categories of each other type": lambda: frame(
+        d=pd.Categorical([Decimal("1.50"), None]),
+        y=pd.Categorical([b"x", b"y"]),
+        b=pd.Categorical([True, False]),
+        p=pd.Categorical(pd.period_range("2026", periods=2, freq="M")),
+        s=pd.Categorical(pd.array(["x", None], "string[python]")),
+        n=pd.Categorical(pd.array([1, None], "Int64")),
+        a=pd.Categorical(arrow(["x", None], pa.string())),
+        f=pd.Categorical([0.5, np.inf]),
+    ),
     "labels, numbers": lambda: pd.DataFrame([[1, 2]]),
     "labels, duplicates": lambda: pd.DataFrame([[1, 2]], columns=["a", "a"]),
     "labels, mixed": lambda: pd.DataFrame([[1, 2, 3]], columns=pd.Index(["a", 1, None])),
     "labels, dates": lambda: pd.DataFrame([[1, 2]], columns=pd.date_range("2026", periods=2)),
     "labels, Multi": lambda: pd.DataFrame(
         [[1, 2]], columns=pd.MultiIndex.from_tuples([("a", 1), ("b", 2)], names=["x", "y"])
+    ),
+    "labels, Multi of ranges and dates": lambda: labelled(
+        pd.MultiIndex.from_product(
+            [range(2), pd.date_range("2026", periods=2), pd.CategoricalIndex(["u", "v"])],
+            names=["x", None, ("y", 1)],
+        )
+    ),
+    "labels, Multi with missing": lambda: labelled(
+        pd.MultiIndex.from_arrays([["a", None], [np.nan, 1]])
+    ),
+    "labels, Multi, empty": lambda: pd.DataFrame(
+        index=[1], columns=pd.MultiIndex.from_product([range(2), range(0)], names=["x", "y"])
+    ),
+    "labels, a range": lambda: labelled(pd.RangeIndex(4, 0, -2, name="r")),
+    "labels, dates with a frequency": lambda: labelled(
+        pd.date_range("2026", periods=3, freq="QE-NOV", tz="UTC", name="n")
+    ),
+    "labels, timedeltas with a frequency": lambda: labelled(pd.timedelta_range("1h", periods=2)),
+    "labels, intervals": lambda: labelled(pd.interval_range(0, 2)),
+    "labels, periods": lambda: labelled(pd.period_range("2026", periods=2, freq="M")),
+    "labels, categories that are a range": lambda: labelled(
+        pd.CategoricalIndex([1, 0], pd.RangeIndex(2))
     ),
     "labels with dots": lambda: pd.DataFrame([[1, 2]], columns=["a", "a.b"]),
     "labels like an index's": lambda: frame(__index_0__=[1]).set_index(pd.Index([7])),

@@ -130,7 +130,23 @@ ARROW = {
 }  # fmt: skip
 
 
+# Indexes that know more than their values.
+REGULAR = st.sampled_from([
+    lambda n: pd.RangeIndex(2, 2 + 3 * n, 3, name="r"),
+    lambda n: pd.date_range("2026-03-27", periods=n, freq="B"),
+    lambda n: pd.date_range("2026-03-28", periods=n, freq="D", tz="Europe/Berlin", name=("d", 1)),
+    lambda n: pd.timedelta_range("1h", periods=n, freq="2h"),
+    lambda n: pd.interval_range(0, n),
+    lambda n: pd.period_range("2026", periods=n, freq="M"),
+    lambda n: pd.CategoricalIndex(range(n), pd.RangeIndex(n + 1)),
+    lambda n: pd.CategoricalIndex(pd.interval_range(0, n)),
+])  # fmt: skip
+
+
 def categorical(draw, n):
+    if draw(st.booleans()):
+        codes = draw(st.lists(st.integers(-1, 3), min_size=n, max_size=n))
+        return pd.Categorical.from_codes(codes, draw(REGULAR)(4), ordered=draw(st.booleans()))
     unique = st.lists(
         draw(st.sampled_from([SMALL, texts, st.floats(), st.dates(), mixed, stamps, st.booleans()])),
         min_size=1, max_size=4, unique_by=repr,
@@ -200,7 +216,9 @@ KINDS = ["numpy", "M", "m", "objects", "alike", "str", "masked", "zoned", "perio
 
 @st.composite
 def indexes(draw, n):
-    kind = draw(st.sampled_from(["default", "range", "flat", "flat", "multi", "dates", "deltas"]))
+    kind = draw(
+        st.sampled_from(["default", "range", "flat", "flat", "multi", "product", "dates", "deltas"])
+    )
     name = draw(st.none() | texts | st.integers() | st.tuples(texts, st.dates()))
     if kind == "range":
         start, step = draw(st.tuples(st.integers(-5, 5), st.sampled_from([-3, 1, 2])))
@@ -214,6 +232,9 @@ def indexes(draw, n):
             levels,
             names=draw(st.lists(st.none() | texts, min_size=len(levels), max_size=len(levels))),
         )
+    if kind == "product":
+        parts = [draw(REGULAR)(count) for count in (2, 3)]
+        return pd.MultiIndex.from_product(parts, names=[None, name])[:n]
     if kind == "dates":
         freq = draw(st.sampled_from(["D", "2h", "MS", "B", "W-TUE", "QE-NOV", "90min"]))
         return pd.date_range(

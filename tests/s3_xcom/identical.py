@@ -70,23 +70,43 @@ def _pandas(one, other, where):
 
 
 def _column(one, other, where):
-    assert repr(one.dtype) == repr(other.dtype), f"{where}: {one.dtype!r} became {other.dtype!r}"
+    _dtype(one.dtype, other.dtype, where)
     if one.dtype == object:
         assert_identical(list(one), list(other), where)
+    if one.dtype == "category":
+        assert list(one.cat.codes) == list(other.cat.codes), where
+
+
+def _dtype(one, other, where):
+    import pandas as pd
+
+    if isinstance(one, pd.CategoricalDtype):
+        assert one.ordered is other.ordered, where
+        _index(one.categories, other.categories, f"{where}.categories")
+    else:
+        assert repr(one) == repr(other), f"{where}: {one!r} became {other!r}"
 
 
 def _index(one, other, where):
+    """Compare indexes: of rows, of columns, levels, categories. `repr` shows less than all of it."""
     import pandas as pd
 
-    assert type(one) is type(other), where
+    assert type(one) is type(other), f"{where}: {type(one)} became {type(other)}"
     assert_identical(list(one.names), list(other.names), f"{where}.names")
     if isinstance(one, pd.MultiIndex):
-        for i, (a, b) in enumerate(zip(one.levels, other.levels, strict=True)):
-            assert repr(a.dtype) == repr(b.dtype), f"{where} level {i}"
-            assert a.equals(b), f"{where} level {i}"
-        assert [list(c) for c in one.codes] == [list(c) for c in other.codes], where
-    else:
-        assert repr(one.dtype) == repr(other.dtype), where
-        assert getattr(one, "freq", None) == getattr(other, "freq", None), where
-        if one.dtype == object:
-            assert_identical(list(one), list(other), where)
+        for number, (a, b) in enumerate(zip(one.levels, other.levels, strict=True)):
+            _index(a, b, f"{where}.levels[{number}]")
+        for a, b in zip(one.codes, other.codes, strict=True):
+            assert (a.dtype, list(a)) == (b.dtype, list(b)), f"{where}.codes"
+        return
+    _dtype(one.dtype, other.dtype, where)
+    assert one.equals(other), where
+    if isinstance(one, pd.RangeIndex):
+        assert (one.start, one.stop, one.step) == (other.start, other.stop, other.step), where
+    if isinstance(one, (pd.DatetimeIndex, pd.TimedeltaIndex)):
+        assert repr(one.freq) == repr(other.freq), f"{where}: {one.freq!r} became {other.freq!r}"
+        assert one.freq == other.freq, where
+    if isinstance(one, pd.CategoricalIndex):
+        assert list(one.codes) == list(other.codes), where
+    if one.dtype == object:
+        assert_identical(list(one), list(other), where)

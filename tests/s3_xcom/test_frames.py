@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from include.s3_xcom.codecs import frame as codec
+from include.s3_xcom.codecs import frames as codec
 from tests.s3_xcom.cases import VALUES
 from tests.s3_xcom.identical import assert_identical
 

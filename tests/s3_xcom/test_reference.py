@@ -46,12 +46,12 @@ def test_it_is_read_as_it_was_written():
 def test_it_stays_under_2_KB(letter):
     """With all identifiers as long as they may be, and 2,000 columns."""
     pd = pytest.importorskip("pandas")
-    from include.s3_xcom.codecs import frame
+    from include.s3_xcom.codecs import frames
 
     owner = Owner(letter * 250, letter * 250, letter * 250, 10_000, letter * 512)
     uri = f"s3://{'b' * 63}/{keys.new_stem('p' * 150, owner)}.parquet"
     wide = pd.DataFrame([range(2_000)], columns=[letter * 20 + str(n) for n in range(2_000)])
-    summary = frame.encode(wide, "zstd").summary
+    summary = frames.encode(wide, "zstd").summary
     versions = {"pandas": "3.1.1", "pyarrow": "26.0.1", "numpy": "2.4.1"}
     record = reference(uri=uri, codec="great_expectations", type="pandas.DataFrame",
                        bytes=10**13, summary=summary, leaves=10**6, written_by=versions)  # fmt: skip

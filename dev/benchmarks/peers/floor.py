@@ -14,7 +14,7 @@ import uuid
 from functools import cache
 from typing import Any
 
-from include.s3_xcom.codecs.frame import FIRST_ROW_GROUP, ROW_GROUP, writer_options
+from include.s3_xcom.codecs.frames import FIRST_ROW_GROUP, ROW_GROUP, writer_options
 
 
 @cache

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from include.s3_xcom.codecs import arrow, binary, frame, ge_result, json_text, npy, polars_frame
+from include.s3_xcom.codecs import arrow, binary, frames, ge_result, json_text, npy, polars_frame
 
 if TYPE_CHECKING:
     from include.s3_xcom.codecs.base import Codec
@@ -30,6 +30,6 @@ def find(value: Any, least: int = LEAST_LEAF) -> Codec | None:
     return next((codec for codec in CODECS.values() if codec.accepts(value, least)), None)
 
 
-_MODULES: tuple[Codec, ...] = (frame, polars_frame, arrow, npy, binary, ge_result, json_text)
+_MODULES: tuple[Codec, ...] = (frames, polars_frame, arrow, npy, binary, ge_result, json_text)
 CODECS: dict[str, Codec] = {module.NAME: module for module in _MODULES}
 """First that accepts wins on write, the stored name decides on read."""

@@ -2,10 +2,11 @@
 
 Parquet, because DuckDB, Spark, Athena, polars and pandas read it. The columns carry the frame's own
 names where these are strings; index levels follow as `__index_0__` …. What Parquet cannot say is in
-the file's metadata under `s3_xcom` (see `frame_columns`); what cannot be kept is refused by name.
+the file's metadata under `s3_xcom` (see `columns`; `describe` tells it to people, without pandas).
+What cannot be kept is refused by name.
 
 A frame is written while it is being converted, row group by row group, so a push needs little
-memory beside the frame. Row groups hold 200,000 rows (with 50,000 a pull takes twice as long); in
+memory besides the frame. Row groups hold 200,000 rows (with 50,000 a pull takes twice as long); in
 all but small frames the first one has 1,000, which lets a viewer show rows without reading
 megabytes.
 """
@@ -13,19 +14,11 @@ megabytes.
 from __future__ import annotations
 
 import base64
-import json
 import sys
 from typing import TYPE_CHECKING, Any
 
 from include.s3_xcom import document
 from include.s3_xcom.codecs.base import Encoded
-from include.s3_xcom.codecs.frame_columns import plan, restore
-from include.s3_xcom.codecs.frame_index import (
-    pack_labels,
-    plan_index,
-    restore_index,
-    unpack_labels,
-)
 from include.s3_xcom.errors import ValueNotStorable
 
 if TYPE_CHECKING:
@@ -34,6 +27,7 @@ if TYPE_CHECKING:
     from include.s3_xcom.codecs.base import Sink
 
 NAME = "parquet"
+METADATA = b"s3_xcom"
 ROW_GROUP = 200_000
 FIRST_ROW_GROUP = 1_000
 SMALL = 250_000
@@ -45,7 +39,6 @@ BUFFER = 1024 * 1024
 """Bytes gathered before they go on to the sink; Parquet is written in hundreds of small pieces."""
 AT_ONCE = 2_000_000
 """Cells, some tens of megabytes, that are read at once, whatever they are (see `_batches`)."""
-_METADATA = b"s3_xcom"
 
 
 def accepts(value: Any, _least: int) -> bool:
@@ -59,37 +52,31 @@ def encode(value: Any, compression: str) -> Encoded:
     Raises:
         ValueNotStorable: names the column and what in it would change.
     """
-    import pandas as pd
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    if type(value) not in (pd.DataFrame, pd.Series):
-        raise ValueNotStorable(
-            f"a {type(value).__module__}.{type(value).__qualname__} would come back as a plain "
-            f"pandas.{'Series' if isinstance(value, pd.Series) else 'DataFrame'}. Return that."
-        )
-    frame = _one_column(value) if isinstance(value, pd.Series) else value
+    from include.s3_xcom.codecs.frames.columns import pack, plan, plan_index
+
+    frame = _as_frame(value)
     index, levels = plan_index(frame.index, "the index")
     columns = [plan(column, repr(label)) for label, column in frame.items()]
-    names = _names(frame.columns, len(levels))
-    fields = [
-        pa.field(name, column.type) for name, column in zip(names, (*columns, *levels), strict=True)
-    ]
     recipe = {
         "of": type(value).__name__,
         "index": index,
-        "labels": pack_labels(frame.columns),
+        "labels": pack(frame.columns, "the column labels"),
         "columns": [column.recipe for column in columns],
-        # Parquet has fewer types than Arrow: what it reads back is cast to these.
-        "schema": base64.b64encode(pa.schema(fields).serialize()).decode("ascii"),
         "attrs": document.Writer().write(value.attrs),
         "unique_labels": not value.flags.allows_duplicate_labels,
     }
-    schema = pa.schema(fields, metadata={_METADATA: json.dumps(recipe).encode()})
+    columns += levels
+    names = _names(frame.columns, len(levels))
+    schema = pa.schema([(name, c.type) for name, c in zip(names, columns, strict=True)])
+    # Parquet has fewer types than Arrow: what it reads back is cast to these.
+    recipe["schema"] = base64.b64encode(schema.serialize()).decode("ascii")
+    schema = schema.with_metadata({METADATA: document.dump(recipe)})
 
     def table(start: int, stop: int) -> Any:
-        arrays = [column.rows(start, stop) for column in (*columns, *levels)]
-        return pa.Table.from_arrays(arrays, schema=schema)
+        return pa.Table.from_arrays([c.rows(start, stop) for c in columns], schema=schema)
 
     def write(sink: Sink) -> None:
         try:
@@ -138,27 +125,31 @@ def decode(data: bytes | bytearray, _type_name: str) -> Any:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    from include.s3_xcom.codecs.frames.columns import restore, restore_index, unpack
+
     with pq.ParquetFile(pa.BufferReader(data)) as file:
-        recipe = json.loads(file.schema_arrow.metadata[_METADATA])
+        recipe = document.load(file.schema_arrow.metadata[METADATA])
         schema = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(recipe["schema"])))
 
-        def read(fields: list[Any]) -> list[Any]:
+        def read(numbers: range | list[int]) -> list[Any]:
+            fields = [schema.field(number) for number in numbers]
             table = file.read(columns=[field.name for field in fields])
             return [table.column(field.name).cast(field.type) for field in fields]
 
         width = len(recipe["columns"])
-        levels = [*schema][width:]
+        levels = range(width, len(schema))
         index = restore_index(recipe["index"], read(levels) if levels else [])
         columns: dict[int, Any] = {}
         for batch in _batches(recipe["columns"], file.metadata.num_rows):
             if columns:
                 pa.default_memory_pool().release_unused()  # or it keeps what the last batch took
-            chunked = read([schema.field(number) for number in batch])
+            chunked = read(batch)
             for number in reversed(batch):  # what has been converted is let go
                 array = restore(recipe["columns"][number], chunked.pop())
-                columns[number] = _series(array, index)
+                # With its dtype said: pandas would make `str` of an object column of strings.
+                columns[number] = pd.Series(array, index=index, dtype=array.dtype, copy=False)
     frame = pd.DataFrame(columns, index=index, columns=range(width), copy=False)
-    frame.columns = unpack_labels(recipe["labels"])
+    frame.columns = unpack(recipe["labels"])
     value: Any = frame
     if recipe["of"] == "Series":
         value = frame.iloc[:, 0].rename(frame.columns[0])
@@ -166,18 +157,18 @@ def decode(data: bytes | bytearray, _type_name: str) -> Any:
     return value.set_flags(allows_duplicate_labels=not recipe["unique_labels"])
 
 
-def _series(array: Any, index: Any) -> Any:
+def _as_frame(value: Any) -> Any:
     import pandas as pd
 
-    # With its dtype said: pandas would make `str` of an object column of strings.
-    return pd.Series(array, index=index, dtype=array.dtype, copy=False)
-
-
-def _one_column(series: Any) -> Any:
-    import pandas as pd
-
-    name = pd.Index([series.name], dtype=object, tupleize_cols=False)
-    return series.to_frame(0).set_axis(name, axis=1)
+    if type(value) is pd.DataFrame:
+        return value
+    if type(value) is pd.Series:
+        name = pd.Index([value.name], dtype=object, tupleize_cols=False)
+        return value.to_frame(0).set_axis(name, axis=1)
+    raise ValueNotStorable(
+        f"a {type(value).__module__}.{type(value).__qualname__} would come back as a plain "
+        f"pandas.{'Series' if isinstance(value, pd.Series) else 'DataFrame'}. Return that."
+    )
 
 
 def _row_groups(rows: int, columns: int) -> Iterator[tuple[int, int]]:
@@ -199,15 +190,14 @@ def _batches(recipes: list[dict[str, Any]], rows: int) -> list[list[int]]:
     some = AT_ONCE // max(rows, 1)
     if len(recipes) <= some:
         return [[*range(len(recipes))]]
-    converted: list[int] = []
-    text: list[int] = []
-    kept: list[int] = []
+    order = {"codes": 0, "object": 0, "pandas": 0, "string": 1}
+    parts: list[list[int]] = [[], [], []]
     for number, recipe in enumerate(recipes):
-        other = converted if {"codes", "object", "pandas"} & {*recipe} else kept
-        (text if "string" in recipe else other).append(number)
+        parts[order.get(next(iter(recipe)), 2)].append(number)
+    converted, text, kept = parts
     step = max(some, 2)  # one column would keep one core busy
-    parts = [converted[start : start + step] for start in range(0, len(converted), step)]
-    return [batch for batch in (*parts, text, kept) if batch]
+    few = [converted[start : start + step] for start in range(0, len(converted), step)]
+    return [batch for batch in (*few, text, kept) if batch]
 
 
 def _names(labels: Any, levels: int) -> list[str]:
