@@ -73,7 +73,7 @@ def _read(located: Located) -> tuple[list[Field], Iterator[Any]]:
     """Return the columns of a table, and its record batches."""
     if located.codec == frame.NAME:
         file = frames.open_file(ObjectFile(located.key, located.bytes, None), streamed=True)
-        return labels.describe(file.schema_arrow).fields, file.iter_batches(CSV_ROWS)
+        return labels.describe(file).fields, file.iter_batches(CSV_ROWS)
     schema, table, whole = arrow_tables.beginning(ObjectFile(located.key, located.bytes))
     if not whole:
         raise TooLarge

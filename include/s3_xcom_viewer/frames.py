@@ -42,7 +42,7 @@ def preview(source: ObjectFile, first_row: int, first_column: int) -> Table:
         ObjectCorrupt: it is not a Parquet file of this backend.
     """
     file = open_file(source)
-    frame = labels.describe(file.schema_arrow)
+    frame = labels.describe(file)
     levels = [field for field in frame.fields if field.is_index]
     columns = [field for field in frame.fields if not field.is_index]
     first_column = min(first_column, max(0, len(columns) - 1))

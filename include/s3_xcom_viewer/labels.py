@@ -10,6 +10,7 @@ import base64
 import json
 from typing import Any, NamedTuple
 
+from include.s3_xcom.codecs.frames import METADATA
 from include.s3_xcom.errors import ObjectCorrupt
 from include.s3_xcom_viewer import cells, documents
 
@@ -44,17 +45,17 @@ class Frame(NamedTuple):
     rows_from: tuple[int, int] | None
 
 
-def describe(schema: Any) -> Frame:
+def describe(file: Any) -> Frame:
     """Read the metadata of a Parquet file.
 
     Args:
-        schema: the file's Arrow schema.
+        file: a pyarrow ParquetFile.
 
     Raises:
         ObjectCorrupt: the metadata is not of our codec.
     """
     try:
-        recipe = json.loads(schema.metadata[b"s3_xcom"])
+        recipe, schema = json.loads(file.metadata.metadata[METADATA]), file.schema_arrow
         labels = _labels(recipe["labels"])
         columns = recipe["columns"]
         index, names = recipe["index"], [_name(name) for name in recipe["index"]["names"]]

@@ -71,9 +71,6 @@ def encode(value: Any, compression: str) -> Encoded:
     columns += levels
     names = _names(frame.columns, len(levels))
     schema = pa.schema([(name, c.type) for name, c in zip(names, columns, strict=True)])
-    # Parquet has fewer types than Arrow: what it reads back is cast to these.
-    recipe["schema"] = base64.b64encode(schema.serialize()).decode("ascii")
-    schema = schema.with_metadata({METADATA: document.dump(recipe)})
 
     def table(start: int, stop: int) -> Any:
         return pa.Table.from_arrays([c.rows(start, stop) for c in columns], schema=schema)
@@ -85,6 +82,8 @@ def encode(value: Any, compression: str) -> Encoded:
                 pa.BufferedOutputStream(pa.PythonFile(sink, "w"), BUFFER) as file,
                 pq.ParquetWriter(file, schema, compression=compression, **options) as writer,
             ):
+                # Not in the schema: Parquet would keep it twice.
+                writer.add_key_value_metadata({METADATA: document.dump(recipe)})
                 for start, stop in _row_groups(*frame.shape):
                     writer.write_table(table(start, stop))
         except pa.ArrowException as error:
@@ -128,10 +127,10 @@ def decode(data: bytes | bytearray, _type_name: str) -> Any:
     from include.s3_xcom.codecs.frames.columns import restore, restore_index, unpack
 
     with pq.ParquetFile(pa.BufferReader(data)) as file:
-        recipe = document.load(file.schema_arrow.metadata[METADATA])
-        schema = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(recipe["schema"])))
+        recipe, schema = read_metadata(file.metadata)
 
         def read(numbers: range | list[int]) -> list[Any]:
+            # Parquet has fewer types than Arrow, and reads some back as others.
             fields = [schema.field(number) for number in numbers]
             table = file.read(columns=[field.name for field in fields])
             return [table.column(field.name).cast(field.type) for field in fields]
@@ -155,6 +154,15 @@ def decode(data: bytes | bytearray, _type_name: str) -> Any:
         value = frame.iloc[:, 0].rename(frame.columns[0])
     value.attrs = document.read(recipe["attrs"])
     return value.set_flags(allows_duplicate_labels=not recipe["unique_labels"])
+
+
+def read_metadata(metadata: Any) -> tuple[dict[str, Any], Any]:
+    """Return a frame's recipe, and the Arrow schema it was written with, from a file's metadata."""
+    import pyarrow as pa
+
+    stored = metadata.metadata
+    schema = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(stored[b"ARROW:schema"])))
+    return document.load(stored[METADATA]), schema
 
 
 def _as_frame(value: Any) -> Any:
