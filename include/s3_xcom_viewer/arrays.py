@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from include.s3_xcom.codecs import npy
+from include.s3_xcom.codecs.frames.describe import Meaning
 from include.s3_xcom.errors import ObjectCorrupt
 from include.s3_xcom_viewer import cells, statistics
 from include.s3_xcom_viewer.bucket import BUDGET
@@ -88,7 +89,9 @@ def _figures(values: Any) -> Figures | None:
     small = values.dtype.kind == "b" or values.dtype.str[1:] == "f2"
     native = values.astype(np.float32 if small else values.dtype.newbyteorder("="), copy=False)
     column = cells.numbers(native, pa.from_numpy_dtype(native.dtype))
-    return statistics.of(pa.chunked_array([column]), {"numpy": native.dtype.str})
+    return statistics.of(
+        pa.chunked_array([column]), Meaning(nan_is_missing=native.dtype.kind == "f")
+    )
 
 
 def _rows(values: Any, shape: tuple[int, ...], *, fortran: bool) -> list[list[str]]:

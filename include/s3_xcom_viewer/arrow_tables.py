@@ -9,9 +9,11 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from include.s3_xcom.codecs.arrow_messages import field, number, unpacked_size
 from include.s3_xcom.errors import ObjectCorrupt, S3XComError
 from include.s3_xcom_viewer import tables
 from include.s3_xcom_viewer.bucket import NoPreview, TooLarge
+from include.s3_xcom_viewer.cells import PLAIN
 from include.s3_xcom_viewer.tables import Column, Table
 
 if TYPE_CHECKING:
@@ -50,10 +52,10 @@ def preview(source: ObjectFile, first_row: int, first_column: int) -> Table:
         first_column=first_column,
     )
     for position in range(first_column, min(first_column + tables.PAGE_COLUMNS, len(schema))):
-        field = schema.field(position)
-        column = Column(field.name, str(field.type), tables.family(field.type))
+        one = schema.field(position)
+        column = Column(one.name, str(one.type), tables.family(one.type))
         if data is not None:
-            tables.fill(column, plain(data.column(position)), first_row, stop, {})
+            tables.fill(column, plain(data.column(position)), first_row, stop, PLAIN)
         table.columns.append(column)
     if not whole:
         table.unread = (
@@ -72,7 +74,7 @@ def beginning(source: ObjectFile) -> tuple[Any, Any, bool]:
     room, readable = tables.MAX_MEMORY, 0
     try:
         for number, block in enumerate(dictionaries + batches):
-            room -= _unpacked_size(_message(source, block))
+            room -= unpacked_size(_message(source, block))
             if room < 0:
                 raise TooLarge
             readable = max(0, number + 1 - len(dictionaries))
@@ -100,10 +102,6 @@ def plain(column: Any) -> Any:
     return column.cast(pa.large_binary()) if pa.types.is_binary_view(kind) else column
 
 
-# Where the batches lie, and how large they are, is said by flatbuffers that pyarrow does not show:
-# https://github.com/apache/arrow/blob/main/format/File.fbs and Message.fbs
-
-
 class _Block(NamedTuple):
     start: int
     metadata: int
@@ -116,18 +114,18 @@ def _blocks(source: ObjectFile) -> tuple[list[_Block], list[_Block]]:
     tail = source.read()
     if tail[-6:] != _MAGIC:
         raise ObjectCorrupt("the object is not an Arrow file.")
-    length = _number("<i", memoryview(tail), len(tail) - 10)
+    length = number("<i", memoryview(tail), len(tail) - 10)
     source.seek(source.size - 10 - length)
     footer = memoryview(source.read(length))
-    root = _number("<I", footer, 0)
-    return _listed(footer, _field(footer, root, 2)), _listed(footer, _field(footer, root, 3))
+    root = number("<I", footer, 0)
+    return _listed(footer, field(footer, root, 2)), _listed(footer, field(footer, root, 3))
 
 
-def _listed(footer: memoryview, field: int) -> list[_Block]:
-    if not field:
+def _listed(footer: memoryview, position: int) -> list[_Block]:
+    if not position:
         return []
-    start = field + _number("<I", footer, field)
-    count = _number("<I", footer, start)
+    start = position + number("<I", footer, position)
+    count = number("<I", footer, start)
     return [
         _Block(*struct.unpack_from("<qi4xq", footer, start + 4 + 24 * index))
         for index in range(count)
@@ -139,40 +137,3 @@ def _message(source: ObjectFile, block: _Block) -> Any:
 
     source.seek(block.start)
     return pa.ipc.read_message(source.read(block.metadata + block.body))
-
-
-def _unpacked_size(message: Any) -> int:
-    """Return the bytes of a message's buffers in memory."""
-    meta, content = memoryview(message.metadata), memoryview(message.body)
-    header = _table(meta, _number("<I", meta, 0), 2)
-    batch = header if message.type == "record batch" else _table(meta, header, 1)
-    buffers, compression = _field(meta, batch, 2), _field(meta, batch, 3)
-    if not compression or not buffers:
-        return len(content)
-    start = buffers + _number("<I", meta, buffers)
-    total = 0
-    for index in range(_number("<I", meta, start)):
-        offset, length = struct.unpack_from("<qq", meta, start + 4 + 16 * index)
-        if length:
-            unpacked = _number("<q", content, offset)
-            total += length if unpacked < 0 else unpacked  # -1: left as it is
-    return total
-
-
-def _number(form: str, data: memoryview, position: int) -> int:
-    return int(struct.unpack_from(form, data, position)[0])
-
-
-def _field(data: memoryview, table: int, number: int) -> int:
-    """Return the position of a table's field; 0 if it is not there."""
-    fields = table - _number("<i", data, table)
-    if 4 + 2 * number >= _number("<H", data, fields):
-        return 0
-    offset = _number("<H", data, fields + 4 + 2 * number)
-    return table + offset if offset else 0
-
-
-def _table(data: memoryview, table: int, number: int) -> int:
-    """Return the position of the table that a field refers to."""
-    position = _field(data, table, number)
-    return position + _number("<I", data, position)

@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 from include.s3_xcom import document
+from include.s3_xcom.codecs.frames.describe import Meaning
 from include.s3_xcom.errors import ObjectCorrupt
 from include.s3_xcom_viewer import documents
 
@@ -20,16 +21,17 @@ _FRACTION = re.compile(r"(\.\d*?)0+(?=[+Z-]|$)")
 _NUMPY_UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 # Frequencies of pandas whose ordinals numpy counts in the same way.
 _PERIODS = {"D": "D", "M": "M", "Y-DEC": "Y", "h": "h", "min": "m", "s": "s", "ms": "ms"}
+PLAIN = Meaning()
 
 
 def texts(
-    column: Any, recipe: dict[str, Any] | None = None, limit: int | None = MAX_CHARACTERS
+    column: Any, meaning: Meaning = PLAIN, limit: int | None = MAX_CHARACTERS
 ) -> list[str | None]:
     """Return each cell's text, shortened; None for what is missing.
 
     Args:
         column: a pyarrow Array or ChunkedArray; only of the rows that are shown.
-        recipe: what the Parquet file says of a pandas column (see `codecs/frames/columns.py`).
+        meaning: of its cells, where a Parquet file of ours tells it.
         limit: characters of a text; None cuts nothing, and leaves JSON as it is.
     """
     import pyarrow as pa
@@ -37,10 +39,10 @@ def texts(
     kind = column.type
     if pa.types.is_dictionary(kind):
         column, kind = column.cast(kind.value_type), kind.value_type
-    if recipe and recipe.get("object") is True and limit is not None:
+    if meaning.is_document and limit is not None:
         return [cell and shorten(_document(cell)) for cell in column.to_pylist()]
-    if recipe and str(recipe.get("pandas", "")).startswith("period["):
-        return [_period(cell, recipe["pandas"][7:-1]) for cell in column.to_pylist()]
+    if meaning.period:
+        return [_period(cell, meaning.period) for cell in column.to_pylist()]
     if pa.types.is_duration(kind):
         numbers = column.cast(pa.int64()).to_pylist()
         return [None if n is None else _duration(n, kind.unit) for n in numbers]
@@ -56,6 +58,11 @@ def texts(
     elif pa.types.is_floating(kind):
         cells = [{"nan": "NaN", "-0": "0"}.get(cell, cell) for cell in cells]
     return [cell if cell is None else shorten(cell, limit) for cell in cells]
+
+
+def words(column: Any, meaning: Meaning) -> Any:
+    """Return each cell's text, shortened, as an Arrow array."""
+    return strings(texts(column, meaning))
 
 
 def numbers(values: Any, kind: Any) -> Any:
@@ -137,17 +144,17 @@ def _nested(one: Any, limit: int | None) -> str | None:
     array = one.chunk(0) if hasattr(one, "chunk") else one
     if pa.types.is_struct(array.type):
         parts = zip(array.type, array.flatten(), strict=True)
-        items = [f"{field.name}: {texts(part, None, limit)[0]}" for field, part in parts]
+        items = [f"{field.name}: {texts(part, PLAIN, limit)[0]}" for field, part in parts]
         return shorten(f"{{{', '.join(items)}}}", limit)
     if pa.types.is_map(array.type):
         # Its keys and items are those of the whole array, of which this may be a slice.
         first, last = (array.offsets[end].as_py() for end in (0, 1))
         last = last if limit is None else min(last, first + MAX_ITEMS)
-        keys, values = (texts(part[first:last], None, limit) for part in (array.keys, array.items))
+        keys, values = (texts(part[first:last], PLAIN, limit) for part in (array.keys, array.items))
         pairs = (f"{key}: {value}" for key, value in zip(keys, values, strict=True))
         return shorten(f"{{{', '.join(pairs)}}}", limit)
     inner = array.flatten()
     most = len(inner) if limit is None else MAX_ITEMS
     more = ", …" if len(inner) > most else ""
-    items = [str(text) for text in texts(inner[:most], None, limit)]
+    items = [str(text) for text in texts(inner[:most], PLAIN, limit)]
     return shorten(f"[{', '.join(items)}{more}]", limit)

@@ -14,11 +14,11 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from include.s3_xcom.codecs import arrow, polars_frame
-from include.s3_xcom.codecs import frames as frame
+from include.s3_xcom.codecs import frames as frame_codec
+from include.s3_xcom.codecs.frames.describe import Field, describe
 from include.s3_xcom.errors import ObjectCorrupt
-from include.s3_xcom_viewer import arrow_tables, bucket, cells, frames, labels, statistics
+from include.s3_xcom_viewer import arrow_tables, bucket, cells, frames, statistics
 from include.s3_xcom_viewer.bucket import ObjectFile, TooLarge
-from include.s3_xcom_viewer.labels import Field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 PIECE = 4 * 1024 * 1024
 CSV_ROWS = 2_000
-TABLES = (frame.NAME, arrow.NAME, polars_frame.NAME)
+TABLES = (frame_codec.NAME, arrow.NAME, polars_frame.NAME)
 _FORMULA = "^[=+\\-@\t\r\n]"
 
 
@@ -71,13 +71,13 @@ def csv(located: Located) -> Iterator[bytes]:
 
 def _read(located: Located) -> tuple[list[Field], Iterator[Any]]:
     """Return the columns of a table, and its record batches."""
-    if located.codec == frame.NAME:
+    if located.codec == frame_codec.NAME:
         file = frames.open_file(ObjectFile(located.key, located.bytes, None), streamed=True)
-        return labels.describe(file).fields, file.iter_batches(CSV_ROWS)
+        return describe(file, cells.words).fields, file.iter_batches(CSV_ROWS)
     schema, table, whole = arrow_tables.beginning(ObjectFile(located.key, located.bytes))
     if not whole:
         raise TooLarge
-    fields = [Field(str(n), field.name, "", {}, is_index=False) for n, field in enumerate(schema)]
+    fields = [Field(str(n), field.name, "", is_index=False) for n, field in enumerate(schema)]
     return fields, iter(table.rename_columns([f.name for f in fields]).to_batches(CSV_ROWS))
 
 
@@ -86,21 +86,18 @@ def _written(column: Any, field: Field) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    recipe = field.recipe
-    if (words := labels.categories(recipe)) is not None:
-        column = frames.decode(column, words)
-    column = arrow_tables.plain(column)
+    column = arrow_tables.plain(field.to_show(column))
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     kind = column.type
-    if statistics.nan_is_missing(kind, recipe):
+    if field.meaning.nan_is_missing:
         return pc.if_else(pc.is_nan(column), pa.nulls(1, kind)[0], column)
-    if pa.types.is_boolean(kind) or (statistics.is_number(kind) and not labels.is_period(recipe)):
+    if pa.types.is_boolean(kind) or (statistics.is_number(kind) and not field.meaning.period):
         return column.cast(pa.large_string()) if pa.types.is_decimal(kind) else column
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         texts = column.cast(pa.large_string())
     else:
-        texts = cells.strings(cells.texts(column, recipe, limit=None))
+        texts = cells.strings(cells.texts(column, field.meaning, limit=None))
     if pa.types.is_temporal(kind):  # a duration may begin with a minus, and is no formula
         return texts
     risky = pc.match_substring_regex(texts, _FORMULA)

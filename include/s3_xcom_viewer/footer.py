@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from include.s3_xcom_viewer import cells, statistics
 
 if TYPE_CHECKING:
-    from include.s3_xcom_viewer.labels import Field
+    from include.s3_xcom.codecs.frames.describe import Field
     from include.s3_xcom_viewer.statistics import Figures
 
 
@@ -29,14 +29,15 @@ def complete(figures: Figures, metadata: Any, position: int, arrow: Any, field: 
     found = [metadata.row_group(group).column(position).statistics for group in groups]
     if not all(one is not None and one.has_null_count for one in found):
         return
-    nan_is_missing = statistics.nan_is_missing(arrow, field.recipe)
-    if not nan_is_missing:
+    if not field.meaning.nan_is_missing:
         figures.nulls = sum(one.null_count for one in found)
         figures.nulls_of = metadata.num_rows
         figures.exact.add("nulls")
     ends = [one for one in found if one.has_min_max]
     silent = any(one.num_values and not one.has_min_max for one in found)
-    if not statistics.has_range(arrow, field.recipe) or not ends or (silent and not nan_is_missing):
+    if not statistics.has_range(arrow, field.meaning) or not ends:
+        return
+    if silent and not field.meaning.nan_is_missing:
         return
     least = min(_end(one, "min", arrow) for one in ends)
     if isinstance(least, bytes):  # float16, as pyarrow 26 gives it
@@ -57,4 +58,4 @@ def _text(end: Any, arrow: Any, field: Field) -> str | None:
     if pa.types.is_decimal(arrow):
         return str(end)
     number = cells.numbers([end], statistics.storage(arrow))
-    return cells.texts(number.cast(arrow), field.recipe)[0]
+    return cells.texts(number.cast(arrow), field.meaning)[0]

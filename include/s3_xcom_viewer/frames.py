@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from include.s3_xcom.codecs.frames.describe import describe
 from include.s3_xcom.errors import ObjectCorrupt, S3XComError
-from include.s3_xcom_viewer import cells, footer, labels, statistics, tables
+from include.s3_xcom_viewer import cells, footer, statistics, tables
 from include.s3_xcom_viewer.bucket import BUDGET, TooLarge
 from include.s3_xcom_viewer.tables import Column, Table
 
 if TYPE_CHECKING:
+    from include.s3_xcom.codecs.frames.describe import Field, Frame
     from include.s3_xcom_viewer.bucket import ObjectFile
-    from include.s3_xcom_viewer.labels import Field, Frame
 
 STREAM_BUFFER = 1024 * 1024
 """Bytes of one column that are read at once, where the whole file is."""
@@ -42,7 +43,7 @@ def preview(source: ObjectFile, first_row: int, first_column: int) -> Table:
         ObjectCorrupt: it is not a Parquet file of this backend.
     """
     file = open_file(source)
-    frame = labels.describe(file)
+    frame = describe(file, cells.words)
     levels = [field for field in frame.fields if field.is_index]
     columns = [field for field in frame.fields if not field.is_index]
     first_column = min(first_column, max(0, len(columns) - 1))
@@ -188,32 +189,22 @@ def _column(field: Field, data: Any, rows: range, part: Part, chunks: _Chunks) -
     import pyarrow as pa
 
     arrow = chunks.schema.field(field.name).type
-    words = labels.categories(field.recipe)
     column = Column(field.label, field.dtype, _family(field, arrow), field.is_index)
     if field in chunks.readable:
-        values = data.column(field.name)
-        values = values if words is None else decode(values, words)
+        values = field.to_show(data.column(field.name))
         first = part.first_row
-        tables.fill(column, values, rows.start - first, rows.stop - first, field.recipe)
+        tables.fill(column, values, rows.start - first, rows.stop - first, field.meaning)
     column.figures = column.figures or statistics.Figures(0)
-    if not pa.types.is_nested(arrow) and words is None:
+    if not pa.types.is_nested(arrow) and field.words is None:
         [position] = chunks.positions[field.name]
         footer.complete(column.figures, chunks.metadata, position, arrow, field)
     return column
 
 
 def _family(field: Field, arrow: Any) -> str:
-    if "codes" in field.recipe or field.recipe.get("object") is True:
+    if field.meaning.is_category or field.meaning.is_document:
         return "text"
-    return "time" if labels.is_period(field.recipe) else tables.family(arrow)
-
-
-def decode(codes: Any, words: list[str | None]) -> Any:
-    """Return the categories' texts in the place of codes, -1 for missing."""
-    import pyarrow as pa
-
-    texts = [None if code < 0 else words[code] for code in codes.to_pylist()]
-    return pa.chunked_array([cells.strings(texts)])
+    return "time" if field.meaning.period else tables.family(arrow)
 
 
 def _row_labels(frame: Frame, rows: range) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from include.s3_xcom import document, settings
 from include.s3_xcom.codecs import arrow, binary, ge_result, json_text, npy, polars_frame
-from include.s3_xcom.codecs import frames as frame
+from include.s3_xcom.codecs import frames as frame_codec
 from include.s3_xcom.errors import ObjectCorrupt
 from include.s3_xcom.reference import inline_text
 from include.s3_xcom_viewer import arrays, arrow_tables, bucket, documents, expectations, frames
@@ -92,7 +92,7 @@ def _of_object(located: Located, part: Part) -> Body:
 
 
 _PREVIEWS: dict[str, tuple[str, Callable[[ObjectFile, Part], Any]]] = {
-    frame.NAME: ("table", lambda source, part: frames.preview(source, part.row, part.column)),
+    frame_codec.NAME: ("table", lambda source, part: frames.preview(source, part.row, part.column)),
     arrow.NAME: ("table", lambda source, part: arrow_tables.preview(source, part.row, part.column)),
     polars_frame.NAME: (
         "table",

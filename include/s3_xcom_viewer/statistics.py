@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from include.s3_xcom_viewer import cells, labels
+from include.s3_xcom_viewer import cells
+from include.s3_xcom_viewer.cells import PLAIN
+
+if TYPE_CHECKING:
+    from include.s3_xcom.codecs.frames.describe import Meaning
 
 BINS = 16
 TOP = 3
@@ -55,20 +59,19 @@ class Figures:
         return "<0.1%" if share < 0.05 else f"{share:.3g}%"
 
 
-def of(column: Any, recipe: dict[str, Any] | None = None) -> Figures:
+def of(column: Any, meaning: Meaning = PLAIN) -> Figures:
     """Return the figures of a pyarrow ChunkedArray.
 
     Args:
         column: all rows that were read.
-        recipe: of a pandas column; says what counts as missing and what is text.
+        meaning: of its cells; says what counts as missing and what is text.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    recipe = recipe or {}
     if pa.types.is_float16(column.type):
         column = column.cast(pa.float32())  # of which Arrow knows more
-    if nan_is_missing(column.type, recipe):
+    if meaning.nan_is_missing:
         column = pc.if_else(pc.is_nan(column), pa.nulls(1, column.type)[0], column)
     found = Figures(len(column), column.null_count, len(column))
     if pa.types.is_nested(column.type) or pa.types.is_null(column.type):
@@ -80,14 +83,14 @@ def of(column: Any, recipe: dict[str, Any] | None = None) -> Figures:
     present = pc.is_valid(values)
     values, times = values.filter(present), times.filter(present)
     found.distinct = _distinct(values)
-    if has_range(column.type, recipe):
-        _range(found, column, recipe)
+    if has_range(column.type, meaning):
+        _range(found, column, meaning)
         found.bars = _histogram(column)
-        if is_number(column.type) and not labels.is_period(recipe):
+        if is_number(column.type) and not meaning.period:
             mean = pc.mean(column.cast(pa.float64(), safe=False)).as_py()
             found.mean = None if mean is None else _rounded(mean)
     else:
-        _frequent(found, values, times, recipe)
+        _frequent(found, values, times, meaning)
     return found
 
 
@@ -98,18 +101,11 @@ def _rounded(number: float) -> str:
     return f"{number:,.6g}"
 
 
-def nan_is_missing(kind: Any, recipe: dict[str, Any]) -> bool:
-    """Tell whether NaN stands for a missing value, as in pandas' own float columns."""
-    import pyarrow as pa
-
-    return "numpy" in recipe and bool(pa.types.is_floating(kind))
-
-
-def has_range(kind: Any, recipe: dict[str, Any]) -> bool:
+def has_range(kind: Any, meaning: Meaning) -> bool:
     """Tell whether a column's least and greatest value, and a histogram, have a meaning."""
     import pyarrow as pa
 
-    if "codes" in recipe or recipe.get("object") is True:
+    if meaning.is_category or meaning.is_document:
         return False
     return is_number(kind) or bool(pa.types.is_temporal(kind) and not pa.types.is_interval(kind))
 
@@ -141,7 +137,7 @@ def storage(kind: Any) -> Any:
     return pa.int32() if kind.bit_width == 32 else pa.int64()
 
 
-def _range(found: Figures, column: Any, recipe: dict[str, Any]) -> None:
+def _range(found: Figures, column: Any, meaning: Meaning) -> None:
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -149,17 +145,17 @@ def _range(found: Figures, column: Any, recipe: dict[str, Any]) -> None:
     for name, end in (("least", ends["min"]), ("greatest", ends["max"])):
         if end.is_valid:
             one = pa.nulls(1, end.type).fill_null(end).cast(column.type)
-            setattr(found, name, cells.texts(one, recipe)[0])
+            setattr(found, name, cells.texts(one, meaning)[0])
 
 
-def _frequent(found: Figures, values: Any, times: Any, recipe: dict[str, Any]) -> None:
+def _frequent(found: Figures, values: Any, times: Any, meaning: Meaning) -> None:
     import pyarrow.compute as pc
 
     order = pc.sort_indices(times, sort_keys=[("", "descending")])[:BINS]
     counts = times.take(order).to_pylist()
     if not counts or (counts[0] == 1 and len(values) > TOP):
         return  # all differ: none is frequent
-    texts = [text or "" for text in cells.texts(values.take(order), recipe)]
+    texts = [text or "" for text in cells.texts(values.take(order), meaning)]
     found.top = list(zip(texts, counts, strict=True))[:TOP]
     found.bars = [
         Bar(cells.shorten(text, 40), count, count / counts[0])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from include.s3_xcom_viewer import cells, statistics
 
 if TYPE_CHECKING:
+    from include.s3_xcom.codecs.frames.describe import Meaning
     from include.s3_xcom_viewer.statistics import Figures
 
 PAGE_ROWS = 20
@@ -92,12 +93,12 @@ def family(kind: Any) -> str:
     return "text" if is_text else "other"
 
 
-def fill(column: Column, data: Any, start: int, stop: int, recipe: dict[str, Any]) -> None:
+def fill(column: Column, data: Any, start: int, stop: int, meaning: Meaning) -> None:
     """Compute a column's figures over all of `data`, and the cells of rows start to stop."""
     import pyarrow as pa
 
     try:
-        column.figures = statistics.of(data, recipe)
-        column.cells = cells.texts(data.slice(start, stop - start), recipe)
+        column.figures = statistics.of(data, meaning)
+        column.cells = cells.texts(data.slice(start, stop - start), meaning)
     except pa.ArrowNotImplementedError:  # of a few types Arrow has the data and no functions
         column.figures = statistics.Figures(len(data), data.null_count, len(data))
