@@ -53,7 +53,6 @@ def encode(value: Any, compression: str) -> Encoded:
         ValueNotStorable: names the column and what in it would change.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     from include.s3_xcom.codecs.frames.columns import pack, plan, plan_index
 
@@ -77,19 +76,27 @@ def encode(value: Any, compression: str) -> Encoded:
 
     def write(sink: Sink) -> None:
         try:
-            options = writer_options(table(0, FIRST_ROW_GROUP))
-            with (
-                pa.BufferedOutputStream(pa.PythonFile(sink, "w"), BUFFER) as file,
-                pq.ParquetWriter(file, schema, compression=compression, **options) as writer,
-            ):
-                # Not in the schema: Parquet would keep it twice.
-                writer.add_key_value_metadata({METADATA: document.dump(recipe)})
-                for start, stop in _row_groups(*frame.shape):
-                    writer.write_table(table(start, stop))
+            options = {"compression": compression, **writer_options(table(0, FIRST_ROW_GROUP))}
+            tables = (table(*bounds) for bounds in _row_groups(*frame.shape))
+            _write(tables, schema, recipe, sink, options)
         except pa.ArrowException as error:
             raise ValueNotStorable(f"Parquet cannot hold a value of this frame: {error}") from error
 
     return Encoded("parquet", write, _summary(frame))
+
+
+def _write(tables: Any, schema: Any, recipe: Any, sink: Sink, options: dict[str, Any]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with (
+        pa.BufferedOutputStream(pa.PythonFile(sink, "w"), BUFFER) as file,
+        pq.ParquetWriter(file, schema, **options) as writer,
+    ):
+        # Not as metadata of the schema, where Parquet would keep it twice.
+        writer.add_key_value_metadata({METADATA: document.dump(recipe)})
+        for table in tables:
+            writer.write_table(table)
 
 
 def writer_options(first_rows: Any) -> dict[str, Any]:
@@ -124,29 +131,14 @@ def decode(data: bytes | bytearray, _type_name: str) -> Any:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from include.s3_xcom.codecs.frames.columns import restore, restore_index, unpack
+    from include.s3_xcom.codecs.frames.columns import restore_index, unpack
 
     with pq.ParquetFile(pa.BufferReader(data)) as file:
         recipe, schema = read_metadata(file.metadata)
-
-        def read(numbers: range | list[int]) -> list[Any]:
-            # Parquet has fewer types than Arrow, and reads some back as others.
-            fields = [schema.field(number) for number in numbers]
-            table = file.read(columns=[field.name for field in fields])
-            return [table.column(field.name).cast(field.type) for field in fields]
-
         width = len(recipe["columns"])
         levels = range(width, len(schema))
-        index = restore_index(recipe["index"], read(levels) if levels else [])
-        columns: dict[int, Any] = {}
-        for batch in _batches(recipe["columns"], file.metadata.num_rows):
-            if columns:
-                pa.default_memory_pool().release_unused()  # or it keeps what the last batch took
-            chunked = read(batch)
-            for number in reversed(batch):  # what has been converted is let go
-                array = restore(recipe["columns"][number], chunked.pop())
-                # With its dtype said: pandas would make `str` of an object column of strings.
-                columns[number] = pd.Series(array, index=index, dtype=array.dtype, copy=False)
+        index = restore_index(recipe["index"], _read(file, schema, levels) if levels else [])
+        columns = _read_columns(file, schema, recipe["columns"], index)
     frame = pd.DataFrame(columns, index=index, columns=range(width), copy=False)
     frame.columns = unpack(recipe["labels"])
     value: Any = frame
@@ -154,6 +146,31 @@ def decode(data: bytes | bytearray, _type_name: str) -> Any:
         value = frame.iloc[:, 0].rename(frame.columns[0])
     value.attrs = document.read(recipe["attrs"])
     return value.set_flags(allows_duplicate_labels=not recipe["unique_labels"])
+
+
+def _read(file: Any, schema: Any, numbers: range | list[int]) -> list[Any]:
+    """Return columns of a file, of the types that were written: Parquet has fewer."""
+    fields = [schema.field(number) for number in numbers]
+    table = file.read(columns=[field.name for field in fields])
+    return [table.column(field.name).cast(field.type) for field in fields]
+
+
+def _read_columns(file: Any, schema: Any, recipes: list[Any], index: Any) -> dict[int, Any]:
+    import pandas as pd
+    import pyarrow as pa
+
+    from include.s3_xcom.codecs.frames.columns import restore
+
+    columns: dict[int, Any] = {}
+    for batch in _batches(recipes, file.metadata.num_rows):
+        if columns:
+            pa.default_memory_pool().release_unused()  # or it keeps what the last batch took
+        chunked = _read(file, schema, batch)
+        for number in reversed(batch):  # what has been converted is let go
+            array = restore(recipes[number], chunked.pop())
+            # With its dtype said: pandas would make `str` of an object column of strings.
+            columns[number] = pd.Series(array, index=index, dtype=array.dtype, copy=False)
+    return columns
 
 
 def read_metadata(metadata: Any) -> tuple[dict[str, Any], Any]:

@@ -81,7 +81,10 @@ def restore(recipe: dict[str, Any], chunks: Any) -> Any:
     if kind == "numpy":
         return _to_numpy(chunks).astype(detail, copy=False)
     if kind == "object":
-        return _restore_objects(chunks, documents=detail)
+        cells = chunks.to_pylist()
+        if detail:
+            cells = [document.read(document.load(cell.encode())) for cell in cells]
+        return np.fromiter(cells, dtype=object, count=len(cells))
     if kind == "arrow":
         return pd.arrays.ArrowExtensionArray(chunks)
     if kind == "codes":
@@ -140,9 +143,8 @@ def pack(index: Any, what: str) -> dict[str, Any]:
     recipe, columns = plan_index(index, what)
     arrays = [column.rows(0, len(index)) for column in columns]
     if arrays:
-        batch = pa.record_batch(arrays, [str(number) for number in range(len(arrays))])
-        sink = pa.BufferOutputStream()
-        options = pa.ipc.IpcWriteOptions(compression="zstd")
+        batch = pa.record_batch(arrays, list(map(str, range(len(arrays)))))
+        sink, options = pa.BufferOutputStream(), pa.ipc.IpcWriteOptions(compression="zstd")
         with pa.ipc.new_stream(sink, batch.schema, options=options) as stream:
             stream.write_batch(batch)
         recipe["data"] = base64.b64encode(sink.getvalue()).decode("ascii")
@@ -232,13 +234,6 @@ def _plan_objects(cells: Any, name: str) -> Column:
             pass  # an infinite Decimal, an int beyond 64 bits, a lone surrogate: as documents
     texts = [_document(cell, f"column {name}, row {row}") for row, cell in enumerate(cells)]
     return _column({"object": True}, pa.array(texts, type=pa.large_string()), name)
-
-
-def _restore_objects(chunks: Any, *, documents: bool) -> Any:
-    cells = chunks.to_pylist()
-    if documents:
-        cells = [document.read(document.load(cell.encode())) for cell in cells]
-    return np.fromiter(cells, dtype=object, count=len(cells))
 
 
 def _document(cell: Any, where: str) -> str:
