@@ -42,7 +42,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MOST_IN_EACH_GROUP = 1_000
-"""Up to so many text categories are written as codes: it is faster, but each group has them all."""
+"""Up to this many text categories are written as codes: encoding takes less time and decoding half,
+but each row group repeats all of them."""
 
 
 class Column(NamedTuple):
