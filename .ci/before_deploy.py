@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-BUCKET = "AIRFLOW__S3_XCOM__BUCKET"
+BUCKET = "AIRFLOW__XCOM_STORE__BUCKET"
 OPTION = "--deployment-variable"
 LOOPBACK = r"//(localhost|127\.|\[::1\]|0\.0\.0\.0|host\.docker\.internal)"
 

@@ -7,7 +7,7 @@
 | `longest_trips` | the same file with pandas: four columns, only of trips beyond 15 miles |
 | `report` | pulls the two small results |
 
-Neither of the two downloads the DataFrame: `include.s3_xcom.by_reference.locate` gives the URI of
+Neither of the two downloads the DataFrame: `include.xcom_reference.locate` gives the URI of
 the XCom and the way to it, and the engine fetches the parts of the file that the query needs.
 
 #### What to look at after a run
@@ -64,9 +64,9 @@ with DAG(
     @task
     def busiest_zones() -> pd.DataFrame:
         """Count February's trips by zone, with DuckDB."""
-        from include.s3_xcom import by_reference
+        from include import xcom_reference
 
-        trips = by_reference.locate(get_current_context()["ti"], "extract")
+        trips = xcom_reference.locate(get_current_context()["ti"], "extract")
         log.info("%s: %s", trips.uri, trips.summary)
         with trips.access.duckdb() as db:
             return db.sql(
@@ -83,9 +83,9 @@ with DAG(
         """Find the trips beyond 15 miles, with pandas."""
         import pandas as pd
 
-        from include.s3_xcom import by_reference
+        from include import xcom_reference
 
-        trips = by_reference.locate(get_current_context()["ti"], "extract")
+        trips = xcom_reference.locate(get_current_context()["ti"], "extract")
         log.info("%s: %s", trips.uri, trips.summary)
         return pd.read_parquet(
             trips.path,

@@ -115,10 +115,10 @@ with DAG(
     @task
     def load_mart() -> pd.DataFrame:
         """Read the mart that dbt has written."""
-        from include.s3_xcom import by_reference
+        from include import xcom_reference
 
         mart = f"{dbt_s3.marts_uri(get_current_context()['run_id'])}/trips_by_zone.parquet"
-        with by_reference.bucket_access().duckdb() as db:
+        with xcom_reference.bucket_access().duckdb() as db:
             # Without a column for `run_id=…` in the path.
             return db.read_parquet(mart, hive_partitioning=False).df()
 

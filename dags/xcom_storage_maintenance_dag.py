@@ -2,7 +2,7 @@
 
 | task | returns |
 | --- | --- |
-| `check` | what `python -m include.s3_xcom_tools check` says, a DataFrame; it fails on errors |
+| `check` | what `python -m include.xcom_tools check` says, a DataFrame; it fails on errors |
 | `sweep` | what was found of each DAG, a DataFrame; and under `findings` each finding, another |
 | `report` | nothing; it logs both, and fails if rows refer to objects that are gone |
 
@@ -29,7 +29,7 @@ behind: Airflow tells an XCom backend nothing of it.
       xcom/dag_id=xcom_storage_maintenance_dag/run_id=…/task_id=sweep/map_index=-1/findings-….parquet
       xcom/dag_id=xcom_storage_maintenance_dag/run_id=…/task_id=sweep/map_index=-1/return_value-….parquet
 
-It belongs to `include/s3_xcom_tools`: delete them together.
+It belongs to `include/xcom_tools`: delete them together.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ with DAG(
         """Look at settings, connection, rights and the bucket's configuration."""
         import pandas as pd
 
-        from include.s3_xcom_tools import check
+        from include.xcom_tools import check
 
         lines = check.report()
         for line in lines:
@@ -90,12 +90,12 @@ with DAG(
         """Find orphans, and delete them if the Variable says so."""
         import pandas as pd
 
-        from include.s3_xcom import settings
-        from include.s3_xcom_tools import airflow_access
-        from include.s3_xcom_tools import sweep as command
-        from include.s3_xcom_tools.sweep_bucket import SweepBucket
-        from include.s3_xcom_tools.sweep_findings import Finding, Tally
-        from include.s3_xcom_tools.sweep_run import Sweep
+        from include.xcom_store import settings
+        from include.xcom_tools import airflow_access
+        from include.xcom_tools import sweep as command
+        from include.xcom_tools.sweep_bucket import SweepBucket
+        from include.xcom_tools.sweep_findings import Finding, Tally
+        from include.xcom_tools.sweep_run import Sweep
 
         context = get_current_context()
         params = context["params"]

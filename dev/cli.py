@@ -159,7 +159,7 @@ examples:
   PIP_INDEX_URL=https://mirror.example.com/simple python3 -m dev setup
 """
 _S3 = """
-Serves the bucket that .env names, on the port of its AIRFLOW__S3_XCOM__ENDPOINT_URL, with the keys
+Serves the bucket that .env names, on the port of its AIRFLOW__XCOM_STORE__ENDPOINT_URL, with the keys
 of the connection in airflow_settings.yaml: for an Airflow that you run yourself
 (`astro dev start --standalone`). Its data stays in .dev/s3. Ctrl-C stops it.
 

@@ -104,7 +104,7 @@ class Demo:
         data = self._options.data
         env = {
             **self._settings.env,
-            "AIRFLOW__S3_XCOM__ENDPOINT_URL": s3.endpoint_url,
+            "AIRFLOW__XCOM_STORE__ENDPOINT_URL": s3.endpoint_url,
             **({"AIRFLOW_VAR_TAXI_DATA_DIR": str(data)} if data else {}),
         }
         port = self._options.port or ports.free_ports(1)[0]
@@ -134,7 +134,7 @@ class Demo:
         run, tasks = follow.one_run(airflow, dag_id, self.say)
         self._lap("run", began)
         api = airflow.api
-        prefix = self._settings.env.get("AIRFLOW__S3_XCOM__PREFIX", "xcom")
+        prefix = self._settings.env.get("AIRFLOW__XCOM_STORE__PREFIX", "xcom")
         objects = follow.objects_of_run(s3, prefix, dag_id, run["dag_run_id"])
         made = report.make(run, tasks, api.xcoms(dag_id, run["dag_run_id"]), objects)
         runs = [other["dag_run_id"] for other in api.runs(dag_id)]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from dev.airflow_rest import Json
 
-_MARK_FAMILY = "s3_xcom/"
+_MARK_FAMILY = "xcom_store/"
 _WIDEST_TYPE, _WIDEST_SUMMARY = 34, 60  # characters of a cell in the table for people
 _MAX_RECORD_BYTES = 2048  # what the database may hold for one offloaded value
 

@@ -23,14 +23,14 @@ retry of a task deletes."""
 
 def xcom_uri(ti: RuntimeTaskInstanceProtocol, task_id: str) -> str:
     """Return the `s3://` URI of what a task has returned, without downloading it."""
-    from include.s3_xcom import by_reference
+    from include import xcom_reference
 
-    return by_reference.locate(ti, task_id).uri
+    return xcom_reference.locate(ti, task_id).uri
 
 
 def marts_uri(run_id: str) -> str:
     """Return where a run's marts lie: `s3://bucket/dbt/trips/run_id=…`."""
-    from include.s3_xcom import settings
+    from include.xcom_store import settings
 
     return f"s3://{settings.load().bucket}/{MARTS_PREFIX}/run_id={quote(run_id, safe='')}"
 
@@ -41,9 +41,9 @@ def grant_access(_context: Context, _operator: Any) -> None:
     In this process's environment, which ends with the task and which dbt inherits. The operator's
     `env` is no place for keys, because Airflow stores it, rendered, in its database.
     """
-    from include.s3_xcom import by_reference
+    from include import xcom_reference
 
-    access = by_reference.bucket_access()
+    access = xcom_reference.bucket_access()
     os.environ |= {
         "DBT_ENV_SECRET_S3_KEY_ID": access.key_id,
         "DBT_ENV_SECRET_S3_KEY": access.secret,

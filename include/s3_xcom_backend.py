@@ -1,9 +1,9 @@
-"""The XCom backend: every call Airflow makes, and nothing else. What it does is in `s3_xcom/`.
+"""The XCom backend: every call Airflow makes, and nothing else. What it does is in `xcom_store/`.
 
 Switched on by
 
     AIRFLOW__CORE__XCOM_BACKEND=include.s3_xcom_backend.S3XComBackend
-    AIRFLOW__S3_XCOM__BUCKET=my-bucket
+    AIRFLOW__XCOM_STORE__BUCKET=my-bucket
 
 Airflow imports this module in every process, by way of `from airflow.sdk import DAG`: at its top
 stand only the standard library, `BaseXCom`, and modules of ours that import no more than that. The
@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.bases.xcom import BaseXCom
 
-from include.s3_xcom import settings
-from include.s3_xcom.errors import S3XComError
-from include.s3_xcom.keys import Owner
-from include.s3_xcom.reference import is_record
+from include.xcom_store import settings
+from include.xcom_store.errors import XComStoreError
+from include.xcom_store.keys import Owner
+from include.xcom_store.record import is_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,9 +40,9 @@ PARALLEL_READS = 32
 
 # `serialize_value` is told whose value it stores; `deserialize_value`, `purge` and the mark of a
 # run's result are not passed on by Airflow. The calls around them leave word here.
-_asked_for: ContextVar[Owner | None] = ContextVar("s3_xcom_asked_for", default=None)
-_is_dag_result: ContextVar[bool] = ContextVar("s3_xcom_is_dag_result", default=False)
-_is_one_of_many: ContextVar[bool] = ContextVar("s3_xcom_is_one_of_many", default=False)
+_asked_for: ContextVar[Owner | None] = ContextVar("xcom_store_asked_for", default=None)
+_is_dag_result: ContextVar[bool] = ContextVar("xcom_store_is_dag_result", default=False)
+_is_one_of_many: ContextVar[bool] = ContextVar("xcom_store_is_one_of_many", default=False)
 
 
 class S3XComBackend(BaseXCom):
@@ -67,9 +67,9 @@ class S3XComBackend(BaseXCom):
         """Return what the metadata database is to hold: the value itself, or a reference.
 
         Raises:
-            S3XComError: the value would not come back exactly, or S3 cannot take it.
+            XComStoreError: the value would not come back exactly, or S3 cannot take it.
         """
-        from include.s3_xcom import values
+        from include.xcom_store import values
 
         options = settings.load()
         if not options.offload or None in (key, task_id, dag_id, run_id):
@@ -81,7 +81,7 @@ class S3XComBackend(BaseXCom):
         started = time.perf_counter()
         try:
             stored = values.push(value, owner, options, threshold)
-        except S3XComError as error:
+        except XComStoreError as error:
             error.action = f"pushing XCom {key!r} of {owner}"
             raise
         if is_record(stored) and "uri" in stored:
@@ -96,18 +96,18 @@ class S3XComBackend(BaseXCom):
         REST API) is left to Airflow.
 
         Raises:
-            S3XComError: the reference may not be followed, or the object is gone or damaged.
+            XComStoreError: the reference may not be followed, or the object is gone or damaged.
         """
         record = result.value
         if not is_record(record):
             return BaseXCom.deserialize_value(result)
-        from include.s3_xcom import values
+        from include.xcom_store import values
 
         owner = _asked_for.get() or _same_run()
         started = time.perf_counter()
         try:
             value, reference = values.pull(record, owner, settings.load())
-        except S3XComError as error:
+        except XComStoreError as error:
             error.action = f"pulling XCom {owner.key or ''!r} of {owner}"
             raise
         if reference:
@@ -180,7 +180,7 @@ class S3XComBackend(BaseXCom):
             with _set(_asked_for, owner), _set(_is_one_of_many, value=True):
                 return cls.deserialize_value(_XComValueWrapper(stored))
 
-        with ThreadPoolExecutor(PARALLEL_READS, "s3_xcom") as pool:
+        with ThreadPoolExecutor(PARALLEL_READS, "xcom_store") as pool:
             futures = [pool.submit(read, stored) for stored in answer.root]
             try:
                 found = [future.result() for future in futures]
@@ -221,7 +221,7 @@ class S3XComBackend(BaseXCom):
         Airflow passes key and value, which anybody may have edited. So only within `delete`, which
         knows the task instance, is anything deleted, and only what lies under its own prefix.
         """
-        from include.s3_xcom import values
+        from include.xcom_store import values
 
         record: Any = xcom.value
         owner = _asked_for.get()
@@ -265,12 +265,12 @@ def _report(did: str, value: Any, record: dict[str, Any], started: float) -> Non
     """Tell the task's log and Airflow's metrics of a push or pull."""
     from airflow.sdk.observability import stats
 
-    from include.s3_xcom import values
+    from include.xcom_store import values
 
     held = values.size_in_memory(value)
     milliseconds = 1000 * (time.perf_counter() - started)
-    stats.timing(f"s3_xcom.{did}_duration", milliseconds, tags={"codec": record["codec"]})
-    stats.incr(f"s3_xcom.{did}_bytes", record["bytes"], tags={"codec": record["codec"]})
+    stats.timing(f"xcom_store.{did}_duration", milliseconds, tags={"codec": record["codec"]})
+    stats.incr(f"xcom_store.{did}_bytes", record["bytes"], tags={"codec": record["codec"]})
     log.log(
         logging.DEBUG if _is_one_of_many.get() else logging.INFO,
         "XCom %s: %s, %s, %s bytes%s, %.0f ms, %s",

@@ -160,10 +160,10 @@ def test_standalone(project):
     port = ports.free_ports(1)[0]
     (project / "plugins").mkdir(exist_ok=True)
     (project / "plugins/probe.py").write_text(PLUGIN)
-    endpoint = settings["AIRFLOW__S3_XCOM__ENDPOINT_URL"]
+    endpoint = settings["AIRFLOW__XCOM_STORE__ENDPOINT_URL"]
     server = S3Server.start(
         project / ".dev/s3",
-        bucket=settings["AIRFLOW__S3_XCOM__BUCKET"],
+        bucket=settings["AIRFLOW__XCOM_STORE__BUCKET"],
         port=int(endpoint.rpartition(":")[2]),
     )
     with server as s3, astro_cli.started(project, port) as api:
@@ -173,8 +173,8 @@ def test_standalone(project):
         plugins = api._call("GET", "api/v2/plugins")["plugins"]
         views = {plugin["name"]: plugin["external_views"] for plugin in plugins}
         assert "probe_of_the_plugins_folder" in views
-        if (project / "plugins/s3_xcom_viewer.py").exists():
-            assert len(views["s3_xcom_viewer"]) == 2
+        if (project / "plugins/xcom_viewer.py").exists():
+            assert len(views["xcom_viewer"]) == 2
         run_id = follow_to_the_end(api)
         stored = api.xcoms(DAG, run_id)
         store = S3Store(
@@ -185,7 +185,7 @@ def test_standalone(project):
         found = [f"s3://{s3.bucket}/{o['path']}" for page in store.list("xcom/") for o in page]
     assert len(found) == 3
     assert sorted(entry["value"]["uri"] for entry in stored) == sorted(found)
-    assert {entry["value"]["__id__"] for entry in stored} == {"s3_xcom/1"}
+    assert {entry["value"]["__id__"] for entry in stored} == {"xcom_store/1"}
     assert ports.is_free(port)
 
 

@@ -13,7 +13,7 @@ from tests.astro_project import ROOT, dotenv
 
 SCRIPT = ROOT / ".ci/before_deploy.py"
 WORKFLOW = ROOT / ".github/workflows/deploy.yml"
-BUCKET = "ENV AIRFLOW__S3_XCOM__BUCKET="
+BUCKET = "ENV AIRFLOW__XCOM_STORE__BUCKET="
 
 pytestmark = pytest.mark.skipif(not SCRIPT.exists(), reason="the image, or a project without .ci/")
 
@@ -58,7 +58,7 @@ def test_a_bucket_of_the_deployment(check, env):
 
 @pytest.mark.parametrize("which", ["placeholder", "local"])
 def test_a_bucket_that_is_none(check, which):
-    name = "your-bucket" if which == "placeholder" else dotenv()["AIRFLOW__S3_XCOM__BUCKET"]
+    name = "your-bucket" if which == "placeholder" else dotenv()["AIRFLOW__XCOM_STORE__BUCKET"]
     status, said = check(f"{BUCKET}{name}")
     assert status == 1
     assert f"{name} in the Dockerfile names no bucket of yours" in said
@@ -66,7 +66,7 @@ def test_a_bucket_that_is_none(check, which):
 
 @pytest.mark.parametrize("host", ["localhost:8333", "127.0.0.1:8333", "host.docker.internal:8333"])
 def test_an_endpoint_of_this_machine(check, host):
-    endpoint = f"ENV AIRFLOW__S3_XCOM__ENDPOINT_URL=http://{host}"
+    endpoint = f"ENV AIRFLOW__XCOM_STORE__ENDPOINT_URL=http://{host}"
     status, said = check(f"{BUCKET}acme-xcoms", endpoint)
     assert status == 1
     assert "an address of your own machine" in said

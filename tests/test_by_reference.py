@@ -12,9 +12,9 @@ import obstore
 import pandas as pd
 import pytest
 
-from include.s3_xcom import by_reference, connection, settings
-from include.s3_xcom.errors import AccessDenied, ConfigurationError, ObjectCorrupt, ObjectMissing
-from tests.s3_xcom.conftest import DAG, RUN, TASK, configure, s3, supervisor, xcom
+from include import xcom_reference, connection, settings
+from include.xcom_store.errors import AccessDenied, ConfigurationError, ObjectCorrupt, ObjectMissing
+from tests.xcom_store.conftest import DAG, RUN, TASK, configure, s3, supervisor, xcom
 
 __all__ = ["configure", "s3", "supervisor", "xcom"]
 
@@ -28,12 +28,12 @@ def access(**changes):
         "bucket": "b", "region": "eu-central-1", "endpoint": None,
         "key_id": "AKIA", "secret": "sec'ret", "token": None,
     }  # fmt: skip
-    return by_reference.BucketAccess(**(values | changes))
+    return xcom_reference.BucketAccess(**(values | changes))
 
 
 def test_what_is_located_is_what_was_pushed(xcom):
     record = xcom.push(TRIPS)
-    trips = by_reference.locate(TI, TASK)
+    trips = xcom_reference.locate(TI, TASK)
     assert {
         name: getattr(trips, name) for name in ("uri", "codec", "type", "bytes", "summary")
     } == {name: record[name] for name in ("uri", "codec", "type", "bytes", "summary")}
@@ -41,7 +41,7 @@ def test_what_is_located_is_what_was_pushed(xcom):
 
 def test_duckdb_reads_columns_and_rows_that_it_needs(xcom):
     xcom.push(TRIPS)
-    trips = by_reference.locate(TI, TASK)
+    trips = xcom_reference.locate(TI, TASK)
     with trips.access.duckdb() as db:
         sql = f"SELECT zone, sum(fare) FROM '{trips.uri}' WHERE fare < 9 GROUP BY 1 ORDER BY 1"
         assert db.sql(sql).fetchall() == [(1, 11.0), (2, 7.5)]
@@ -52,7 +52,7 @@ def test_only_a_part_of_a_large_object_is_fetched(xcom):
     numbers = pd.Series(range(size))
     frame = pd.DataFrame({f"c{i}": (numbers * (i + 7919)) % 1_000_003 for i in range(10)})
     xcom.push(frame)
-    located = by_reference.locate(TI, TASK)
+    located = xcom_reference.locate(TI, TASK)
     with located.access.duckdb() as db:
         db.execute("PRAGMA enable_profiling = 'json'")
         plan = db.execute(f"EXPLAIN (ANALYZE, FORMAT json) SELECT sum(c3) FROM '{located.uri}'")
@@ -64,7 +64,7 @@ def test_only_a_part_of_a_large_object_is_fetched(xcom):
 
 def test_pandas_and_pyarrow_read_it_without_another_package(xcom):
     xcom.push(TRIPS)
-    trips = by_reference.locate(TI, TASK)
+    trips = xcom_reference.locate(TI, TASK)
     part = pd.read_parquet(
         trips.path, filesystem=trips.access.arrow_filesystem(),
         columns=["zone"], filters=[("fare", ">", 7)],
@@ -95,21 +95,21 @@ def test_names_that_need_escaping_are_found(xcom):
     }
     xcom.push(TRIPS, key="it's {one}", **names)
     ti = SimpleNamespace(**names)
-    trips = by_reference.locate(ti, "t %", key="it's {one}")
+    trips = xcom_reference.locate(ti, "t %", key="it's {one}")
     with trips.access.duckdb() as db:
         assert db.sql(f"SELECT count(*) FROM '{trips.uri}'").fetchone() == (4,)
 
 
 def test_an_instance_of_a_mapped_task_is_told_by_its_index(xcom):
     records = [xcom.push(TRIPS.head(index + 1), map_index=index) for index in range(3)]
-    assert by_reference.locate(TI, TASK, map_index=1).uri == records[1]["uri"]
+    assert xcom_reference.locate(TI, TASK, map_index=1).uri == records[1]["uri"]
     with pytest.raises(ObjectMissing, match="no such XCom"):
-        by_reference.locate(TI, TASK)
+        xcom_reference.locate(TI, TASK)
 
 
 def test_json_is_read_too(xcom):
     xcom.push([{"zone": n, "fare": n / 2} for n in range(5_000)])
-    listed = by_reference.locate(TI, TASK)
+    listed = xcom_reference.locate(TI, TASK)
     assert listed.codec == "json"
     with listed.access.duckdb() as db:
         assert db.sql(f"SELECT max(zone) FROM '{listed.uri}'").fetchone() == (4_999,)
@@ -119,45 +119,45 @@ def test_a_value_in_the_database_is_to_be_pulled(xcom):
     for small in (42, (1, 2)):
         xcom.push(small)
         with pytest.raises(ObjectMissing, match="Pull it"):
-            by_reference.locate(TI, TASK)
+            xcom_reference.locate(TI, TASK)
 
 
 def test_a_value_of_several_objects_has_no_one_place(xcom):
     xcom.push({"train": TRIPS, "test": TRIPS})
     with pytest.raises(ObjectMissing, match="2 objects beside"):
-        by_reference.locate(TI, TASK)
+        xcom_reference.locate(TI, TASK)
 
 
 def test_what_was_never_pushed_says_so_and_of_whom(xcom):
     with pytest.raises(ObjectMissing, match=f"locating XCom 'k' of dag_id={DAG} .*task_id=nobody"):
-        by_reference.locate(TI, "nobody", key="k")
+        xcom_reference.locate(TI, "nobody", key="k")
 
 
 def test_a_reference_to_the_object_of_another_task_is_refused(xcom):
     record = xcom.push(TRIPS)
     xcom.rows[DAG, RUN, "forger", -1, "return_value"] = json.dumps(record)
     with pytest.raises(AccessDenied, match="not an object of"):
-        by_reference.locate(TI, "forger")
+        xcom_reference.locate(TI, "forger")
 
 
 def test_a_record_that_is_not_of_this_backend_is_refused(xcom):
     record = xcom.push(TRIPS)
     xcom.rows[DAG, RUN, TASK, -1, "return_value"] = json.dumps(record | {"extra": 1})
     with pytest.raises(ObjectCorrupt):
-        by_reference.locate(TI, TASK)
+        xcom_reference.locate(TI, TASK)
 
 
 def test_nothing_is_downloaded(xcom):
     """Located as before when its object is gone: reading it is up to the engine."""
     record = xcom.push(TRIPS)
     obstore.delete(xcom.s3.client, record["uri"].removeprefix(f"s3://{xcom.s3.bucket}/"))
-    assert by_reference.locate(TI, TASK).uri == record["uri"]
+    assert xcom_reference.locate(TI, TASK).uri == record["uri"]
 
 
 def test_no_secret_is_shown(xcom, caplog):
     xcom.push(TRIPS)
     with caplog.at_level(logging.DEBUG):
-        trips = by_reference.locate(TI, TASK)
+        trips = xcom_reference.locate(TI, TASK)
         with trips.access.duckdb() as db:
             db.sql(f"FROM '{trips.uri}'").fetchall()
             secrets = str(db.sql("FROM duckdb_secrets()").fetchall())
@@ -205,7 +205,7 @@ def test_credentials_of_the_environment_are_passed_on(configure, monkeypatch):
     monkeypatch.setenv("AWS_SESSION_TOKEN", "a-token")
     configure(**ANOTHER_BUCKET, conn_id="there_is_none")
     assert connection.resolve(settings.load()).credentials is None
-    found = by_reference.bucket_access()
+    found = xcom_reference.bucket_access()
     assert (found.key_id, found.secret, found.token) == (
         "AKIAENV", "from-the-environment", "a-token",
     )  # fmt: skip
@@ -213,5 +213,5 @@ def test_credentials_of_the_environment_are_passed_on(configure, monkeypatch):
 
 def test_without_a_bucket_the_setting_is_named(configure):
     configure(bucket=None)
-    with pytest.raises(ConfigurationError, match="AIRFLOW__S3_XCOM__BUCKET"):
-        by_reference.bucket_access()
+    with pytest.raises(ConfigurationError, match="AIRFLOW__XCOM_STORE__BUCKET"):
+        xcom_reference.bucket_access()

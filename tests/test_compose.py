@@ -54,13 +54,13 @@ def test_compose_and_connection_have_the_same_keys() -> None:
 
 
 def test_compose_makes_the_bucket_that_env_names() -> None:
-    bucket = ENV["AIRFLOW__S3_XCOM__BUCKET"]
+    bucket = ENV["AIRFLOW__XCOM_STORE__BUCKET"]
     assert f"-bucket={bucket}" in s3_service()["command"].split()
     assert f"/buckets/{bucket}/" in s3_service()["healthcheck"]["test"][1]
 
 
 def test_compose_serves_this_machine_only_on_the_port_that_env_names() -> None:
-    port = ENV["AIRFLOW__S3_XCOM__ENDPOINT_URL"].rsplit(":", 1)[1]
+    port = ENV["AIRFLOW__XCOM_STORE__ENDPOINT_URL"].rsplit(":", 1)[1]
     assert s3_service()["ports"] == [f"127.0.0.1:{port}:8333"]
 
 
@@ -149,7 +149,7 @@ def test_compose_command_becomes_healthy_and_lets_only_the_keys_in(weed: dict[st
     from obstore.store import S3Store
 
     endpoint = f"http://127.0.0.1:{weed['s3']}"
-    bucket = ENV["AIRFLOW__S3_XCOM__BUCKET"]
+    bucket = ENV["AIRFLOW__XCOM_STORE__BUCKET"]
     assert answer(f"{endpoint}/{bucket}/x") == 403
     keys = s3_service()["environment"]
     store = S3Store(
@@ -198,7 +198,7 @@ def merged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def test_merged_airflow_reaches_the_s3_service(merged: dict[str, Any], service: str) -> None:
     """Our endpoint beats .env; the rest of .env, and what the CLI sets, stays."""
     environment = merged["services"][service]["environment"]
-    expected = ENV | {"AIRFLOW__S3_XCOM__ENDPOINT_URL": "http://s3:8333"}
+    expected = ENV | {"AIRFLOW__XCOM_STORE__ENDPOINT_URL": "http://s3:8333"}
     assert expected.items() <= environment.items()
     assert environment["AIRFLOW__CORE__EXECUTOR"] == "LocalExecutor"
     assert merged["services"][service]["networks"].keys() == {"airflow"}
@@ -224,7 +224,9 @@ def test_merged_s3_keeps_its_data_on_the_network_of_airflow(merged: dict[str, An
 def test_merged_changes_nothing_else(merged: dict[str, Any]) -> None:
     untouched = merged["services"].keys() - {*AIRFLOW_SERVICES, "s3"}
     assert untouched == {"postgres", "db-migration"}
-    assert "AIRFLOW__S3_XCOM__ENDPOINT_URL" not in merged["services"]["db-migration"]["environment"]
+    assert (
+        "AIRFLOW__XCOM_STORE__ENDPOINT_URL" not in merged["services"]["db-migration"]["environment"]
+    )
 
 
 # ------------------------------------------------------------------------ without the Astro CLI
@@ -263,8 +265,8 @@ def test_example_gives_every_airflow_the_backend(example: dict[str, Any], servic
 def test_example_has_the_settings_of_env_and_the_connection(example: dict[str, Any]) -> None:
     environment = example["services"]["scheduler"]["environment"]
     assert environment["AIRFLOW__CORE__XCOM_BACKEND"] == ENV["AIRFLOW__CORE__XCOM_BACKEND"]
-    assert environment["AIRFLOW__S3_XCOM__BUCKET"] == ENV["AIRFLOW__S3_XCOM__BUCKET"]
-    assert environment["AIRFLOW__S3_XCOM__ENDPOINT_URL"] == "http://s3:8333"
+    assert environment["AIRFLOW__XCOM_STORE__BUCKET"] == ENV["AIRFLOW__XCOM_STORE__BUCKET"]
+    assert environment["AIRFLOW__XCOM_STORE__ENDPOINT_URL"] == "http://s3:8333"
     (connection,) = load("airflow_settings.yaml")["airflow"]["connections"]
     assert json.loads(environment["AIRFLOW_CONN_AWS_DEFAULT"]) == {
         "conn_type": connection["conn_type"],

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-MAY_GO = ["dev", "infra", "docs", "plugins", "include/s3_xcom_tools", "include/s3_xcom_viewer"]
+MAY_GO = ["dev", "infra", "docs", "plugins", "include/xcom_tools", "include/xcom_viewer"]
 TRY = """
 import airflow.sdk
 from types import SimpleNamespace
@@ -68,8 +68,8 @@ def test_with_a_bucket_large_ones_as_well(what_is_left, s3_server):
     )
     printed = run(
         what_is_left, TRY, "1", AIRFLOW_CONN_AWS_DEFAULT=connection,
-        AIRFLOW__S3_XCOM__BUCKET=s3_server.bucket, AIRFLOW__S3_XCOM__PREFIX="deletable",
-        AIRFLOW__S3_XCOM__ENDPOINT_URL=s3_server.endpoint_url,
+        AIRFLOW__XCOM_STORE__BUCKET=s3_server.bucket, AIRFLOW__XCOM_STORE__PREFIX="deletable",
+        AIRFLOW__XCOM_STORE__ENDPOINT_URL=s3_server.endpoint_url,
     )  # fmt: skip
     assert f"S3XComBackend s3://{s3_server.bucket}/deletable/dag_id=d/" in printed
 

@@ -49,7 +49,7 @@ def test_every_task_of_the_passing_dag_succeeds(airflow, passing_log):
 def test_the_bucket_holds_one_object_for_each_validation(airflow, passing_log):
     references = airflow.references(PASSING)
     assert sorted(references) == VALIDATIONS
-    assert {r["__id__"] for r in references.values()} == {"s3_xcom/1"}
+    assert {r["__id__"] for r in references.values()} == {"xcom_store/1"}
     assert sorted(r["uri"] for r in references.values()) == sorted(airflow.objects(PASSING))
 
 

@@ -82,9 +82,9 @@ def test_git_hides_state(path: str) -> None:
 HARMLESS = {
     "AIRFLOW__CORE__XCOM_BACKEND",
     "AIRFLOW__CORE__PLUGINS_FOLDER",
-    "AIRFLOW__S3_XCOM__BUCKET",
-    "AIRFLOW__S3_XCOM__ENDPOINT_URL",
-    "AIRFLOW__S3_XCOM__VIEWER",
+    "AIRFLOW__XCOM_STORE__BUCKET",
+    "AIRFLOW__XCOM_STORE__ENDPOINT_URL",
+    "AIRFLOW__XCOM_STORE__VIEWER",
     "GX_ANALYTICS_ENABLED",
     "DO_NOT_TRACK",
 }
@@ -117,7 +117,7 @@ def test_image_knows_nothing_local() -> None:
         if line and not line.startswith("#")
     ]
     assert not [line for line in instructions if "ENDPOINT" in line or "localhost" in line]
-    assert not [line for line in instructions if dotenv()["AIRFLOW__S3_XCOM__BUCKET"] in line]
+    assert not [line for line in instructions if dotenv()["AIRFLOW__XCOM_STORE__BUCKET"] in line]
     assert not [line for line in instructions if "--mount" in line], "needs BuildKit"
 
 

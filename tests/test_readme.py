@@ -25,8 +25,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from tests.s3_xcom import conftest as fixtures
-from tests.s3_xcom.identical import assert_identical
+from tests.xcom_store import conftest as fixtures
+from tests.xcom_store.identical import assert_identical
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -40,7 +40,7 @@ pytestmark = pytest.mark.skipif(
 )
 pages = pytest.mark.parametrize("page", TEXT, ids=lambda page: page.name)
 
-# Fixtures of tests/s3_xcom: the backend on a real S3 server.
+# Fixtures of tests/xcom_store: the backend on a real S3 server.
 configure, s3, supervisor, xcom = (
     fixtures.configure,
     fixtures.s3,
@@ -121,13 +121,13 @@ def test_the_commands_are_found():
 def settings() -> dict[str, str]:
     """The variables of the table in docs/production.md, with the default given there."""
     rows = re.findall(
-        r"^\| `AIRFLOW__S3_XCOM__(\w+)` \| (.*?) \|", TEXT[DOCS / "production.md"], re.MULTILINE
+        r"^\| `AIRFLOW__XCOM_STORE__(\w+)` \| (.*?) \|", TEXT[DOCS / "production.md"], re.MULTILINE
     )
     return {name.lower(): default.strip("`") for name, default in rows}
 
 
 def test_every_setting_is_documented_with_its_default():
-    from include.s3_xcom.settings import Settings
+    from include.xcom_store.settings import Settings
 
     defaults = {
         name: "none"
@@ -142,7 +142,7 @@ def test_every_setting_is_documented_with_its_default():
 
 @pages
 def test_no_setting_is_invented(page):
-    named = set(re.findall(r"AIRFLOW__S3_XCOM__([A-Z_]+)", TEXT[page]))
+    named = set(re.findall(r"AIRFLOW__XCOM_STORE__([A-Z_]+)", TEXT[page]))
     assert {name.lower() for name in named} <= settings().keys()
 
 
@@ -156,14 +156,14 @@ def test_json_can_be_read(page):
 
 
 def test_the_reference_is_one():
-    from include.s3_xcom.reference import MARK_KEY, Reference
+    from include.xcom_store.record import MARK_KEY, Reference
 
     (record,) = [r for r in map(json.loads, blocks(README, "json")) if MARK_KEY in r]
     assert record.keys() == Reference.from_record(record).to_record().keys()
 
 
 def test_a_row_for_a_single_value(monkeypatch, xcom):
-    from include.s3_xcom import document, scalars
+    from include.xcom_store import document, scalars
 
     names: dict = {}
     exec(example("scalar"), names)
@@ -199,13 +199,13 @@ REFUSED = {
     "IP addresses": lambda: ip_address("127.0.0.1"),
     "functions": lambda: len,
     "exceptions": lambda: ValueError("x"),
-    "s3_xcom/": lambda: {"__id__": "s3_xcom/1"},
+    "xcom_store/": lambda: {"__id__": "xcom_store/1"},
 }
 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_is_said_to_be_refused_is(xcom, name):
-    from include.s3_xcom.errors import ValueNotStorable
+    from include.xcom_store.errors import ValueNotStorable
 
     _, _, section = TEXT[DOCS / "types.md"].partition("## What is refused")
     assert name in section.partition("\n## ")[0]
@@ -217,7 +217,7 @@ def test_what_is_said_to_be_refused_is(xcom, name):
 
 @pytest.mark.parametrize("value", [array("i", [1, -2]), array("d"), array("H", range(50_000))])
 def test_a_codec(monkeypatch, tmp_path, xcom, value):
-    from include.s3_xcom import codecs
+    from include.xcom_store import codecs
 
     file = tmp_path / "array_array.py"
     file.write_text(example("codec"), encoding="utf-8")
@@ -242,7 +242,7 @@ def test_what_make_it_yours_names_is_there():
 
 
 def test_the_backend_needs_only_what_is_to_be_kept(tmp_path, s3):
-    kept = ("include/__init__.py", "include/s3_xcom_backend.py", "include/s3_xcom/")
+    kept = ("include/__init__.py", "include/s3_xcom_backend.py", "include/xcom_store/")
     for name in kept:
         assert f"`{name}`" in TEXT[README]
         copy = shutil.copytree if name.endswith("/") else shutil.copy
@@ -278,9 +278,9 @@ def test_the_dag(tmp_path, s3_server):
         "AIRFLOW_HOME": str(tmp_path),
         "AIRFLOW__CORE__DAGS_FOLDER": str(tmp_path / "dags"),
         "AIRFLOW__CORE__XCOM_BACKEND": "include.s3_xcom_backend.S3XComBackend",
-        "AIRFLOW__S3_XCOM__BUCKET": s3_server.bucket,
-        "AIRFLOW__S3_XCOM__PREFIX": "readme",
-        "AIRFLOW__S3_XCOM__ENDPOINT_URL": s3_server.endpoint_url,
+        "AIRFLOW__XCOM_STORE__BUCKET": s3_server.bucket,
+        "AIRFLOW__XCOM_STORE__PREFIX": "readme",
+        "AIRFLOW__XCOM_STORE__ENDPOINT_URL": s3_server.endpoint_url,
         "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(connection),
         "PYTHONPATH": str(ROOT),
     }

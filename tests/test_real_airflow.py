@@ -131,9 +131,9 @@ def real(tmp_path_factory, s3_server):
     }
     settings = {
         "AIRFLOW__CORE__XCOM_BACKEND": "include.s3_xcom_backend.S3XComBackend",
-        "AIRFLOW__S3_XCOM__BUCKET": s3_server.bucket,
-        "AIRFLOW__S3_XCOM__PREFIX": prefix,
-        "AIRFLOW__S3_XCOM__ENDPOINT_URL": s3_server.endpoint_url,
+        "AIRFLOW__XCOM_STORE__BUCKET": s3_server.bucket,
+        "AIRFLOW__XCOM_STORE__PREFIX": prefix,
+        "AIRFLOW__XCOM_STORE__ENDPOINT_URL": s3_server.endpoint_url,
         "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(connection),
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
     }
@@ -233,7 +233,7 @@ def test_a_deleted_run_leaves_its_objects(real):
 
 
 def test_offload_is_switched_off_in_a_running_deployment(real):
-    real.restart_scheduler(AIRFLOW__S3_XCOM__OFFLOAD="False")
+    real.restart_scheduler(AIRFLOW__XCOM_STORE__OFFLOAD="False")
     before = real.objects("real_cleared")
     old = real.rows("real_cleared")["source", -1, "return_value"]["uri"]
     assert real.clear("real_cleared", "reader") == "success"  # an old value
@@ -246,7 +246,7 @@ def test_offload_is_switched_off_in_a_running_deployment(real):
     assert real.clear("real_cleared", "source", "reader") == "failed"
     log = real.log("real_cleared", "source")
     assert "ValueNotStorable" in log
-    assert "[s3_xcom] offload is False" in log
+    assert "[xcom_store] offload is False" in log
     # And on again.
     real.restart_scheduler()
     assert real.clear("real_cleared", "source", "reader") == "success"

@@ -10,7 +10,7 @@ import duckdb
 import pandas as pd
 import pytest
 
-from tests.s3_xcom.conftest import configure, s3, supervisor, xcom
+from tests.xcom_store.conftest import configure, s3, supervisor, xcom
 
 __all__ = ["configure", "s3", "supervisor", "xcom"]
 

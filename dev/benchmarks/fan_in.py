@@ -59,7 +59,7 @@ def run(bench: Bench) -> Result:
 @contextmanager
 def _far_away(env: dict[str, str], bench: Bench) -> Iterator[dict[str, str]]:
     """The same environment, with the proxy as the endpoint."""
-    near = env["AIRFLOW__S3_XCOM__ENDPOINT_URL"]
+    near = env["AIRFLOW__XCOM_STORE__ENDPOINT_URL"]
     log = bench.folder / "latency.log"
     command = [sys.executable, "-m", "dev.benchmarks.latency"]
     with (

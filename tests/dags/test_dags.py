@@ -57,7 +57,7 @@ def test_parsing_imports_nothing_heavy_and_needs_nothing(file, tmp_path):
     environment = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("AIRFLOW_CONN_", "AIRFLOW_VAR_", "AIRFLOW__S3_XCOM__", "AWS_"))
+        if not name.startswith(("AIRFLOW_CONN_", "AIRFLOW_VAR_", "AIRFLOW__XCOM_STORE__", "AWS_"))
     }
     environment |= {
         "AIRFLOW_HOME": str(tmp_path),

@@ -14,7 +14,7 @@ UNIQUE = "0" * 32
 
 def reference(content: bytes, name: str = f"return_value-{UNIQUE}.json.zst", **changed):
     return {
-        "__id__": "s3_xcom/1",
+        "__id__": "xcom_store/1",
         "uri": f"{BASE}/{name}",
         "codec": "json",
         "bytes": len(content),
@@ -85,7 +85,7 @@ def test_expected_states_and_counts():
 
 
 def test_values_in_the_database():
-    inline = {"__id__": "s3_xcom/1", "type": "tuple", "summary": "2 items", "inline": "[1, 2]"}
+    inline = {"__id__": "xcom_store/1", "type": "tuple", "summary": "2 items", "inline": "[1, 2]"}
     rows = make([inline, [1, 2], "s3://looks/like-one"], {}).xcoms
     assert [(row.stored, row.type, row.uri) for row in rows] == [
         ("database", "tuple", None),

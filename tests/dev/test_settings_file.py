@@ -9,7 +9,7 @@ import pytest
 from dev import settings_file
 from dev.errors import DevError
 
-ENV = "# comment\n\nAIRFLOW__S3_XCOM__BUCKET=my-bucket\nAIRFLOW__S3_XCOM__ENDPOINT_URL=http://localhost:8333\n"
+ENV = "# comment\n\nAIRFLOW__XCOM_STORE__BUCKET=my-bucket\nAIRFLOW__XCOM_STORE__ENDPOINT_URL=http://localhost:8333\n"
 SETTINGS = """
 airflow:
   connections:
@@ -92,9 +92,9 @@ def test_env_line_without_equals_sign(read):
 
 
 def test_what_the_local_server_needs(read):
-    with pytest.raises(DevError, match="does not set AIRFLOW__S3_XCOM__BUCKET"):
+    with pytest.raises(DevError, match="does not set AIRFLOW__XCOM_STORE__BUCKET"):
         _ = read(env="").bucket
     with pytest.raises(DevError, match="no local S3 server to start"):
-        _ = read(env="AIRFLOW__S3_XCOM__ENDPOINT_URL=https://s3.example.com").s3_port
+        _ = read(env="AIRFLOW__XCOM_STORE__ENDPOINT_URL=https://s3.example.com").s3_port
     with pytest.raises(DevError, match="no connection aws_default with conn_login"):
         _ = read(settings="airflow: {}").keys

@@ -11,11 +11,11 @@ from types import SimpleNamespace
 import pytest
 
 from tests.moto_iam import ROOT, forget_everything
-from tests.s3_xcom import conftest as backend
+from tests.xcom_store import conftest as backend
 
 configure, s3, supervisor, xcom = backend.configure, backend.s3, backend.supervisor, backend.xcom
 
-TEMPLATE = Path(__file__).resolve().parents[2] / "infra" / "aws" / "s3_xcom.yaml"
+TEMPLATE = Path(__file__).resolve().parents[2] / "infra" / "aws" / "xcom_store.yaml"
 ACCOUNT = "123456789012"
 
 
@@ -56,7 +56,7 @@ def create(template, aws):
             name=name,
             outputs=outputs,
             settings=settings,
-            bucket=settings["AIRFLOW__S3_XCOM__BUCKET"],
+            bucket=settings["AIRFLOW__XCOM_STORE__BUCKET"],
             policy=lambda output: read_policy(aws("iam"), outputs[output]),
             properties=lambda resource: resolved(name, resource),
         )

@@ -9,8 +9,8 @@ import pytest
 
 pytest.importorskip("moto")
 pytest.importorskip("boto3")
-from include.s3_xcom import store
-from include.s3_xcom.errors import AccessDenied, ConfigurationError
+from include.xcom_store import store
+from include.xcom_store.errors import AccessDenied, ConfigurationError
 from tests.airflow_process import airflow
 from tests.infra.conftest import ACCOUNT, as_connection
 from tests.moto_iam import enforcing

@@ -19,7 +19,7 @@ pytest.importorskip("moto")
 pytest.importorskip("boto3")
 from botocore.exceptions import ClientError
 
-from include.s3_xcom.errors import AccessDenied
+from include.xcom_store.errors import AccessDenied
 from tests.infra.conftest import rule_for_the_api
 from tests.infra.users import client, connection, new_user, root_of
 from tests.moto_iam import enforcing
@@ -258,7 +258,7 @@ def states(report):
 
 def test_the_check_of_the_stack(use, on_seaweedfs, iam_server):
     """With the values policy all works that tasks do; with the other one `check` sees the rest."""
-    check = pytest.importorskip("include.s3_xcom_tools.check", reason="the tools were deleted")
+    check = pytest.importorskip("include.xcom_tools.check", reason="the tools were deleted")
     found = on_seaweedfs
     rules = found.stack.properties("Bucket")["LifecycleConfiguration"]["Rules"]
     found.root.put_bucket_lifecycle_configuration(

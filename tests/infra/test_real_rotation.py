@@ -66,9 +66,9 @@ def real(name, tmp_path, moto_server, iam_server):
     prefix = f"xcom-{uuid.uuid4().hex[:12]}"
     environment = settings(name, moto_server) | {
         "AIRFLOW__CORE__XCOM_BACKEND": "include.s3_xcom_backend.S3XComBackend",
-        "AIRFLOW__S3_XCOM__BUCKET": iam_server.bucket,
-        "AIRFLOW__S3_XCOM__PREFIX": prefix,
-        "AIRFLOW__S3_XCOM__ENDPOINT_URL": iam_server.endpoint_url,
+        "AIRFLOW__XCOM_STORE__BUCKET": iam_server.bucket,
+        "AIRFLOW__XCOM_STORE__PREFIX": prefix,
+        "AIRFLOW__XCOM_STORE__ENDPOINT_URL": iam_server.endpoint_url,
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "ROTATION_FOLDER": str(tmp_path),
     }

@@ -15,8 +15,8 @@ import pytest
 pytest.importorskip("moto")
 pytest.importorskip("boto3")
 pytest.importorskip("airflow.providers.amazon")
-from include.s3_xcom import store
-from include.s3_xcom.errors import AccessDenied
+from include.xcom_store import store
+from include.xcom_store.errors import AccessDenied
 from tests.infra.conftest import as_connection
 from tests.infra.secrets_backends import BACKENDS, put, settings
 from tests.infra.users import connection, root_of

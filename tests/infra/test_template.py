@@ -1,4 +1,4 @@
-"""infra/aws/s3_xcom.yaml: what a stack of it is, created on moto, and what cfn-lint says.
+"""infra/aws/xcom_store.yaml: what a stack of it is, created on moto, and what cfn-lint says.
 
 Of the bucket moto makes name and encryption only; its other properties are read from the template,
 with the functions resolved.
@@ -120,7 +120,7 @@ def test_s3_accepts_the_lifecycle(create, aws):
 
 
 def test_the_policy_is_the_one_to_make_by_hand(create):
-    page = pytest.importorskip("tests.s3_xcom.test_permissions").policy("your-bucket")
+    page = pytest.importorskip("tests.xcom_store.test_permissions").policy("your-bucket")
     by_hand = json.loads(page)["Statement"]
     by_template = create(BucketName="your-bucket").policy("ValuesPolicyArn")["Statement"]
 
@@ -222,8 +222,8 @@ def accepted(template, parameter, value):
     "prefix", ["xcom", "a/b_c-1", "", "/xcom", "xcom/", "a//b", "a b", "ä", "x*", "a.b", "${x}"]
 )
 def test_prefixes_are_those_that_the_backend_takes(template, prefix):
-    from include.s3_xcom.errors import ConfigurationError
-    from include.s3_xcom.settings import Settings, check
+    from include.xcom_store.errors import ConfigurationError
+    from include.xcom_store.settings import Settings, check
 
     try:
         check(Settings(prefix=prefix))

@@ -14,7 +14,7 @@ import uuid
 from functools import cache
 from typing import Any
 
-from include.s3_xcom.codecs.frames import FIRST_ROW_GROUP, ROW_GROUP, writer_options
+from include.xcom_store.codecs.frames import FIRST_ROW_GROUP, ROW_GROUP, writer_options
 
 
 @cache
@@ -23,7 +23,7 @@ def _store() -> Any:
 
     connection = json.loads(os.environ["AIRFLOW_CONN_AWS_DEFAULT"])
     return S3Store(
-        os.environ["AIRFLOW__S3_XCOM__BUCKET"],
+        os.environ["AIRFLOW__XCOM_STORE__BUCKET"],
         endpoint=connection["extra"]["endpoint_url"],
         region=connection["extra"]["region_name"],
         access_key_id=connection["login"],

@@ -7,7 +7,7 @@ import os
 import uuid
 from typing import Any
 
-_BUCKET = "AIRFLOW__S3_XCOM__BUCKET"
+_BUCKET = "AIRFLOW__XCOM_STORE__BUCKET"
 
 
 def push(value: Any) -> Any:

@@ -11,7 +11,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-_BUCKET = "AIRFLOW__S3_XCOM__BUCKET"
+_BUCKET = "AIRFLOW__XCOM_STORE__BUCKET"
 
 
 def push(value: Any) -> Any:

@@ -1,0 +1,261 @@
+"""Where an XCom lies in S3, for engines that read it there: nothing is downloaded.
+
+For data too big for a worker, or of which a task needs little. In a task:
+
+    trips = xcom_reference.locate(ti, "load_trips")
+    with trips.access.duckdb() as db:
+        busy = db.sql(f"SELECT pickup_location_id, count(*) FROM '{trips.uri}' GROUP BY 1").df()
+
+A reference is checked as in a pull: it leads to an object of the task instance that was asked for,
+or nowhere. What a pull checks and this does not are size and SHA-256, for only parts of the object
+are read. An object is never overwritten, but a retry of the task that pushed it deletes it.
+
+Credentials are what the connection gives at the moment; those of a role expire within the hour.
+`docs/by_reference.md` shows Spark, pandas, Athena, and when to stop using XComs.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from include.xcom_store import connection, settings
+from include.xcom_store.errors import ConfigurationError, ObjectMissing, XComStoreError
+from include.xcom_store.keys import Owner
+from include.xcom_store.record import Reference, check_format, is_record
+
+if TYPE_CHECKING:
+    from airflow.sdk.types import RuntimeTaskInstanceProtocol
+    from duckdb import DuckDBPyConnection
+    from pyarrow.fs import S3FileSystem
+
+    from include.xcom_store.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class BucketAccess:
+    """How an engine reaches the bucket of the XComs. Its repr shows no secret; its SQL does.
+
+    Attributes:
+        endpoint: with its scheme; None is AWS.
+        token: of temporary credentials, else None.
+    """
+
+    bucket: str
+    region: str
+    endpoint: str | None
+    key_id: str = field(repr=False)
+    secret: str = field(repr=False)
+    token: str | None = field(repr=False)
+
+    @property
+    def host(self) -> str:
+        """The endpoint without its scheme, as DuckDB wants it."""
+        if self.endpoint:
+            return self.endpoint.split("://")[-1].rstrip("/")
+        return f"s3.{self.region}.amazonaws.com"
+
+    @property
+    def use_ssl(self) -> bool:
+        """False only where the endpoint is http://, as a local S3 server's."""
+        return not (self.endpoint or "").startswith("http://")
+
+    @property
+    def url_style(self) -> str:
+        """DuckDB's word for how the bucket stands in a URL."""
+        return "path" if self.endpoint else "vhost"
+
+    def duckdb_secret(self) -> str:
+        """SQL that lets a DuckDB session read and write this bucket. It holds the keys: not to log.
+
+        https://duckdb.org/docs/stable/core_extensions/httpfs/s3api
+        """
+        options = {
+            "SCOPE": f"s3://{self.bucket}/",
+            "KEY_ID": self.key_id,
+            "SECRET": self.secret,
+            "SESSION_TOKEN": self.token or "",
+            "REGION": self.region,
+            "ENDPOINT": self.host,
+            "URL_STYLE": self.url_style,
+            "USE_SSL": str(self.use_ssl).lower(),
+        }
+        quoted = (
+            f"{name} '{value.replace(chr(39), chr(39) * 2)}'" for name, value in options.items()
+        )
+        return f"CREATE OR REPLACE SECRET xcom_store (TYPE s3, {', '.join(quoted)})"
+
+    def duckdb(self) -> DuckDBPyConnection:
+        """Return a DuckDB session, in memory, that reads and writes `s3://` in this bucket.
+
+        The extension for that comes from the package duckdb-extension-httpfs; DuckDB would
+        otherwise download it.
+        """
+        import duckdb
+
+        extensions = files("duckdb_extension_httpfs") / "extensions" / f"v{duckdb.__version__}"
+        session = duckdb.connect(
+            config={
+                "autoinstall_known_extensions": False,
+                "allow_persistent_secrets": False,
+                # What does not fit into memory goes here; by default into the working directory.
+                "temp_directory": str(Path(tempfile.gettempdir(), "duckdb-spill")),
+            }
+        )
+        session.load_extension(str(extensions / "httpfs.duckdb_extension"))
+        session.execute(self.duckdb_secret())
+        return session
+
+    def arrow_filesystem(self) -> S3FileSystem:
+        """Return pyarrow's file system: `pandas.read_parquet(path, filesystem=…)`, datasets.
+
+        Its paths begin with the bucket, without `s3://`.
+        """
+        from pyarrow.fs import S3FileSystem
+
+        return S3FileSystem(
+            access_key=self.key_id,
+            secret_key=self.secret,
+            session_token=self.token,
+            region=self.region,
+            endpoint_override=self.host if self.endpoint else None,
+            scheme="https" if self.use_ssl else "http",
+        )
+
+    def storage_options(self) -> dict[str, Any]:
+        """Return what fsspec calls storage options, for libraries that use s3fs (Dask, pandas)."""
+        return {
+            "key": self.key_id,
+            "secret": self.secret,
+            "token": self.token,
+            "endpoint_url": self.endpoint,
+            "client_kwargs": {"region_name": self.region},
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Located:
+    """An XCom's object: where it lies, what it is, and how to get at it.
+
+    Attributes:
+        codec: `parquet`, `arrow`, `npy`, `json` …: the object's format.
+        type: of the value that was pushed, for example `pandas.DataFrame`.
+        summary: of the value; for a frame its shape, columns and dtypes.
+    """
+
+    uri: str
+    codec: str
+    type: str
+    bytes: int
+    summary: str
+    access: BucketAccess
+
+    @property
+    def path(self) -> str:
+        """Bucket and key, as pyarrow's file system names the object."""
+        return self.uri.removeprefix("s3://")
+
+
+def locate(
+    ti: RuntimeTaskInstanceProtocol, task_id: str, key: str = "return_value", map_index: int = -1
+) -> Located:
+    """Return where the value lies that a task of this DAG run has pushed.
+
+    Args:
+        ti: the running task instance, as the context has it.
+        task_id: of the task that pushed the value.
+        key: of the XCom.
+        map_index: of a mapped task's instance.
+
+    Raises:
+        ObjectMissing: there is no such XCom, or it is not one object in S3.
+        AccessDenied: the database refers to what is not an object of that task instance.
+        ObjectCorrupt: the database's record was not written by this backend.
+        ConfigurationError: settings or connection are not usable.
+    """
+    owner = Owner(ti.dag_id, ti.run_id, task_id, map_index, key)
+    options = settings.load()
+    try:
+        reference = _reference(_stored(owner), owner, options)
+        access = bucket_access()
+    except XComStoreError as error:
+        error.action = f"locating XCom {key!r} of {owner}"
+        raise
+    return Located(
+        uri=reference.uri,
+        codec=reference.codec,
+        type=reference.type,
+        bytes=reference.bytes,
+        summary=reference.summary,
+        access=access,
+    )
+
+
+def bucket_access() -> BucketAccess:
+    """Return how to reach the bucket, from Airflow's configuration and connection.
+
+    Raises:
+        ConfigurationError: settings or connection are not usable.
+    """
+    from airflow.sdk.log import mask_secret
+
+    options = settings.load()
+    if not options.bucket:
+        raise ConfigurationError(f"no bucket is set. Set {settings.variable('bucket')}.")
+    access = connection.resolve(options)
+    keys = (access.credentials or _from_environment())()
+    for hidden in (keys["secret_access_key"], keys["token"]):
+        if hidden:
+            mask_secret(hidden)  # Airflow knows a connection's secrets, but not those of a role
+    return BucketAccess(
+        bucket=options.bucket,
+        region=access.region or connection.ask_region(options, access.endpoint),
+        endpoint=access.endpoint,
+        key_id=keys["access_key_id"],
+        secret=keys["secret_access_key"],
+        token=keys["token"],
+    )
+
+
+def _stored(owner: Owner) -> Any:
+    """Return what the metadata database holds, as it is."""
+    from airflow.sdk.execution_time.comms import GetXCom, XComResult
+    from airflow.sdk.execution_time.task_runner import SUPERVISOR_COMMS
+
+    answer = SUPERVISOR_COMMS.send(GetXCom(**owner._asdict()))
+    if not isinstance(answer, XComResult):
+        raise TypeError(f"Expected XComResult, received: {type(answer)} {answer}")
+    return answer.value
+
+
+def _reference(stored: Any, owner: Owner, options: Settings) -> Reference:
+    if stored is None:
+        raise ObjectMissing(
+            "there is no such XCom in this DAG run. Has the task run, and is it upstream?"
+        )
+    if is_record(stored):
+        check_format(stored)
+    if not is_record(stored) or "inline" in stored:
+        raise ObjectMissing(
+            "this value is in Airflow's database and not in S3: it is small, or was not pushed by "
+            "this backend. Pull it."
+        )
+    reference = Reference.from_record(stored)
+    if reference.leaves:
+        raise ObjectMissing(
+            f"this {reference.type} is {reference.leaves} objects beside {reference.uri}, and not "
+            "one. Push what is to be located under a key of its own (multiple_outputs=True)."
+        )
+    reference.locate(options.bucket, options.prefix, owner)
+    return reference
+
+
+def _from_environment() -> Any:
+    """Return boto3's credentials, where the store would leave it to obstore to find them."""
+    from boto3 import Session
+    from obstore.auth.boto3 import Boto3CredentialProvider
+
+    return Boto3CredentialProvider(Session())

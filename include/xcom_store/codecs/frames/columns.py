@@ -1,0 +1,305 @@
+"""One pandas column or index as Arrow arrays with a recipe in JSON, and exactly back.
+
+Arrow and Parquet change much without an error: seconds become milliseconds, unused categories
+vanish, objects become strings. So each column has a recipe, kept in the file's metadata, that says
+what was there:
+
+| recipe | dtypes | Arrow data |
+|---|---|---|
+| `numpy`  | bool, int, uint, float, datetime64, timedelta64 | unchanged |
+| `zoned`, `string`, `arrow` | datetimes with a zone, str, Arrow-backed | unchanged |
+| `pandas` | Int64 …, boolean, period, interval | as in pandas' own Arrow protocol |
+| `codes`  | category, a level of a MultiIndex | the values if each can be found again, else codes |
+| `object` | object | one Arrow type if all cells fit it, else a JSON document per cell |
+
+An index has the same recipe wherever it occurs: as row index, column labels, categories, or level
+of a MultiIndex. The columns of a row index are columns of the file; any other index lives in the
+metadata, its data inside its recipe (`pack`).
+
+| recipe | index | columns |
+|---|---|---|
+| `range`  | RangeIndex | none: start, stop and step are all of it |
+| `levels` | MultiIndex | one per level, as `codes`: a level's order decides how frames are sorted |
+| `flat`   | any other, with its `freq` | one |
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from include.xcom_store import document
+from include.xcom_store.errors import ValueNotStorable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MOST_IN_EACH_GROUP = 1_000
+"""Up to this many text categories are written as codes: encoding takes less time and decoding half,
+but each row group repeats all of them."""
+
+
+class Column(NamedTuple):
+    """A column ready to be written.
+
+    Attributes:
+        recipe: JSON; what `restore` needs besides the Arrow data.
+        type: the Arrow type.
+        rows: returns the Arrow array of rows start to stop.
+    """
+
+    recipe: dict[str, Any]
+    type: Any
+    rows: Callable[[int, int], Any]
+
+
+def plan(values: Any, name: str) -> Column:
+    """Decide how a pandas Series or flat Index is written.
+
+    Raises:
+        ValueNotStorable: names the column and what in it cannot be kept exactly.
+    """
+    dtype = values.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        codes, ordered = values.array.codes, bool(dtype.ordered)
+        return _plan_codes(codes, dtype.categories, name, ordered=ordered)
+    if isinstance(dtype, np.dtype) and dtype.hasobject:
+        return _plan_objects(values.to_numpy(), name)
+    recipe = _recipe(dtype, name)
+    return _column(recipe, values.to_numpy() if "numpy" in recipe else values.array, name)
+
+
+def restore(recipe: dict[str, Any], chunks: Any) -> Any:
+    """Return the array that `plan` was given, from its recipe and a pyarrow ChunkedArray."""
+    [(kind, detail)] = recipe.items()
+    if kind == "numpy":
+        return _to_numpy(chunks).astype(detail, copy=False)
+    if kind == "object":
+        cells = chunks.to_pylist()
+        if detail:
+            cells = [document.read(document.load(cell.encode())) for cell in cells]
+        return np.fromiter(cells, dtype=object, count=len(cells))
+    if kind == "arrow":
+        return pd.arrays.ArrowExtensionArray(chunks)
+    if kind == "codes":
+        codes, categories = _restore_codes(detail, chunks)
+        dtype = pd.CategoricalDtype(categories, ordered=detail["ordered"])
+        return pd.Categorical.from_codes(codes, dtype=dtype, validate=False)
+    if kind == "zoned":
+        made: Any = pd.DatetimeTZDtype(detail[0], document.read(detail[1]))
+    elif kind == "string":
+        made = pd.StringDtype(detail[0], na_value=pd.NA if detail[1] else np.nan)
+    else:
+        made = pd.api.types.pandas_dtype({"pandas": detail}[kind])
+    return made.__from_arrow__(chunks)
+
+
+def plan_index(index: Any, what: str) -> tuple[dict[str, Any], list[Column]]:
+    """Return an index's recipe and its columns.
+
+    Raises:
+        ValueNotStorable: names the index and what in it cannot be kept exactly.
+    """
+    recipe = {"names": document.Writer().write(list(index.names))}
+    if isinstance(index, pd.RangeIndex):
+        return recipe | {"range": [index.start, index.stop, index.step]}, []
+    if isinstance(index, pd.MultiIndex):
+        columns = [
+            _plan_codes(codes, level, f"level {number} of {what}", ordered=False)
+            for number, (codes, level) in enumerate(zip(index.codes, index.levels, strict=True))
+        ]
+        return recipe | {"levels": [column.recipe for column in columns]}, columns
+    column = plan(index, what)
+    return recipe | {"flat": column.recipe, "freq": _freq(index, what)}, [column]
+
+
+def restore_index(recipe: dict[str, Any], columns: list[Any]) -> Any:
+    """Return the index that `plan_index` was given, from the ChunkedArrays of its columns."""
+    names = document.read(recipe["names"])
+    if "range" in recipe:
+        start, stop, step = recipe["range"]
+        return pd.RangeIndex(start, stop, step, name=names[0])
+    if "levels" in recipe:
+        pairs = zip(recipe["levels"], columns, strict=True)
+        found = [_restore_codes(level["codes"], chunks) for level, chunks in pairs]
+        codes, levels = zip(*found, strict=True)
+        return pd.MultiIndex(levels, codes, names=names, verify_integrity=False)
+    array = restore(recipe["flat"], columns[0])
+    # With its dtype said: pandas would infer another.
+    index = pd.Index(array, dtype=array.dtype, name=names[0], tupleize_cols=False, copy=False)
+    if recipe["freq"] is not None:
+        index.freq = pd.tseries.frequencies.to_offset(recipe["freq"])
+    return index
+
+
+def pack(index: Any, what: str) -> dict[str, Any]:
+    """Return an index's recipe with its data in it."""
+    recipe, columns = plan_index(index, what)
+    arrays = [column.rows(0, len(index)) for column in columns]
+    if arrays:
+        batch = pa.record_batch(arrays, list(map(str, range(len(arrays)))))
+        sink, options = pa.BufferOutputStream(), pa.ipc.IpcWriteOptions(compression="zstd")
+        with pa.ipc.new_stream(sink, batch.schema, options=options) as stream:
+            stream.write_batch(batch)
+        recipe["data"] = base64.b64encode(sink.getvalue()).decode("ascii")
+    return recipe
+
+
+def unpack(recipe: dict[str, Any]) -> Any:
+    """Return the index that `pack` was given."""
+    if "data" not in recipe:
+        return restore_index(recipe, [])
+    with pa.ipc.open_stream(base64.b64decode(recipe["data"], validate=True)) as stream:
+        return restore_index(recipe, stream.read_all().columns)
+
+
+def _plan_codes(codes: Any, index: Any, name: str, *, ordered: bool) -> Column:
+    """Plan codes into an index, -1 for missing."""
+    detail = {"codes": codes.dtype.str, "ordered": ordered, "index": pack(index, name)}
+    table = _table(index)
+    recipe = {"codes": detail | {"values": table is not None}}
+    if table is None:
+        return _column(recipe, codes, name)
+    is_text = pa.types.is_large_string(table.type)
+    as_dictionary = is_text and len(table) <= MOST_IN_EACH_GROUP
+
+    def rows(start: int, stop: int) -> Any:
+        part = codes[start:stop]
+        part = pa.array(part, mask=part < 0)
+        return pa.DictionaryArray.from_arrays(part, table) if as_dictionary else table.take(part)
+
+    return Column(recipe, rows(0, 0).type, rows)
+
+
+def _restore_codes(detail: dict[str, Any], chunks: Any) -> tuple[Any, Any]:
+    """Return the codes and the index that `_plan_codes` was given."""
+    index = unpack(detail["index"])
+    if detail["values"]:
+        table = _table(index)
+        found = [_find(chunk, table) for chunk in chunks.chunks]
+        chunks = pa.chunked_array(found, pa.int32()).fill_null(-1)
+    return _to_numpy(chunks).astype(detail["codes"], copy=False), index
+
+
+def _table(index: Any) -> Any | None:
+    """Return a flat index's values as an Arrow array, if each can be found in it again."""
+    column = plan(index, "")
+    # The text of a document may differ from one process to the next: sets have no order.
+    if column.recipe.get("object") or not column.recipe.get("codes", {"values": True})["values"]:
+        return None
+    table = column.rows(0, len(index))
+    if pa.types.is_dictionary(table.type):
+        table = table.dictionary_decode()
+    try:
+        found = _find(table, table)
+    except pa.ArrowNotImplementedError:
+        return None
+    itself = found.equals(pa.array(np.arange(len(table), dtype="i4")))
+    return table if itself and not table.null_count else None
+
+
+def _find(values: Any, table: Any) -> Any:
+    """Return the positions of values in a table, null for null."""
+    if pa.types.is_dictionary(values.type):
+        return _find(values.dictionary, table).take(values.indices)
+    return pc.index_in(values, value_set=table)
+
+
+_ARROW_TYPES: dict[Any, Any] = {
+    str: pa.large_string(),
+    bytes: pa.large_binary(),
+    bool: pa.bool_(),
+    int: pa.int64(),
+    dt.date: pa.date32(),
+    Decimal: None,  # of as many digits as are needed
+}
+
+
+def _plan_objects(cells: Any, name: str) -> Column:
+    """Plan cells of one exact type (None aside) as its Arrow type, which any engine reads."""
+    kind, *others = {type(cell) for cell in cells if cell is not None} or [None]
+    if kind in _ARROW_TYPES and not others:
+        try:
+            array = pa.array(cells, type=_ARROW_TYPES[kind], from_pandas=False)
+            # Decimals come back with one exponent, and zero without a sign.
+            if kind is not Decimal or str(array.to_pylist()) == str([*cells]):
+                return _column({"object": False}, array, name)
+        except (pa.ArrowException, TypeError, UnicodeError, OverflowError):
+            pass  # an infinite Decimal, an int beyond 64 bits, a lone surrogate: as documents
+    texts = [_document(cell, f"column {name}, row {row}") for row, cell in enumerate(cells)]
+    return _column({"object": True}, pa.array(texts, type=pa.large_string()), name)
+
+
+def _document(cell: Any, where: str) -> str:
+    try:
+        return document.dump(document.Writer().write(cell)).decode()
+    except ValueNotStorable as error:
+        raise ValueNotStorable(f"{where}: {error}") from error
+
+
+def _to_numpy(chunks: Any) -> Any:
+    """Return a ChunkedArray, which nobody else uses, as one numpy array that may be written to."""
+    array = chunks.to_numpy()
+    if array.flags.writeable:
+        return array
+    # A view of the only chunk, which Arrow never lets anyone write to. Where Arrow allocated the
+    # memory for this chunk (is_mutable) and did not borrow it, no copy is needed.
+    memory = chunks.chunk(0).buffers()[1] if array.size else None
+    if memory is None or not memory.is_mutable:
+        return array.copy()
+    offset = array.ctypes.data - memory.address
+    return np.frombuffer(memory, array.dtype, array.size, offset)
+
+
+def _recipe(dtype: Any, name: str) -> dict[str, Any]:
+    if isinstance(dtype, np.dtype):
+        return {"numpy": dtype.str}
+    if isinstance(dtype, pd.DatetimeTZDtype):
+        return {"zoned": [dtype.unit, document.Writer().write(dtype.tz)]}
+    if isinstance(dtype, pd.StringDtype):
+        return {"string": [dtype.storage, dtype.na_value is pd.NA]}
+    if isinstance(dtype, pd.ArrowDtype):
+        return {"arrow": True}
+    text = str(dtype)
+    if hasattr(dtype, "__from_arrow__") and pd.api.types.pandas_dtype(text) == dtype:
+        return {"pandas": text}
+    raise ValueNotStorable(
+        f"column {name} has dtype {dtype}, which would not come back. Convert it first, for "
+        "example with .sparse.to_dense() or .astype(object)."
+    )
+
+
+def _column(recipe: dict[str, Any], array: Any, name: str) -> Column:
+    """Return a column of an array that pyarrow converts by itself; NaN stays NaN."""
+
+    def rows(start: int, stop: int) -> Any:
+        part = array[start:stop]
+        part = part if isinstance(part, pa.Array) else pa.array(part, from_pandas=False)
+        part = part.combine_chunks() if isinstance(part, pa.ChunkedArray) else part
+        return part.storage if isinstance(part, pa.ExtensionArray) else part
+
+    try:
+        return Column(recipe, rows(0, 0).type, rows)
+    except (pa.ArrowException, TypeError) as error:
+        raise ValueNotStorable(
+            f"column {name} has dtype {array.dtype}, which Arrow does not have ({error}). "
+            "Convert it; a complex column for example into its .real and .imag."
+        ) from error
+
+
+def _freq(index: Any, what: str) -> str | None:
+    freq = index.freq if isinstance(index, (pd.DatetimeIndex, pd.TimedeltaIndex)) else None
+    text = None if freq is None else str(freq.freqstr)
+    if text is not None and pd.tseries.frequencies.to_offset(text) != freq:
+        raise ValueNotStorable(
+            f"{what} has the frequency {freq!r}, which its name {text!r} does not tell whole. Set "
+            "index.freq = None."
+        )
+    return text

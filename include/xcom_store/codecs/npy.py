@@ -1,0 +1,100 @@
+"""numpy arrays as `.npy`: dtype (structured and byte order included), shape and memory order.
+
+Never with pickle: object arrays are refused, at push and at pull. Subclasses (matrix, masked and
+record arrays) are refused, for they would come back as plain arrays.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import TYPE_CHECKING, Any, Literal
+
+from include.xcom_store.codecs.base import Encoded
+from include.xcom_store.errors import ValueNotStorable
+
+if TYPE_CHECKING:
+    from include.xcom_store.codecs.base import Sink
+
+NAME = "npy"
+HEADER = 1024 * 1024
+"""Bytes of a header that are read. With numpy's own limit, 10,000, it writes arrays of a thousand
+fields that it then does not read."""
+
+
+def accepts(value: Any, _least: int) -> bool:
+    numpy: Any = sys.modules.get("numpy")
+    return bool(numpy) and isinstance(value, numpy.ndarray)
+
+
+def encode(value: Any, _compression: str) -> Encoded:
+    import numpy as np
+
+    if type(value) is not np.ndarray:
+        raise ValueNotStorable(
+            f"a {type(value).__module__}.{type(value).__qualname__} would come back as a plain "
+            "numpy.ndarray. Return numpy.asarray(value), and its mask or fields beside it."
+        )
+    if value.dtype.hasobject:
+        raise ValueNotStorable(
+            f"a numpy array of dtype {value.dtype} holds Python objects, which only pickle could "
+            "store. Give it a numeric or string dtype, or return a list."
+        )
+    try:
+        str(value.dtype).encode("latin-1")
+    except UnicodeEncodeError as error:
+        raise ValueNotStorable(f"a field of {value.dtype} has a name beyond Latin-1.") from error
+    if value.dtype.metadata:
+        raise ValueNotStorable("a numpy dtype with metadata would lose it. Return it separately.")
+    header = io.BytesIO()
+    try:
+        said = np.lib.format.header_data_from_array_1_0(value)
+        np.lib.format.write_array_header_2_0(header, said)
+        kept = read_header(header.getvalue())[2] == value.dtype
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        kept = False
+    if not kept:
+        raise ValueNotStorable(
+            f"numpy cannot read an array of this dtype back from a file: {str(value.dtype)[:200]}. "
+            "Return its fields one by one."
+        )
+
+    version = (1, 0) if header.tell() < 2**16 else (2, 0)  # the first has 16 bits for the length
+
+    def write(sink: Sink) -> None:
+        np.lib.format.write_array(sink, value, version, allow_pickle=False)
+
+    return Encoded("npy", write, f"shape {value.shape}, {value.dtype}")
+
+
+def decode(data: bytes | bytearray, _type_name: str) -> Any:
+    import numpy as np
+
+    shape, order, dtype, start = read_header(data)
+    writable = data if isinstance(data, bytearray) else bytearray(data)
+    return np.ndarray(shape, dtype, writable, offset=start, order=order)
+
+
+def header_size(beginning: bytes | bytearray) -> int:
+    """Return where the values begin, from the first 12 bytes."""
+    digits = 2 if beginning[6:7] == b"\1" else 4  # of the header's length, by the file's version
+    return 8 + digits + int.from_bytes(beginning[8 : 8 + digits], "little")
+
+
+def read_header(data: bytes | bytearray) -> tuple[tuple[int, ...], Literal["C", "F"], Any, int]:
+    """Return shape, memory order, dtype, and where the values begin.
+
+    Not numpy's read_array(): it reserves what the header claims before it looks at the data.
+
+    Raises:
+        ValueError: it is not the beginning of a numpy file, or one of Python objects.
+    """
+    import numpy as np
+
+    file = io.BytesIO(memoryview(data)[:HEADER])
+    one = np.lib.format.read_magic(file) == (1, 0)
+    read = np.lib.format.read_array_header_1_0 if one else np.lib.format.read_array_header_2_0
+    shape, fortran, dtype = read(file, max_header_size=HEADER)
+    if dtype.hasobject:
+        raise ValueError("an array of Python objects")
+    return shape, "F" if fortran else "C", dtype, file.tell()

@@ -1,0 +1,79 @@
+"""What a bucket's lifecycle rules do to values that the database still refers to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from include.xcom_tools.check_line import ERROR, OK, WARNING, Line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_NOT_AT_ONCE = {"GLACIER", "DEEP_ARCHIVE"}
+"""Storage classes whose objects must be restored, for hours, before they can be read."""
+
+
+def lines(rules: list[dict[str, Any]], prefix: str, *, versioned: bool) -> Iterator[Line]:
+    """Tell what the rules do to objects under the prefix.
+
+    Args:
+        rules: as GetBucketLifecycleConfiguration gives them.
+        prefix: of the backend's keys.
+        versioned: whether deleted objects stay as noncurrent versions.
+    """
+    ours = [rule for rule in rules if rule.get("Status") == "Enabled" and _concerns(rule, prefix)]
+    harm = [line for rule in ours for line in _harm(rule)]
+    yield from harm
+    if not any(rule.get("AbortIncompleteMultipartUpload") for rule in ours):
+        yield Line(
+            "lifecycle",
+            WARNING,
+            "What is left of interrupted uploads is kept, unseen, and paid for.",
+            "Add a rule that aborts incomplete multipart uploads after some days.",
+        )
+    if versioned and not any(rule.get("NoncurrentVersionExpiration") for rule in ours):
+        yield Line(
+            "lifecycle",
+            WARNING,
+            "Versioning is on, and deleted values are kept for ever.",
+            "Add a rule that expires noncurrent versions after some days.",
+        )
+    if not harm:
+        yield Line("lifecycle", OK, "No rule deletes or archives values in use.")
+
+
+def _concerns(rule: dict[str, Any], prefix: str) -> bool:
+    """Tell whether a rule can meet objects of ours, which carry no tags."""
+    chosen = rule.get("Filter", {})
+    chosen = {**chosen, **chosen.get("And", {})}
+    start = chosen.get("Prefix") or rule.get("Prefix") or ""
+    tagged = "Tag" in chosen or "Tags" in chosen
+    return not tagged and (f"{prefix}/".startswith(start) or start.startswith(f"{prefix}/"))
+
+
+def _harm(rule: dict[str, Any]) -> Iterator[Line]:
+    name = f"Rule {rule.get('ID', '(without ID)')!r}"
+    expiration = rule.get("Expiration", {})
+    if when := _when(expiration):
+        yield Line(
+            "lifecycle",
+            WARNING,
+            f"{name} deletes values {when}, whether the database refers to them or not.",
+            "Remove it and sweep instead, or make sure that it is later than runs are cleaned up, "
+            "and than the oldest run is that may be cleared and run again.",
+        )
+    for transition in rule.get("Transitions", []):
+        if transition.get("StorageClass") in _NOT_AT_ONCE:
+            yield Line(
+                "lifecycle",
+                ERROR,
+                f"{name} moves values to {transition['StorageClass']} {_when(transition)}: a pull "
+                "of them fails from then on.",
+                "Remove the transition; GLACIER_IR and STANDARD_IA can be read at once.",
+            )
+
+
+def _when(action: dict[str, Any]) -> str:
+    if "Days" in action:
+        return f"{action['Days']} days after they were written"
+    return f"on {action['Date']:%Y-%m-%d}" if "Date" in action else ""

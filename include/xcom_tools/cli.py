@@ -1,0 +1,112 @@
+"""The commands of `python -m include.xcom_tools`, and what they have in common."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import TYPE_CHECKING, Protocol
+
+import airflow.sdk  # noqa: F401 - before anything that imports the backend, which it imports itself
+
+from include.xcom_store.errors import XComStoreError
+from include.xcom_tools import cat, check, du, errors, ls, output, sweep, uri, verify
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Command(Protocol):
+    """A module: its docstring is the help, its first line that of the list of commands."""
+
+    __doc__: str | None
+
+    def add_arguments(self, parser: argparse.ArgumentParser, /) -> None:
+        """Add the options of its own."""
+
+    def run(self, arguments: argparse.Namespace, /) -> int:
+        """Do it; return the exit code."""
+
+
+COMMANDS: dict[str, Command] = {
+    "check": check,
+    "ls": ls,
+    "du": du,
+    "cat": cat,
+    "uri": uri,
+    "verify": verify,
+    "sweep": sweep,
+}
+
+_DESCRIPTION = """\
+Looks after the XComs in S3, with the settings and the connection of the Airflow environment it runs
+in: where tasks run, where the scheduler runs, or on your machine with the project's .env.
+"""
+_EPILOG = """\
+exit codes:
+  0    all is as it should be (there may be warnings)
+  1    something that was looked at is wrong: an error of check, a damaged or missing object
+  2    the command line, the settings or the connection cannot be used
+  3    S3 or Airflow does not answer, or refuses to
+  130  interrupted
+
+Results go to standard output, all else to standard error. --json prints one JSON object a line,
+sizes in bytes. Every command explains itself: python -m include.xcom_tools check --help
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return the exit code."""
+    options = _parser().parse_args(arguments)
+    _log("INFO" if options.verbose else "WARNING")
+    # As `airflow connections get` does: a connection may be in the metadata database only, and
+    # outside of a task Airflow's SDK asks that in its servers alone.
+    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
+    try:
+        code = COMMANDS[options.command].run(options)
+        sys.stdout.flush()
+        return code
+    except (XComStoreError, errors.ToolError) as error:
+        output.say(f"error: {error}")
+        return errors.exit_code(error)
+    except KeyboardInterrupt:
+        output.say("interrupted")
+        return errors.INTERRUPTED
+    except BrokenPipeError:  # `… | head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return errors.OK
+
+
+def _log(level: str) -> None:
+    """Log to standard error, secrets masked; left alone, Airflow logs to standard output.
+
+    Not below INFO: at DEBUG botocore logs session tokens.
+    """
+    from airflow.sdk.log import configure_logging
+
+    configure_logging(log_level=level, output=sys.stderr)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m include.xcom_tools",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, command in COMMANDS.items():
+        first, _, rest = (command.__doc__ or "").partition("\n")
+        rest, _, examples = rest.partition("Examples:\n")
+        added = commands.add_parser(
+            name,
+            help=first[:1].lower() + first[1:].rstrip("."),
+            description=f"{first}\n{rest.rstrip()}",
+            epilog=f"examples:\n{examples.rstrip()}" if examples else None,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        command.add_arguments(added)
+        added.add_argument("--json", action="store_true", help="one JSON object a line")
+        added.add_argument("-v", "--verbose", action="store_true", help="log to standard error")
+    return parser

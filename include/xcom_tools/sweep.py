@@ -1,0 +1,182 @@
+"""Find the values that no row of Airflow's database refers to, and delete them.
+
+Compares the bucket with Airflow through its REST API. A dry run, unless --delete is given. Deletes
+only under a prefix that is marked as this Airflow's (--claim, once), only what is older than the
+grace period, and only after Airflow has said, for that very row and right before, that it does not
+hold the value. Any error ends it at once; --resume-after goes on. docs/sweep.md has the rest.
+
+Objects of other names, and of DAGs that the token may not read, are told and left alone. So are
+rows whose object is gone, where it meets them; --missing looks for all of them.
+
+Examples:
+  python -m include.xcom_tools sweep
+  python -m include.xcom_tools sweep --claim --delete
+  python -m include.xcom_tools sweep --dag-id trips --grace-hours 72 --json
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from include.xcom_store import settings
+from include.xcom_tools import airflow_access, marker, output, sweep_missing
+from include.xcom_tools.errors import FOUND, OK, ToolError
+from include.xcom_tools.listing import add_selection, selected
+from include.xcom_tools.output import Column
+from include.xcom_tools.sweep_bucket import SweepBucket
+from include.xcom_tools.sweep_findings import MISSING, REFUSED
+from include.xcom_tools.sweep_run import GRACE, Sweep
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from include.xcom_store.settings import Settings
+    from include.xcom_tools.airflow_api import AirflowApi
+    from include.xcom_tools.sweep_findings import Finding
+
+HOUR = timedelta(hours=1)
+COLUMNS = (
+    Column("dag_id"),
+    *(Column(name, output.number, right=True) for name in ("objects", "live", "young", "orphans")),
+    Column("orphan_bytes", output.size, right=True),
+    *(Column(name, output.number, right=True) for name in ("deleted", "unsure", "missing")),
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what a sweep can be told."""
+    parser.add_argument("--delete", action="store_true", help="delete orphans; default: a dry run")
+    parser.add_argument(
+        "--claim", action="store_true", help="mark the prefix as this Airflow's, if nobody has yet"
+    )
+    parser.add_argument(
+        "--grace-hours", type=float, default=GRACE / HOUR, metavar="N",
+        help="leave values alone that were written within N hours (default: 24)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--thorough", action="store_true", help="ask Airflow for the row of every single value"
+    )
+    parser.add_argument(
+        "--missing", action="store_true", help="ask for every row that has no object, too"
+    )
+    parser.add_argument("--resume-after", metavar="KEY", help="go on behind this key")
+    airflow_access.add_arguments(parser)
+    add_selection(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Sweep, and print what was found, then a table by DAG."""
+    options = settings.load()
+    bucket = SweepBucket(options)
+    least = grace(options, arguments.grace_hours * HOUR)
+    with airflow_access.from_arguments(arguments) as api, output.progress("objects") as progress:
+        prepare(bucket, api, delete=arguments.delete, claim=arguments.claim)
+        sweep = Sweep(
+            bucket,
+            api,
+            delete=arguments.delete,
+            grace=least,
+            thorough=arguments.thorough,
+            owner=selected(arguments),
+            after=arguments.resume_after,
+            progress=progress,
+        )
+        wrong = _print(sweep, missing=arguments.missing, as_json=arguments.json)
+    return FOUND if wrong else OK
+
+
+def prepare(bucket: SweepBucket, api: AirflowApi, *, delete: bool, claim: bool) -> None:
+    """See to it that the prefix is this Airflow's; for a dry run, that it is not another's.
+
+    Raises:
+        ToolError: it is another's, or nobody has claimed it and something is to be deleted.
+    """
+    if claim:
+        marker.claim(bucket, api)
+    elif not marker.is_ours(bucket, api) and delete:
+        raise ToolError(
+            f"{bucket.uri(bucket.prefix)}/ is not marked as this Airflow's, so nothing is deleted "
+            "under it. If no other Airflow has values there, claim it: sweep --claim."
+        )
+
+
+def grace(options: Settings, asked: timedelta) -> timedelta:
+    """Return the grace period, if no push can take longer.
+
+    A value's objects are written one after another, each within `operation_timeout`; S3 may date
+    one by when its upload began. So the newest may be twice as old when the next one appears.
+
+    Raises:
+        ToolError: a push can.
+    """
+    least = 2 * timedelta(seconds=options.operation_timeout)
+    if asked < least:
+        raise ToolError(
+            f"--grace-hours {asked / HOUR:g} is too short, {least / HOUR:g} is the "
+            "least: twice [xcom_store] operation_timeout, which writing an object may take."
+        )
+    return asked
+
+
+def _print(sweep: Sweep, *, missing: bool, as_json: bool) -> bool:
+    """Print findings as they come, then what it was in all; return whether anything is wrong."""
+    started, wrong = time.monotonic(), False
+    try:
+        for finding in _findings(sweep, missing=missing):
+            wrong = wrong or finding.kind in (MISSING, REFUSED)
+            if as_json:
+                output.line(finding._asdict())
+            else:
+                _tell(_line(finding))
+    except BaseException:
+        behind = f" To go on: --resume-after '{sweep.reached}'" if sweep.reached else ""
+        output.say(f"Stopped: nothing more is deleted.{behind}")
+        raise
+    finally:
+        _summary(sweep, time.monotonic() - started, as_json=as_json)
+    return wrong
+
+
+def _findings(sweep: Sweep, *, missing: bool) -> Iterator[Finding]:
+    yield from sweep.findings()
+    if missing:
+        yield from sweep_missing.rows_without_objects(sweep.bucket, sweep.api, sweep.owner)
+
+
+def _line(finding: Finding) -> str:
+    kind = "deleted" if finding.deleted else finding.kind
+    size = output.size(finding.bytes) if finding.objects else ""
+    modified = output.time(finding.modified) if finding.modified else ""
+    return f"{kind:<8}  {size:>10}  {modified:<19}  {finding.uri}  ({finding.reason})"
+
+
+def _summary(sweep: Sweep, seconds: float, *, as_json: bool) -> None:
+    dags, total = sweep.by_dag, sweep.total
+    spent = {name: round(took, 1) for name, took in sweep.seconds.items()}
+    if as_json:
+        for dag in dags:
+            output.line({"kind": "dag", **dag})
+        said = {"kind": "total", "delete": sweep.delete, **vars(total), "not_ours": sweep.others}
+        output.line(said | {"requests": sweep.api.requests, "seconds": round(seconds, 1), **spent})
+        return
+    if dags:
+        _tell("")
+        output.rows(dags, COLUMNS, as_json=False)
+    did = "deleted" if sweep.delete else "a dry run, nothing is deleted"
+    _tell(
+        f"\n{total.orphans:,} orphans of {total.orphan_objects:,} objects and "
+        f"{output.size(total.orphan_bytes)} ({did})\n"
+        f"{total.objects:,} objects, {output.size(total.bytes)}, in {seconds:.1f} s "
+        f"({total.objects / max(seconds, 0.001):,.0f} a second): {spent.get('listing', 0)} s "
+        f"listing the bucket, {spent.get('airflow', 0)} s asking Airflow {sweep.api.requests:,} "
+        f"times, {spent.get('deleting', 0)} s deleting"
+    )
+
+
+def _tell(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()

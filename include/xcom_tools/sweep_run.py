@@ -1,0 +1,215 @@
+"""One sweep through the bucket: finds the values that no row refers to, and deletes them if asked.
+
+    sweep = Sweep(bucket, api, delete=False)
+    for finding in sweep.findings():
+        print(finding.kind, finding.uri, finding.reason)
+    print(sweep.tallies)
+
+Deleted is a value all of whose objects are older than the grace period and which its row, asked for
+by its exact name right before, does not mention. No push brings such a value back, for each gives
+its objects a name of their own. Any error of Airflow or S3 ends the sweep where it is.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from include.xcom_tools import marker, sweep_missing
+from include.xcom_tools.airflow_api import NotAllowed
+from include.xcom_tools.listing import ANY
+from include.xcom_tools.sweep_findings import (
+    LIVE,
+    MISSING,
+    OTHER,
+    REFUSED,
+    UNSURE,
+    Finding,
+    Tally,
+)
+from include.xcom_tools.sweep_rows import Rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from include.xcom_store.keys import Owner
+    from include.xcom_tools.airflow_api import AirflowApi
+    from include.xcom_tools.listing import Found
+    from include.xcom_tools.sweep_bucket import SweepBucket, Value
+    from include.xcom_tools.sweep_rows import RunList, Verdict
+
+GRACE = timedelta(hours=24)
+
+
+@dataclass
+class Sweep:
+    """A sweep; iterate `findings` once.
+
+    Attributes:
+        delete: False only looks.
+        grace: values that are younger are left alone.
+        thorough: ask for the row of every value, instead of first for a list of the run's rows.
+        owner: only of this DAG, run, …
+        after: a key; only what follows it.
+        progress: is told how many objects more are done.
+        tallies: what was seen, by the DAG's name as it is in keys.
+        others: objects that are not ours.
+        reached: the last key of what is done: `after` for the next sweep, if this one ends early.
+        seconds: spent on `listing` the bucket, on `airflow`, on `deleting`.
+    """
+
+    bucket: SweepBucket
+    api: AirflowApi
+    delete: bool = False
+    grace: timedelta = GRACE
+    thorough: bool = False
+    owner: Owner = ANY
+    after: str | None = None
+    progress: Callable[[int], None] = lambda _count: None
+    tallies: dict[str, Tally] = field(default_factory=lambda: defaultdict(Tally))
+    others: int = 0
+    reached: str | None = None
+    seconds: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        """Settle what counts as old: what was so when the sweep began."""
+        self._old_before = datetime.now(UTC) - self.grace
+        self._rows = Rows(self.api)
+        self._refused: set[str] = set()
+        self._aside: list[Finding] = []
+
+    @property
+    def total(self) -> Tally:
+        """All DAGs together."""
+        return sum(self.tallies.values(), Tally())
+
+    @property
+    def by_dag(self) -> list[dict[str, Any]]:
+        """A row for each DAG: its name, decoded, and what was seen of it."""
+        tallies = sorted(self.tallies.items())
+        return [{"dag_id": unquote(dag), **vars(tally)} for dag, tally in tallies]
+
+    def findings(self) -> Iterator[Finding]:
+        """Sweep; yield what is to be told, a deletion when it is done.
+
+        Raises:
+            AirflowApiError: Airflow did not answer as it should; nothing more is deleted.
+            XComStoreError: S3 did not.
+        """
+        found = self._clocked(self.bucket.instances(self.owner, self.after, self._other))
+        for _run, instances in groupby(found, lambda values: values[0].place[:2]):
+            lists: list[RunList | None] = []  # one, made when it is needed
+            for values in instances:
+                yield from self._take_aside()
+                yield from self._instance(values, lists)
+                self.reached = max(key for value in values for key in value.objects)
+                self.progress(sum(len(value.objects) for value in values))
+        yield from self._take_aside()
+
+    def _instance(self, values: list[Value], lists: list[RunList | None]) -> Iterator[Finding]:
+        """Look at the values of one task instance."""
+        dag = values[0].place.dag_id
+        tally = self.tallies[dag]
+        tally.objects += sum(len(value.objects) for value in values)
+        tally.bytes += sum(value.bytes for value in values)
+        old = [value for value in values if value.newest < self._old_before]
+        tally.young += len(values) - len(old)
+        if not old or dag in self._refused:
+            return
+        try:
+            doubtful = self._doubtful(old, lists)
+            tally.live += len(old) - len(doubtful)
+            for value in doubtful:
+                yield from self._value(value, values, tally)
+        except NotAllowed as error:
+            self._refused.add(dag)
+            uri = f"{self.bucket.uri(self.bucket.prefix)}/dag_id={dag}/"
+            yield Finding(REFUSED, uri, f"nothing of this DAG is swept: {error}")
+
+    def _doubtful(self, old: list[Value], lists: list[RunList | None]) -> list[Value]:
+        """Return the values whose row is to be asked for exactly."""
+        if self.thorough:
+            return old
+        if not lists:
+            with self._clock("airflow"):
+                lists.append(self._rows.of_run(old[0].place))
+        return lists[0].doubtful(old) if lists[0] else old
+
+    def _value(self, value: Value, values: list[Value], tally: Tally) -> Iterator[Finding]:
+        """Ask for a value's row, and right after that delete the value, if so."""
+        with self._clock("airflow"):
+            verdict = self._rows.ask(value.place)
+        finding = Finding(
+            verdict.state,
+            self.bucket.uri(value.key),
+            verdict.reason,
+            len(value.objects),
+            value.bytes,
+            value.newest,
+        )
+        if verdict.state == LIVE:
+            tally.live += 1
+        elif verdict.state == UNSURE:
+            tally.unsure += 1
+            yield finding
+        else:
+            if self.delete:
+                with self._clock("deleting"):
+                    self.bucket.remove(value)
+                tally.deleted += 1
+            tally.orphans += 1
+            tally.orphan_objects += len(value.objects)
+            tally.orphan_bytes += value.bytes
+            yield finding._replace(deleted=self.delete)
+        if lost := self._lost(value, values, verdict):
+            tally.missing += 1
+            yield lost
+
+    def _lost(self, value: Value, values: list[Value], verdict: Verdict) -> Finding | None:
+        """Return what is gone of the value that the row refers to, if anything is."""
+        reference, owner = verdict.reference, verdict.owner
+        if reference is None or owner is None:
+            return None
+        if value.unique in reference.uri and value.has_main:
+            lost = reference.leaves - value.leaves
+            reason = (
+                f"{lost} of its {reference.leaves} leaves are gone; the row of {owner} refers to it"
+            )
+            return Finding(MISSING, reference.uri, reason) if lost > 0 else None
+        if any(other.unique in reference.uri and other.has_main for other in values):
+            return None  # that one is looked at itself
+        # Several of its older values may be left: told once, with the last one.
+        last = [other for other in values if other.place.key == value.place.key][-1]
+        return sweep_missing.check(self.bucket, owner, reference) if value is last else None
+
+    def _other(self, found: Found) -> None:
+        if found.key != f"{self.bucket.prefix}/{marker.NAME}":
+            self.others += 1
+            about = (self.bucket.uri(found.key), "the backend gives no such names")
+            self._aside.append(Finding(OTHER, *about, 1, found.size, found.modified))
+
+    def _take_aside(self) -> list[Finding]:
+        taken, self._aside = self._aside, []
+        return taken
+
+    @contextmanager
+    def _clock(self, name: str) -> Iterator[None]:
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[name] += time.monotonic() - started  # type: ignore[assignment]
+
+    def _clocked(self, instances: Iterator[list[Value]]) -> Iterator[list[Value]]:
+        while True:
+            with self._clock("listing"):
+                values = next(instances, None)
+            if values is None:
+                return
+            yield values

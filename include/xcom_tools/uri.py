@@ -1,0 +1,55 @@
+"""Print the s3:// URI of a value.
+
+For other tools: aws s3 cp, DuckDB, a colleague. Where a key was pushed more than once, what was
+written last comes last (S3 tells whole seconds); the database refers to it. With --leaves also the
+objects of the frames and arrays inside a value. A small value lies in Airflow's database and has no
+URI.
+
+Examples:
+  python -m include.xcom_tools uri --dag-id trips --run-id manual__2026-11-22 --task-id load
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from include.xcom_store import settings
+from include.xcom_tools import listing, output
+from include.xcom_tools.errors import FOUND, OK
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what names a value."""
+    listing.add_value(parser, required=True)
+    parser.add_argument("--leaves", action="store_true", help="also the objects inside the value")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print one URI a line."""
+    bucket = listing.Bucket(settings.load())
+    owner = listing.selected(arguments)
+    values = bucket.values(owner)
+
+    def keys() -> Iterator[str]:
+        leaves: dict[str, list[str]] = {}
+        for found in bucket.objects(owner) if arguments.leaves else ():
+            if found.place and found.place.is_leaf:
+                leaves.setdefault(found.place.stem, []).append(found.key)
+        for value in values:
+            assert value.place
+            yield value.key
+            yield from leaves.get(value.place.stem, [])
+
+    if not values:
+        output.say(listing.nothing(bucket, owner))
+        return FOUND
+    for key in keys():
+        if arguments.json:
+            output.line({"uri": bucket.uri(key)})
+        else:
+            output.result(bucket.uri(key))
+    return OK

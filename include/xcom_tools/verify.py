@@ -1,0 +1,120 @@
+"""Pull every value of a DAG, or of one run, and compare size and SHA-256 with Airflow's reference.
+
+Asks Airflow's REST API for the rows, follows each reference as a pull would, with all its checks,
+reads the whole object and its leaves, and decodes them. Nothing is written. Values in Airflow's
+database are counted. A row that disappears meanwhile is left out; one that comes may be.
+
+The exit code is 1 if a value is missing, damaged or refused. Give Airflow's token by
+AIRFLOW_API_TOKEN or the connection airflow_api, never on the command line.
+
+Examples:
+  python -m include.xcom_tools verify --dag-id trips
+  python -m include.xcom_tools verify --dag-id trips --run-id manual__2026-11-22 --json
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from include.xcom_store import settings, values
+from include.xcom_store.errors import ConfigurationError, XComStoreError, StoreUnreachable
+from include.xcom_store.record import is_record
+from include.xcom_tools import airflow_access, airflow_api, listing, output
+from include.xcom_tools.errors import FOUND, OK
+from include.xcom_tools.output import Column
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from include.xcom_store.keys import Owner
+    from include.xcom_store.settings import Settings
+    from include.xcom_tools.airflow_api import AirflowApi
+
+COLUMNS = (
+    Column("state"),
+    Column("bytes", lambda count: output.size(count) if count else "", right=True),
+    Column("run_id"),
+    Column("task_id"),
+    Column("map_index", right=True),
+    Column("key"),
+    Column("found", lambda said: output.visible(str(said))),
+)
+IN_DATABASE = "in database"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what selects values, and how Airflow is asked."""
+    listing.add_selection(parser, dag_required=True)
+    airflow_access.add_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print one line a value."""
+    options = settings.load()
+    states: Counter[str] = Counter()
+    volume = 0
+
+    def counted() -> Iterator[dict[str, Any]]:
+        nonlocal volume
+        for row in found:
+            states[row["state"]] += 1
+            volume += row["bytes"] or 0
+            done(1)
+            yield row
+
+    with airflow_access.from_arguments(arguments) as api, output.progress("values") as done:
+        found = verify(api, listing.selected(arguments), options)
+        output.rows(counted(), COLUMNS, as_json=arguments.json)
+    said = ", ".join(f"{count:,} {state}" for state, count in states.most_common())
+    output.say(f"{states.total():,} values: {said or 'none'}; {output.size(volume)} and leaves")
+    return FOUND if states.keys() - {"ok", IN_DATABASE} else OK
+
+
+def verify(api: AirflowApi, wanted: Owner, options: Settings) -> Iterator[dict[str, Any]]:
+    """Say of each value of a DAG whether it can be pulled.
+
+    Args:
+        api: of the Airflow whose values they are.
+        wanted: with `dag_id`; further fields narrow it down.
+        options: of this deployment.
+
+    Raises:
+        AirflowApiError: Airflow cannot be asked.
+        StoreUnreachable, ConfigurationError: S3 cannot be asked.
+    """
+    any_ = airflow_api.ANY
+    rows = api.xcoms(
+        wanted.dag_id or any_,
+        wanted.run_id or any_,
+        wanted.task_id or any_,
+        wanted.map_index,
+        wanted.key,
+    )
+    for listed in rows:
+        if row := api.xcom(listed.owner):
+            yield {**listed.owner._asdict(), **_look(row.value, listed.owner, options)}
+
+
+def _look(record: Any, owner: Owner, options: Settings) -> dict[str, Any]:
+    if not is_record(record):
+        return {"state": IN_DATABASE, "bytes": None, "found": "", "uri": None}
+    said = {"bytes": None, "uri": record.get("uri")}
+    try:
+        _value, reference = values.pull(record, owner, options)
+    except (StoreUnreachable, ConfigurationError):
+        raise  # which says nothing of the values
+    except XComStoreError as error:
+        return {"state": _words(error), "found": str(error), **said}
+    if not reference:
+        return {"state": IN_DATABASE, "found": record["type"], **said}
+    shape = reference.summary.partition(":")[0]  # without the columns
+    found = f"{reference.type}, {shape}" if shape else reference.type
+    return {"state": "ok", "found": found, **said, "bytes": reference.bytes}
+
+
+def _words(error: XComStoreError) -> str:
+    """Return the error's name as words: object missing, access denied."""
+    name = type(error).__name__
+    return "".join(f" {c.lower()}" if c.isupper() else c for c in name).strip()

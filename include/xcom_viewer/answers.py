@@ -1,0 +1,155 @@
+"""Pages and files as HTTP answers: templates, headers, and what a browser is told not to do."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, Response, StreamingResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from include.xcom_viewer import states
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from fastapi import Request
+
+    from include.xcom_viewer.located import Located
+
+
+def page(template: str, status: int = 200, **context: Any) -> Response:
+    """Return a page from a template."""
+    nonce = secrets.token_urlsafe(16)
+    text = _templates().get_template(template).render(nonce=nonce, **context)
+    # Replaced is what Unicode does not have: a row may hold half a surrogate pair.
+    return HTMLResponse(text.encode(errors="replace"), status, _headers(f"'nonce-{nonce}'"))
+
+
+def _headers(source: str) -> dict[str, str]:
+    policy = {
+        "default-src": "'none'",
+        "script-src": source,
+        "style-src": source,
+        "connect-src": "'self'",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'self'",
+    }
+    return {
+        "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "no-store",
+        "Referrer-Policy": "no-referrer",
+        "Cross-Origin-Resource-Policy": "same-origin",
+    }
+
+
+class _File(StreamingResponse):
+    """A download that says when it has ended, complete or not."""
+
+    def __init__(self, finished: Callable[[], None], *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._finished = finished
+
+    async def __call__(self, *asgi: Any) -> None:
+        """Send it."""
+        try:
+            await super().__call__(*asgi)
+        finally:
+            self._finished()
+
+
+def file(
+    pieces: AsyncIterator[bytes], located: Located, finished: Callable[[], None], *, as_csv: bool
+) -> Response:
+    """Return a download; `finished` is called when it has ended."""
+    name = located.file_name
+    # Airflow would compress what is compressed already, and on the event loop.
+    headers = _headers("'none'") | {"Content-Encoding": "identity"}
+    if as_csv:
+        name = f"{name.rpartition('.')[0]}.csv"
+    else:
+        headers["Content-Length"] = str(located.bytes)
+    headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(name, safe='')}"
+    kind = "text/csv; charset=utf-8" if as_csv else "application/octet-stream"
+    return _File(finished, pieces, media_type=kind, headers=headers)
+
+
+def failed(error: Exception) -> Response:
+    """Return the page for a download that is not possible."""
+    state = states.of(error)
+    return page("state.html", state.status, state=state)
+
+
+async def refusal(_request: Request, error: Exception) -> Response:
+    """Return the page for an HTTP error."""
+    status = getattr(error, "status_code", 500)
+    if isinstance(error, RequestValidationError):
+        status = 400
+    title, advice = _REFUSALS.get(status, ("Not found", ""))
+    detail = str(getattr(error, "detail", ""))
+    state = states.State(f"status-{status}", status, title, advice, detail)
+    return page("state.html", status, state=state)
+
+
+_REFUSALS = {
+    400: ("This is not a page", "Open the tab in Airflow's UI."),
+    401: ("You are not signed in", "Sign in to Airflow, then open this tab again."),
+    403: (
+        "You may not see these XComs",
+        "Your role in Airflow lacks the permission to read the XComs of this DAG.",
+    ),
+    500: ("The viewer failed", "That is an error of ours: the API server's log has it."),
+}
+
+
+@cache
+def _templates() -> Environment:
+    folder = Path(__file__).with_name("templates")
+    environment = Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(_FILTERS)
+    environment.globals["link"] = _link
+    return environment
+
+
+def _link(page: str, asked: Any, **more: Any) -> str:
+    """Return the relative address of a page."""
+    query = {name: value for name, value in asked._asdict().items() if value not in (None, "")}
+    query |= {name: value for name, value in more.items() if value is not None}
+    return f"{page}?{urlencode(query)}"
+
+
+def _size(count: int) -> str:
+    if count == 1:
+        return "1 byte"
+    size = float(count)
+    for unit in ("bytes", "KB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            break
+        size /= 1000
+    return f"{count:,} bytes" if unit == "bytes" else f"{size:.3g} {unit}"
+
+
+def _short_number(text: str) -> str:
+    """Return seven digits of a number that has more behind its point."""
+    return f"{float(text):.7g}" if re.fullmatch(r"-?\d+\.\d{5,}(e[+-]\d+)?", text) else text
+
+
+_FILTERS: dict[str, Callable[..., str]] = {
+    "number": lambda value: f"{value:,}",
+    "size": _size,
+    "short_number": _short_number,
+    "moment": lambda value: value.strftime("%Y-%m-%d %H:%M:%S UTC"),
+}

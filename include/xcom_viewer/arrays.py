@@ -1,0 +1,102 @@
+"""The beginning of a numpy file: shape, dtype, figures and the first values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from include.xcom_store.codecs import npy
+from include.xcom_store.codecs.frames.describe import Meaning
+from include.xcom_store.errors import ObjectCorrupt
+from include.xcom_viewer import cells, statistics
+from include.xcom_viewer.bucket import BUDGET
+
+if TYPE_CHECKING:
+    from include.xcom_viewer.bucket import ObjectFile
+    from include.xcom_viewer.statistics import Figures
+
+HEADER = 16 * 1024
+"""Bytes that are read at first: the whole header of all but arrays of a thousand fields."""
+SHOWN_ROWS, SHOWN_COLUMNS = 20, 12
+
+
+@dataclass(kw_only=True)
+class Array:
+    """An array, of which the first elements were read.
+
+    Attributes:
+        size: elements in all.
+        read: elements in the figures.
+        figures: for numbers, else None.
+        rows: of texts; one value a row, or the corner of a matrix.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str
+    order: str
+    size: int
+    read: int
+    figures: Figures | None
+    rows: list[list[str]]
+    bytes_read: int
+
+
+def preview(source: ObjectFile) -> Array:
+    """Return the beginning of an array.
+
+    Raises:
+        ObjectCorrupt: it is not a numpy file of this backend.
+    """
+    import numpy as np
+
+    shape, order, dtype, start = _header(source)
+    size = int(np.prod(shape, dtype=object))
+    if source.size != start + size * dtype.itemsize:
+        raise ObjectCorrupt(f"an array of shape {shape}, {dtype}, has another size.")
+    source.seek(start)
+    # Of a large array, little less than all that may be read: the header is read, too.
+    left = BUDGET - max(HEADER, start)
+    count = size if source.size <= HEADER else min(size, left // dtype.itemsize)
+    values = np.frombuffer(source.read(count * dtype.itemsize), dtype, count)
+    return Array(
+        shape=shape,
+        dtype=str(dtype),
+        order="column by column (Fortran)" if order == "F" and len(shape) > 1 else "",
+        size=size,
+        read=count,
+        figures=_figures(values),
+        rows=_rows(values, shape, fortran=order == "F"),
+        bytes_read=source.bytes_read,
+    )
+
+
+def _header(source: ObjectFile) -> tuple[tuple[int, ...], str, Any, int]:
+    head = source.read(min(HEADER, source.size))
+    try:
+        if (more := npy.header_size(head) - len(head)) > 0:
+            head += source.read(min(more, npy.HEADER))
+        return npy.read_header(head)
+    except ValueError as error:
+        raise ObjectCorrupt(f"the object is not a readable numpy file ({error}).") from error
+
+
+def _figures(values: Any) -> Figures | None:
+    import numpy as np
+    import pyarrow as pa
+
+    if values.dtype.kind not in "biuf" or values.dtype.itemsize > 8:
+        return None
+    small = values.dtype.kind == "b" or values.dtype.str[1:] == "f2"
+    native = values.astype(np.float32 if small else values.dtype.newbyteorder("="), copy=False)
+    column = cells.numbers(native, pa.from_numpy_dtype(native.dtype))
+    return statistics.of(
+        pa.chunked_array([column]), Meaning(nan_is_missing=native.dtype.kind == "f")
+    )
+
+
+def _rows(values: Any, shape: tuple[int, ...], *, fortran: bool) -> list[list[str]]:
+    if len(shape) == 2 and shape[1] and not fortran:
+        rows = min(SHOWN_ROWS, len(values) // shape[1])
+        corner = values[: rows * shape[1]].reshape(rows, shape[1])[:, :SHOWN_COLUMNS]
+        return [[cells.shorten(str(value), 80) for value in row] for row in corner]
+    return [[cells.shorten(str(value), 80)] for value in values[:SHOWN_ROWS]]

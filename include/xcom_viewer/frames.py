@@ -1,0 +1,222 @@
+"""The beginning of a Parquet file of ours: its footer, and the row groups that a page needs.
+
+Figures are of the row groups that may be read at once, from the first on, which is small by design
+(1,000 rows). What the footer knows of all rows takes their place (`footer`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from include.xcom_store.codecs.frames.describe import describe
+from include.xcom_store.errors import ObjectCorrupt, XComStoreError
+from include.xcom_viewer import cells, footer, statistics, tables
+from include.xcom_viewer.bucket import BUDGET, TooLarge
+from include.xcom_viewer.tables import Column, Table
+
+if TYPE_CHECKING:
+    from include.xcom_store.codecs.frames.describe import Field, Frame
+    from include.xcom_viewer.bucket import ObjectFile
+
+STREAM_BUFFER = 1024 * 1024
+"""Bytes of one column that are read at once, where the whole file is."""
+
+
+class Part(NamedTuple):
+    """Row groups that are read together, and which rows of the table they are."""
+
+    groups: list[int]
+    first_row: int
+    rows: int
+
+
+def preview(source: ObjectFile, first_row: int, first_column: int) -> Table:
+    """Return a page of a frame.
+
+    Args:
+        source: the object.
+        first_row: of the rows to show.
+        first_column: of the columns to show.
+
+    Raises:
+        TooLarge: not even the footer can be read within the budget.
+        ObjectCorrupt: it is not a Parquet file of this backend.
+    """
+    file = open_file(source)
+    frame = describe(file, cells.words)
+    levels = [field for field in frame.fields if field.is_index]
+    columns = [field for field in frame.fields if not field.is_index]
+    first_column = min(first_column, max(0, len(columns) - 1))
+    chosen = levels + columns[first_column : first_column + tables.PAGE_COLUMNS]
+    chunks = _Chunks(file.metadata, chosen, BUDGET - source.bytes_read)
+    part = chunks.part(first_row)
+    if not part.first_row <= first_row < part.first_row + part.rows:
+        first_row = 0
+    try:
+        data = file.read_row_groups(part.groups, columns=[field.name for field in chunks.readable])
+    except OSError as error:
+        raise ObjectCorrupt(f"a part of the Parquet file is damaged ({error}).") from error
+    rows = range(first_row, min(first_row + tables.PAGE_ROWS, part.first_row + part.rows))
+    table = Table(
+        rows=file.metadata.num_rows,
+        columns_total=len(columns),
+        columns=[_column(field, data, rows, part, chunks) for field in chosen],
+        rows_read=part.rows,
+        rows_read_words=_words(part, file.metadata.num_rows),
+        first_row=first_row,
+        readable_rows=chunks.readable_rows(),
+        row_labels=_row_labels(frame, rows),
+        first_column=first_column,
+        compression=chunks.compression,
+    )
+    if left_out := len(chosen) - len(chunks.readable):
+        table.notes.append(f"{left_out} of these columns are too large to preview.")
+    if table.readable_rows < file.metadata.num_rows:
+        table.unread = (
+            f"Rows from {table.readable_rows + 1:,} on lie in parts of the file that are too large "
+            "to read for a page; the download has them."
+        )
+    return table
+
+
+def open_file(source: ObjectFile, *, streamed: bool = False) -> Any:
+    """Open a Parquet file; texts are read as dictionaries.
+
+    Args:
+        source: the object.
+        streamed: to read all of it, page by page, and not single row groups at once.
+
+    Raises:
+        ObjectCorrupt: it is not a Parquet file.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        metadata = pq.read_metadata(pa.PythonFile(source, "r"))
+        group = metadata.row_group(0)
+        chunks = [group.column(position) for position in range(metadata.num_columns)]
+        texts = [one.path_in_schema for one in chunks if one.physical_type == "BYTE_ARRAY"]
+        return pq.ParquetFile(
+            pa.PythonFile(source, "r"),
+            metadata=metadata,
+            read_dictionary=texts,  # takes no more memory than what is in the file
+            pre_buffer=not streamed,
+            buffer_size=STREAM_BUFFER if streamed else 0,
+        )
+    except (XComStoreError, TooLarge):
+        raise
+    except (pa.ArrowException, OSError, IndexError) as error:
+        raise ObjectCorrupt(f"the object is not a readable Parquet file ({error}).") from error
+
+
+class _Chunks:
+    """The chunks of the chosen columns, and what of them may be read.
+
+    Attributes:
+        positions: by column name, in each row group; a nested column has several.
+        readable: the columns of which the first row group may be read, all at once.
+    """
+
+    def __init__(self, metadata: Any, chosen: list[Field], budget: int) -> None:
+        self.metadata = metadata
+        self.schema = metadata.schema.to_arrow_schema()
+        self._budget = budget
+        self.positions: dict[str, list[int]] = {field.name: [] for field in chosen}
+        first = metadata.row_group(0)
+        for position in range(metadata.num_columns):
+            # No name of ours holds a dot.
+            name = first.column(position).path_in_schema.partition(".")[0]
+            if name in self.positions:
+                self.positions[name].append(position)
+        self.readable: list[Field] = []
+        self._wanted: list[int] = []
+        for field in chosen:
+            wanted = self._wanted + self.positions[field.name]
+            if self._fits([0], wanted):
+                self.readable.append(field)
+                self._wanted = wanted
+
+    @property
+    def compression(self) -> str:
+        if not self.metadata.num_columns:
+            return ""
+        return str(self.metadata.row_group(0).column(0).compression).lower()
+
+    def part(self, row: int) -> Part:
+        """Return the row groups to read for a page from this row on; the first ones if need be."""
+        groups = [0]
+        while groups[-1] + 1 < self.metadata.num_row_groups and self._fits(
+            [*groups, groups[-1] + 1], self._wanted
+        ):
+            groups.append(groups[-1] + 1)
+        head = Part(groups, 0, sum(map(self._rows, groups)))
+        first = 0
+        for group in range(self.metadata.num_row_groups):
+            if head.rows <= row < first + self._rows(group):
+                fits = self._fits([group], self._wanted)
+                return Part([group], first, self._rows(group)) if fits else head
+            first += self._rows(group)
+        return head
+
+    def readable_rows(self) -> int:
+        """Return how many rows can be paged through, from the first on."""
+        rows = 0
+        for group in range(self.metadata.num_row_groups):
+            if not self._fits([group], self._wanted):
+                break
+            rows += self._rows(group)
+        return rows
+
+    def _rows(self, group: int) -> int:
+        return int(self.metadata.row_group(group).num_rows)
+
+    def _fits(self, groups: list[int], wanted: list[int]) -> bool:
+        found = [
+            self.metadata.row_group(group).column(position)
+            for group in groups
+            for position in wanted
+        ]
+        cells_held = len(wanted) * sum(map(self._rows, groups))
+        return (
+            cells_held <= tables.MAX_CELLS
+            and sum(chunk.total_compressed_size for chunk in found) <= self._budget
+            and sum(chunk.total_uncompressed_size for chunk in found) <= tables.MAX_MEMORY
+        )
+
+
+def _column(field: Field, data: Any, rows: range, part: Part, chunks: _Chunks) -> Column:
+    import pyarrow as pa
+
+    arrow = chunks.schema.field(field.name).type
+    column = Column(field.label, field.dtype, _family(field, arrow), field.is_index)
+    if field in chunks.readable:
+        values = field.to_show(data.column(field.name))
+        first = part.first_row
+        tables.fill(column, values, rows.start - first, rows.stop - first, field.meaning)
+    column.figures = column.figures or statistics.Figures(0)
+    if not pa.types.is_nested(arrow) and field.words is None:
+        [position] = chunks.positions[field.name]
+        footer.complete(column.figures, chunks.metadata, position, arrow, field)
+    return column
+
+
+def _family(field: Field, arrow: Any) -> str:
+    if field.meaning.is_category or field.meaning.is_document:
+        return "text"
+    return "time" if field.meaning.period else tables.family(arrow)
+
+
+def _row_labels(frame: Frame, rows: range) -> list[str]:
+    if frame.rows_from is None:
+        return []
+    start, step = frame.rows_from
+    return [str(start + step * row) for row in rows]
+
+
+def _words(part: Part, total: int) -> str:
+    if part.rows == total:
+        return "all rows"
+    if not part.first_row:
+        return f"the first {part.rows:,} rows"
+    return f"the rows {part.first_row + 1:,} to {part.first_row + part.rows:,}"

@@ -1,0 +1,136 @@
+"""What the metadata database tells of XComs: the heads of cards, and the lines of a run's table.
+
+No request to S3: these pages are shown at once, whatever S3 does.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from include.xcom_store import keys, settings
+from include.xcom_store.codecs import binary
+from include.xcom_store.errors import XComStoreError
+from include.xcom_store.record import Reference, check_format, inline_text
+from include.xcom_viewer import downloads, expectations, rows, states
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from include.xcom_store.keys import Owner
+    from include.xcom_viewer.rows import Entry
+    from include.xcom_viewer.states import State
+
+PAGE_LINES = 200
+
+
+@dataclass(kw_only=True)
+class Card:
+    """One XCom, as its row has it.
+
+    Attributes:
+        bytes: of its objects' first, or of its JSON in the database.
+        reference: None where it is in the database, or where the row is not to be trusted.
+        state: why the reference is not followed; None if it is.
+        is_table: whether there is a CSV of it.
+    """
+
+    owner: Owner
+    timestamp: dt.datetime
+    type: str
+    summary: str
+    bytes: int
+    reference: Reference | None = None
+    leaves: int = 0
+    state: State | None = None
+    is_table: bool = False
+
+    @property
+    def short_type(self) -> str:
+        """The type without its module."""
+        return self.type.rpartition(".")[2]
+
+    @property
+    def short_summary(self) -> str:
+        """The summary of a table without its columns."""
+        if self.reference and self.reference.codec == binary.NAME:
+            return ""  # it repeats the size
+        return self.summary.partition(":")[0] if self.is_table else self.summary
+
+
+def card(entry: Entry) -> Card:
+    """Return what is known of an XCom without its value."""
+    record = entry.record
+    if record is None:
+        return _plain(entry)
+    try:
+        check_format(record)
+        if inline_text(record) is not None:
+            text = str(record["inline"])
+            return _card(entry, str(record["type"]), str(record["summary"]), len(text.encode()))
+        reference = Reference.from_record(record)
+        options = settings.load()
+        key = reference.locate(options.bucket, options.prefix, entry.owner)
+        keys.stem(key)
+    except XComStoreError as error:
+        found = _card(entry, "reference", "", 0)
+        found.state = states.of(error)
+        return found
+    found = _card(entry, reference.type, str(reference.summary), reference.bytes)
+    found.reference = reference
+    found.leaves = reference.leaves
+    found.is_table = reference.codec in downloads.TABLES
+    return found
+
+
+def _plain(entry: Entry) -> Card:
+    value = entry.stored
+    verdict = expectations.read(value)
+    summary = f"{verdict.met} of {verdict.met + verdict.failed} expectations met" if verdict else ""
+    return _card(entry, type(value).__name__, summary, len(json.dumps(value, default=str)))
+
+
+def _card(entry: Entry, kind: str, summary: str, size: int) -> Card:
+    return Card(
+        owner=entry.owner, timestamp=entry.timestamp, type=kind, summary=summary, bytes=size
+    )
+
+
+@dataclass
+class Run:
+    """The XComs of a DAG run; totals are of all, lines of one page."""
+
+    start: int
+    lines: list[Card] = field(default_factory=list)
+    total: int = 0
+    tasks: int = 0
+    in_s3: int = 0
+    bytes_in_s3: int = 0
+    bytes_in_database: int = 0
+    is_cut: bool = False
+
+    @property
+    def stop(self) -> int:
+        """The position after the last line."""
+        return self.start + len(self.lines)
+
+
+def of_run(dag_id: str, run_id: str, start: int) -> Run:
+    """Return the lines from `start` on, and the totals."""
+    run = Run(max(0, start))
+    tasks: set[Any] = set()
+    for entry in rows.of_run(dag_id, run_id):
+        found = card(entry)
+        if run.start <= run.total < run.start + PAGE_LINES:
+            run.lines.append(found)
+        run.total += 1
+        tasks.add((entry.owner.task_id, entry.owner.map_index))
+        run.in_s3 += entry.in_s3
+        if entry.in_s3:
+            run.bytes_in_s3 += found.bytes
+        else:
+            run.bytes_in_database += found.bytes
+    run.tasks = len(tasks)
+    run.is_cut = run.total >= rows.MAX_STORED
+    return run

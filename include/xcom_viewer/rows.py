@@ -1,0 +1,86 @@
+"""The XComs of a task instance or a DAG run, as the metadata database holds them.
+
+Through Airflow's own session: this runs in the API server, which is where that is allowed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from include.xcom_store.keys import Owner
+from include.xcom_store.record import is_record
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Iterator
+
+MAX_OF_TASK = 500
+"""Rows of a task, mapped or not, that are shown at most."""
+MAX_STORED = 100_000
+"""Rows of a run that are counted at most."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One row.
+
+    Attributes:
+        owner: whose it is, all fields set. Taken from the row's columns, never from its value.
+        stored: what the database holds: a reference, or the value itself.
+    """
+
+    owner: Owner
+    timestamp: dt.datetime
+    stored: Any
+
+    @property
+    def record(self) -> dict[str, Any] | None:
+        """The record, if the value carries this backend's mark."""
+        return self.stored if is_record(self.stored) else None
+
+    @property
+    def in_s3(self) -> bool:
+        """Whether it refers to an object, rightly or not."""
+        return self.record is not None and "inline" not in self.record
+
+
+def of_task(
+    dag_id: str, run_id: str, task_id: str, map_index: int | None, key: str | None = None
+) -> list[Entry]:
+    """Return the XComs of a task instance by key; of all map indexes for None.
+
+    At most one more than `MAX_OF_TASK`, which tells that there are more.
+    """
+    from airflow.models.xcom import XComModel
+
+    conditions = [XComModel.task_id == task_id]
+    if map_index is not None:
+        conditions.append(XComModel.map_index == map_index)
+    if key is not None:
+        conditions.append(XComModel.key == key)
+    return list(_read(dag_id, run_id, conditions, MAX_OF_TASK + 1))
+
+
+def of_run(dag_id: str, run_id: str) -> Iterator[Entry]:
+    """Yield the XComs of a DAG run by task, map index and key."""
+    return _read(dag_id, run_id, [], MAX_STORED)
+
+
+def _read(dag_id: str, run_id: str, conditions: list[Any], limit: int) -> Iterator[Entry]:
+    from airflow.models.xcom import XComModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    columns = (XComModel.task_id, XComModel.map_index, XComModel.key)
+    query = (
+        select(*columns, XComModel.timestamp, XComModel.value)
+        .where(XComModel.dag_id == dag_id, XComModel.run_id == run_id, *conditions)
+        .order_by(*columns)
+        .limit(limit)
+        .execution_options(yield_per=500)  # values of other backends may be large
+    )
+    with create_session(scoped=False) as session:
+        for task_id, map_index, key, timestamp, stored in session.execute(query):
+            owner = Owner(dag_id, run_id, task_id, map_index, key)
+            yield Entry(owner=owner, timestamp=timestamp, stored=stored)

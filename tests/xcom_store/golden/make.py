@@ -1,0 +1,134 @@
+"""What the golden files hold, and how those that are missing are made (`-m tests.xcom_store.golden.make`)."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import os
+import uuid
+from decimal import Decimal
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+
+from tests.xcom_store.golden import Fare, Place, Vendor
+
+HERE = Path(__file__).parent
+SUMS = HERE / "released.json"
+"""SHA-256 of every golden file; a sum once noted stays."""
+
+
+def frame():
+    return pd.DataFrame(
+        {
+            "vendor_id": pd.array([1, 2, None], "Int8"),
+            "fare": [9.5, np.nan, -0.0],
+            "flag": pd.Categorical(["Y", None, "N"], ["N", "Y"], ordered=True),
+            "pickup": pd.to_datetime(["2019-01-01", None, "2019-01-31"]).as_unit("s"),
+            "zone": pd.Series(["JFK", None, "ü"], dtype="str"),
+            "tip": [Decimal("1.50"), None, Decimal("0.25")],
+            "mixed": pd.Series([1, "a", (2, None)], dtype=object),
+        },
+        index=pd.MultiIndex.from_tuples([("a", 1), ("a", 2), ("b", 1)], names=["x", None]),
+    )
+
+
+def scalars():
+    zone = ZoneInfo("Europe/Berlin")
+    return [
+        float("nan"), float("-inf"), -0.0, 1e300, 1 + 2j, 2**70, "a\0b", "\ud800", b"\0\xff",
+        bytearray(b"x"), (1, (2,)), {1, 2}, frozenset("a"), {1: "a", (1, 2): None}, {"$xcom": 1},
+        dt.date(2026, 11, 22), dt.time(2, 30, fold=1), dt.datetime(2026, 10, 25, 2, 30, fold=1, tzinfo=zone),
+        dt.timedelta(-1, 2, 3), dt.timezone(dt.timedelta(hours=2)), zone, Decimal("1.50"),
+        uuid.UUID(int=7), Path("a/b"), pd.Timestamp("2026-01-01", tz="UTC"), pd.Timedelta(5, unit="s"),
+        pd.NaT, pd.NA, np.float32(0.1), np.datetime64("2026-01-01", "D"),
+    ]  # fmt: skip
+
+
+def validation():
+    """Make a Great Expectations result, which comes back as a dict."""
+    from great_expectations.core import (
+        ExpectationSuiteValidationResult,
+        ExpectationValidationResult,
+    )
+    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+
+    kind = "expect_column_values_to_not_be_null"
+    configuration = ExpectationConfiguration(type=kind, kwargs={"column": "vendor_id"})
+    one = ExpectationValidationResult(
+        success=True, expectation_config=configuration, result={"element_count": 10_000}
+    )
+    counts = {"evaluated_expectations": 1, "successful_expectations": 1, "unsuccessful_expectations": 0,
+              "success_percent": 100.0}  # fmt: skip
+    return ExpectationSuiteValidationResult(
+        success=True, results=[one], suite_name="taxi.demo", statistics=counts
+    )
+
+
+VALUES = {
+    "inline": scalars,
+    "classes": lambda: [Vendor.CMT, Place("JFK", (40.6, -73.8)), Fare(9.5)],
+    "json": lambda: {"rows": ["x" * 300], "n": 1},
+    "json_zst": lambda: [{"n": n, "text": "x" * 40} for n in range(1_500)],
+    "json_leaves": lambda: {"train": frame(), "rest": [np.arange(4), (b"x" * 70_000,)]},
+    "parquet": frame,
+    "parquet_series": lambda: pd.Series([1.5, None], index=["a", "b"], name=("s", 1)),
+    "npy": lambda: np.asfortranarray(np.arange(6, dtype="<i4").reshape(2, 3)),
+    "arrow": lambda: pa.table({"a": [1, None], "b": [["x"], []]}, metadata={"k": "v"}),
+    "arrow_batch": lambda: pa.record_batch({"a": [1, 2]}),
+    "polars": lambda: pl.DataFrame(
+        {"a": [1, None], "b": ["x", "ü"]}, schema={"a": pl.Int8, "b": pl.Enum(["x", "ü"])}
+    ),
+    "polars_series": lambda: pl.Series("s", [dt.date(2026, 1, 1), None]),
+    "binary": lambda: bytes(range(256)) * 2,
+    "bytearray": lambda: bytearray(range(256)) * 2,
+    "great_expectations": validation,
+}
+
+
+def make(name):
+    from include.xcom_store import store, values
+    from tests.xcom_store.memory import OWNER, SETTINGS, MemoryStore
+
+    bucket = MemoryStore()
+    store.connect = lambda: bucket
+    threshold = 100_000 if name in ("inline", "classes") else 256
+    record = values.push(VALUES[name](), OWNER, SETTINGS, threshold)
+    folder = HERE / name
+    folder.mkdir()
+    (folder / "record.json").write_text(json.dumps(record, indent=2) + "\n")
+    for key, data in bucket.objects.items():
+        file = folder / file_name(record, key)
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(data)
+
+
+def file_name(record, key):
+    """Return the golden file of an object: `object.parquet`, or of a leaf: `leaves/0.parquet`."""
+    own = record["uri"].removeprefix("s3://bucket/")
+    return f"object.{own.partition('.')[2]}" if key == own else f"leaves/{key.rpartition('/')[2]}"
+
+
+def note_sums():
+    sums = {
+        str(file.relative_to(HERE)): hashlib.sha256(file.read_bytes()).hexdigest()
+        for name in VALUES
+        for file in sorted((HERE / name).rglob("*.*"))
+    }
+    released = json.loads(SUMS.read_text()) if SUMS.exists() else {}
+    SUMS.write_text(json.dumps({**sums, **released}, indent=2, sort_keys=True) + "\n")
+
+
+if __name__ == "__main__":
+    os.environ["AIRFLOW__CORE__ALLOWED_DESERIALIZATION_CLASSES"] = "airflow.* tests.*"
+    import airflow.sdk  # noqa: F401  # before the backend, which it imports
+
+    for missing in [name for name in VALUES if not (HERE / name).exists()]:
+        make(missing)
+        print("made", missing)
+    note_sums()

@@ -1,0 +1,50 @@
+"""A bucket in memory, for tests of what becomes of a value where S3 itself is not the question."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+
+from include.xcom_store import values
+from include.xcom_store.keys import Owner
+from include.xcom_store.settings import Settings
+
+SETTINGS = Settings(bucket="bucket")
+OWNER = Owner("trips", "manual__1", "load", -1, "return_value")
+
+
+class Target(io.BytesIO):
+    def close(self):
+        """Stay open: pyarrow closes what it has written to."""
+
+
+class MemoryStore:
+    """Takes the place of `include.xcom_store.store.Store`."""
+
+    def __init__(self):
+        self.objects: dict[str, bytes] = {}
+
+    def uri(self, key):
+        return f"s3://bucket/{key}"
+
+    def put(self, key, write):
+        target = Target()
+        write(target)
+        self.objects[key] = data = target.getvalue()
+        return len(data), hashlib.sha256(data).hexdigest()
+
+    def get(self, key, size, sha256):
+        data = self.objects[key]
+        assert (len(data), hashlib.sha256(data).hexdigest()) == (size, sha256)
+        return bytearray(data)
+
+
+def there_and_back(value, threshold=0):
+    """Return what a value comes back as; the store must be a `MemoryStore`."""
+    from airflow.sdk.serde import deserialize
+
+    stored = json.loads(json.dumps(values.push(value, OWNER, SETTINGS, threshold), allow_nan=False))
+    if not (isinstance(stored, dict) and "__id__" in stored):
+        return deserialize(stored)
+    return values.pull(stored, OWNER, SETTINGS)[0]

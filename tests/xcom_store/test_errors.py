@@ -1,0 +1,254 @@
+"""What a user reads when S3 fails: where, why, what to do; and never a secret."""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import json
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+import time
+
+import pytest
+
+pytest.importorskip("pandas")
+pytest.importorskip("obstore")
+import pandas as pd
+
+from include.xcom_store import errors
+from include.xcom_store.errors import (
+    AccessDenied,
+    ConfigurationError,
+    ObjectCorrupt,
+    ObjectMissing,
+    StoreUnreachable,
+)
+from tests.xcom_store.conftest import DAG, RUN, TASK
+
+ROWS = ["x" * 300]
+LOGIN, SECRET, TOKEN = "the-access-key", "the-secret-key", "the-session-token"
+QUICK = {"connect_timeout": 1, "request_timeout": 2, "retry_timeout": 1}
+
+
+def connect(monkeypatch, **extra):
+    connection = {"conn_type": "aws", "login": LOGIN, "password": SECRET}
+    connection["extra"] = {"region_name": "us-east-1", "aws_session_token": TOKEN, **extra}
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
+
+
+def assert_helpful(error, *parts):
+    message = str(error.value)
+    for part in (f"dag_id={DAG}", f"run_id={RUN}", f"task_id={TASK}", "return_value", *parts):
+        assert part in message
+    for secret in (SECRET, TOKEN, "local-secret-key"):
+        assert secret not in message
+    assert len(message) < 1_500
+
+
+@pytest.fixture
+def answer(xcom, configure, monkeypatch):
+    """Let S3 give one answer to everything: status, code, message."""
+    started = []
+
+    def answer(status, code, message="as the server says", **headers):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                body = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>".encode()
+                self.send_response(status)
+                for name, text in headers.items():
+                    self.send_header(name.replace("_", "-"), text)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_PUT = do_POST = do_GET  # noqa: N815
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        started.append(server)
+        connect(monkeypatch)
+        configure(endpoint_url=f"http://127.0.0.1:{server.server_port}", **QUICK)
+
+    yield answer
+    for server in started:
+        server.shutdown()
+        server.server_close()
+
+
+def test_each_error_is_also_the_builtin():
+    assert {name: kind.__bases__[1] for name, kind in vars(errors).items()
+            if isinstance(kind, type) and issubclass(kind, errors.XComStoreError)
+            and kind is not errors.XComStoreError} == {
+        "ObjectMissing": FileNotFoundError, "ObjectCorrupt": ValueError,
+        "AccessDenied": PermissionError, "StoreUnreachable": ConnectionError,
+        "ValueNotStorable": TypeError, "ConfigurationError": ValueError,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("answered", "kind", "advice"), [
+    ((400, "ExpiredToken"), AccessDenied, "session token has expired"),
+    ((403, "InvalidAccessKeyId"), AccessDenied, "correct the connection's login"),
+    ((403, "SignatureDoesNotMatch"), AccessDenied, "correct the connection's password"),
+    ((403, "RequestTimeTooSkewed"), AccessDenied, "clock"),
+    ((403, "AccessDenied"), AccessDenied, "policy"),
+    ((403, "KMS.AccessDeniedException"), AccessDenied, "policy"),
+    ((404, "NoSuchBucket"), ConfigurationError, "correct [xcom_store] bucket"),
+    ((400, "AuthorizationHeaderMalformed"), ConfigurationError, "[xcom_store] region_name"),
+    ((301, "PermanentRedirect"), ConfigurationError, "[xcom_store] region_name"),
+    ((400, "IllegalLocationConstraint"), ConfigurationError, "[xcom_store] region_name"),
+    ((503, "SlowDown"), StoreUnreachable, "S3"),
+    ((500, "InternalError"), StoreUnreachable, "S3"),
+])  # fmt: skip
+def test_an_answer_of_s3(xcom, answer, answered, kind, advice):
+    answer(*answered)
+    with pytest.raises(kind) as error:
+        xcom.push(ROWS)
+    uri = f"s3://{xcom.s3.bucket}/{xcom.s3.prefix}/dag_id="
+    assert_helpful(error, advice, "'aws_default'", "http://127.0.0.1:", uri)
+    assert xcom.rows == {}
+
+
+def test_the_same_on_a_pull(xcom, answer):
+    uri = xcom.push(ROWS)["uri"]
+    answer(403, "AccessDenied")
+    with pytest.raises(AccessDenied) as error:
+        xcom.pull()
+    assert_helpful(error, "policy", uri)
+
+
+def test_no_bucket_of_that_name(xcom, configure, monkeypatch, moto_server):
+    connect(monkeypatch)
+    configure(endpoint_url=moto_server, bucket="nowhere")
+    with pytest.raises(
+        ConfigurationError, match=r"Create the bucket, or correct \[xcom_store\] bucket"
+    ) as error:
+        xcom.push(ROWS)
+    assert_helpful(error, moto_server, "s3://nowhere/", "'aws_default'")
+
+
+def test_wrong_keys(xcom, monkeypatch, configure):
+    connect(monkeypatch)
+    configure(**QUICK)
+    with pytest.raises(AccessDenied) as error:
+        xcom.push(ROWS)
+    assert_helpful(error, "'aws_default'", xcom.s3.server.endpoint_url, "connection's login")
+
+
+def test_a_wrong_secret(xcom, monkeypatch, configure):
+    connection = {"conn_type": "aws", "login": xcom.s3.server.access_key_id, "password": SECRET}
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
+    configure(region_name="us-east-1", **QUICK)
+    with pytest.raises(AccessDenied) as error:
+        xcom.push(ROWS)
+    assert_helpful(error, "connection's password")
+
+
+@pytest.mark.parametrize("region", ["us-east-1", None], ids=["region", "region unknown"])
+def test_nobody_listens(xcom, configure, monkeypatch, region):
+    connect(monkeypatch, region_name=region)
+    configure(endpoint_url="http://127.0.0.1:9", **QUICK)
+    started = time.monotonic()
+    with pytest.raises(StoreUnreachable) as error:
+        xcom.push(ROWS)
+    assert_helpful(error, "http://127.0.0.1:9")
+    assert time.monotonic() - started < 10
+
+
+def test_it_listens_and_never_answers(xcom, configure):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        configure(endpoint_url=f"http://127.0.0.1:{silent.getsockname()[1]}", **QUICK)
+        started = time.monotonic()
+        with pytest.raises(StoreUnreachable):
+            xcom.push(ROWS)
+        assert time.monotonic() - started < 15
+
+
+@pytest.mark.parametrize("value", [ROWS, {"a": pd.DataFrame({"a": range(9)})}], ids=["one", "leaf"])
+@pytest.mark.parametrize(("damage", "kind"), [
+    (None, ObjectMissing),
+    (lambda data: data[:-1], ObjectCorrupt),
+    (lambda _: b"", ObjectCorrupt),
+    (lambda data: data + b"\0", ObjectCorrupt),
+    (lambda data: data[:20] + bytes([data[20] ^ 1]) + data[21:], ObjectCorrupt),
+], ids=["deleted", "cut", "empty", "longer", "a bit flipped"])  # fmt: skip
+def test_a_damaged_object(xcom, value, damage, kind):
+    import obstore
+
+    xcom.push(value)
+    key = xcom.s3.keys()[0]
+    data = bytes(obstore.get(xcom.s3.client, key).bytes())
+    obstore.delete(xcom.s3.client, key)
+    if damage:
+        obstore.put(xcom.s3.client, key, damage(data))
+    with pytest.raises(kind) as error:
+        xcom.pull()
+    assert_helpful(error, f"s3://{xcom.s3.bucket}/{key}", "task")
+
+
+def test_a_large_object_that_was_cut(xcom):
+    import obstore
+
+    xcom.push(bytes(20_000_000))
+    obstore.put(xcom.s3.client, xcom.s3.keys()[0], bytes(9_000_000))
+    with pytest.raises(ObjectCorrupt):
+        xcom.pull()
+
+
+@pytest.mark.parametrize("size", [100, 20_000_000], ids=["small", "multipart"])
+@pytest.mark.parametrize("failure", [ValueError, KeyboardInterrupt])
+def test_an_interrupted_upload_leaves_nothing(xcom, size, failure):
+    boto3 = pytest.importorskip("boto3")
+    from include.xcom_store import store
+
+    def write(sink):
+        sink.write(bytes(size))
+        raise failure("on the way")
+
+    with pytest.raises(failure):
+        store.connect().put(f"{xcom.s3.prefix}/x", write)
+    server = xcom.s3.server
+    s3 = boto3.client("s3", endpoint_url=server.endpoint_url, aws_access_key_id=server.access_key_id,
+                      aws_secret_access_key=server.secret_access_key, region_name="us-east-1")  # fmt: skip
+    uploads = s3.list_multipart_uploads(Bucket=server.bucket, Prefix=xcom.s3.prefix)
+    assert uploads.get("Uploads", []) == []
+    assert xcom.s3.keys() == []
+
+
+def test_a_certificate_that_is_not_trusted(xcom, configure, tmp_path):
+    """On a pull; the errors of an upload do not tell it, so that its advice names both causes."""
+    xcom.push(ROWS)
+    with untrusted_server(tmp_path) as endpoint:
+        configure(endpoint_url=endpoint, **QUICK)
+        with pytest.raises(StoreUnreachable, match="certificate is not trusted on this machine"):
+            xcom.pull()
+        with pytest.raises(StoreUnreachable, match="certificate is trusted here"):
+            xcom.push(ROWS)
+
+
+@contextlib.contextmanager
+def untrusted_server(folder):
+    """An https server whose certificate nobody has signed."""
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"]
+    command = [*made, "-keyout", str(key), "-out", str(certificate), *names]
+    if not shutil.which("openssl"):
+        pytest.skip("needs openssl to make a certificate")
+    subprocess.run(command, check=True, capture_output=True)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.handle_error = lambda *_: None  # each refused handshake is one
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"https://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()

@@ -1,0 +1,190 @@
+"""Records that somebody else has written: never followed to what is not the task's own.
+
+A row can be written by a task (a dict that looks like a record), through the REST API, by a trigger
+and by hand. What it may reach is the objects of the task instance and key that was asked for.
+"""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+pytest.importorskip("pandas")
+pytest.importorskip("obstore")
+import pandas as pd
+
+from include.xcom_store.errors import AccessDenied, ObjectCorrupt, XComStoreError, ValueNotStorable
+from tests.xcom_store.conftest import DAG, RUN, TASK
+
+ROWS = ["x" * 300]
+WHERE = {"dag_id": DAG, "run_id": RUN, "task_id": TASK}
+MINE = {"key": "return_value", **WHERE}
+RECORD = {"__id__": "xcom_store/1", "uri": "s3://airflow-xcoms/xcom/x.json", "codec": "json", "bytes": 1,
+          "sha256": "0" * 64, "type": "dict", "summary": "", "leaves": 0, "written_by": {}}  # fmt: skip
+
+
+class Smuggler:
+    """Gets what it likes past serde, which takes a `serialize` method at its word."""
+
+    __version__ = 1
+
+    def __init__(self, content):
+        self.content = content
+
+    def serialize(self):
+        return self.content
+
+    @staticmethod
+    def deserialize(data, _version):
+        return Smuggler(data)
+
+
+class Liar(dict):
+    """A dict by another name."""
+
+
+class TestPushedByATask:
+    @pytest.mark.parametrize("wrap", [
+        lambda d: d, lambda d: [d], lambda d: {"a": {"b": d}}, lambda d: (d,), lambda d: {1: d},
+        lambda d: [pd.DataFrame({"a": [1]}), d], lambda d: pd.DataFrame({"a": [d]}),
+        lambda d: Liar(d), lambda d: Smuggler(d), lambda d: Smuggler([d]), lambda d: [Smuggler([d])],
+        lambda d: Smuggler({"__classname__": "builtins.dict", "__data__": d}),
+    ], ids=str)  # fmt: skip
+    @pytest.mark.parametrize("record", [
+        RECORD, {"__id__": "xcom_store/2"}, {"__id__": "xcom_store/1", "inline": "[]"}, {"__id__": "xcom_store/"},
+    ], ids=str)  # fmt: skip
+    @pytest.mark.parametrize("options", [{}, {"threshold": 0}, {"offload": False}], ids=str)
+    def test_a_forged_record_is_refused(self, xcom, configure, wrap, record, options):
+        configure(**options)
+        with pytest.raises(ValueNotStorable):
+            xcom.push(wrap(record))
+        assert xcom.rows == {}
+        assert xcom.s3.keys() == []
+
+    @pytest.mark.parametrize("value", [
+        json.dumps(RECORD), "xcom_store/1", RECORD["uri"], {"id": "xcom_store/1"}, {"xcom_store/1": "__id__"},
+        {"__id__": "s3_xco"}, {"$xcom": ["leaf", 0, {}]}, {"$xcom": ["serde", {}]},
+        {"__classname__": "builtins.tuple", "__version__": 1, "__data__": [RECORD["uri"]]},
+    ], ids=str)  # fmt: skip
+    @pytest.mark.parametrize("threshold", [0, 10_000])
+    def test_what_only_looks_like_one_is_data(self, xcom, configure, value, threshold):
+        configure(threshold=threshold)
+        xcom.push(value)
+        assert xcom.pull() == value
+
+
+def forge(xcom, supervisor, **fields):
+    """Put into the task's row a record of its own value, with other fields."""
+    record = {**xcom.push(ROWS), **fields}
+    supervisor.put(record, **MINE)
+    return record
+
+
+class TestWrittenIntoTheRow:
+    @pytest.mark.parametrize("other", [
+        {"dag_id": "other"}, {"run_id": "other"}, {"task_id": "other"}, {"map_index": 3}, {"key": "other"},
+    ], ids=str)  # fmt: skip
+    def test_a_genuine_reference_of_another_is_neither_read_nor_deleted(
+        self, xcom, supervisor, other
+    ):
+        record = xcom.push({"a": pd.DataFrame({"a": [1]}), "b": 1}, **other)
+        kept = xcom.s3.keys()
+        supervisor.put(record, **MINE)
+        with pytest.raises(AccessDenied):
+            xcom.pull()
+        xcom.delete()
+        assert xcom.s3.keys() == kept
+
+    @pytest.mark.parametrize("edit", [
+        lambda uri: uri.replace("s3://", "s3a://"),
+        lambda uri: uri.replace("s3://", "file://"),
+        lambda uri: uri.replace("s3://airflow-xcoms/", "s3://airflow-xcoms2/"),
+        lambda uri: uri.replace("s3://airflow-xcoms/xcom-", "s3://airflow-xcoms/xcom/../xcom-"),
+        lambda uri: uri.replace("task_id=load", "task_id=x/../task_id=load"),
+        lambda uri: uri.replace("task_id=load", "task_id=%2e%2e"),
+        lambda uri: uri.replace("task_id=load", "task_id=%6coad"),
+        lambda uri: uri.replace("return_value-", "%72eturn_value-"),
+        lambda uri: uri + "?versionId=1",
+        lambda uri: uri.replace(".json", "/../x.json"),
+    ])  # fmt: skip
+    def test_a_path_trick_is_neither_read_nor_deleted(self, xcom, supervisor, edit):
+        uri = xcom.push(ROWS)["uri"]
+        assert edit(uri) != uri
+        forge(xcom, supervisor, uri=edit(uri))
+        kept = xcom.s3.keys()
+        with pytest.raises(AccessDenied):
+            xcom.pull()
+        xcom.delete()
+        assert xcom.s3.keys() == kept
+
+    @pytest.mark.parametrize("fields", [
+        {"sha256": "0" * 64}, {"bytes": 3}, {"bytes": 10**15}, {"codec": "parquet"}, {"codec": "npy"},
+        {"codec": "arrow"}, {"codec": "pickle"}, {"unknown": 1}, {"__id__": "xcom_store/2"},
+        {"leaves": "x"}, {"uri": None},
+    ], ids=str)  # fmt: skip
+    def test_another_field_is_a_typed_error(self, xcom, supervisor, fields):
+        forge(xcom, supervisor, **fields)
+        with pytest.raises(ObjectCorrupt):
+            xcom.pull()
+
+    def test_another_type_cannot_make_it_another_value(self, xcom, supervisor):
+        forge(xcom, supervisor, type="os.system")
+        assert xcom.pull() == ROWS
+
+
+HOSTILE = {
+    "no JSON": "{",
+    "deep": "[" * 100_000 + "]" * 100_000,
+    "an unknown tag": '{"$xcom": ["nope", 1]}',
+    "no list": '{"$xcom": 1}',
+    "empty": '{"$xcom": []}',
+    "a leaf": '{"$xcom": ["leaf", 0, {"codec": "json", "extension": "json", "bytes": 1, "sha256": ""}]}',
+    "an unhashable key": '{"$xcom": ["dict", [[[], 1]]]}',
+    "a zone that is a path": '{"$xcom": ["zoneinfo", "../../etc/passwd"]}',
+    "an object array": '{"$xcom": ["numpy", "O", "AAAAAAAAAAA="]}',
+    "too few bytes": '{"$xcom": ["numpy", "<i8", "AA=="]}',
+    "an absurd dtype": '{"$xcom": ["numpy", "V9999999999999", ""]}',
+    "a class": '{"$xcom": ["serde", {"__classname__": "os.system", "__version__": 1, "__data__": "true"}]}',
+    "no node": '{"$xcom": ["serde"]}',
+    "a list for text": '{"$xcom": ["decimal", ["x"]]}',
+    "a Decimal that is none": '{"$xcom": ["decimal", "x"]}',
+    "no date": '{"$xcom": ["date", "x"]}',
+    "too many fields": '{"$xcom": ["uuid", "x", "y", "z"]}',
+    "a timedelta beyond all": '{"$xcom": ["timedelta", 1e308, 0, 0]}',
+    "a zone that is no zone": '{"$xcom": ["datetime", "2026-01-01", 0, 5]}',
+    "a pandas zone": '{"$xcom": ["timestamp", "Timestamp", 1, "s", "nowhere"]}',
+    "a pandas unit": '{"$xcom": ["timestamp", "Timestamp", 1, "x"]}',
+    "a pendulum zone": '{"$xcom": ["pendulum_zone", "nowhere"]}',
+    "no class of that name": '{"$xcom": ["enum", "airflow.sdk.Nothing", "x"]}',
+    "no module of that name": '{"$xcom": ["enum", "airflow.nothing.Nothing", "x"]}',
+    "a class that is not allowed": '{"$xcom": ["enum", "os.O_RDONLY", "x"]}',
+    "a class that is no enum": '{"$xcom": ["enum", "airflow.sdk.DAG", "x"]}',
+    "a member that is gone": '{"$xcom": ["enum", "airflow.sdk.TriggerRule", "NEVER_WAS"]}',
+    "a class that is no tuple": '{"$xcom": ["namedtuple", "airflow.sdk.DAG", [1]]}',
+    "fields that are too many": '{"$xcom": ["namedtuple", "tests.xcom_store.cases.Point", [1, 2, 3]]}',
+    "a name that is none": '{"$xcom": ["namedtuple", 5, [1]]}',
+    "an unknown missing": '{"$xcom": ["nat", "x"]}',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_inline_document_is_a_typed_error(xcom, supervisor, name):
+    supervisor.put(
+        {"__id__": "xcom_store/1", "type": "x", "summary": "", "inline": HOSTILE[name]}, **MINE
+    )
+    with pytest.raises(XComStoreError):
+        xcom.pull()
+
+
+@pytest.mark.parametrize("inline", [5, None, [1], {"__id__": "xcom_store/1"}])
+def test_an_inline_record_whose_text_is_none(xcom, supervisor, inline):
+    supervisor.put({"__id__": "xcom_store/1", "inline": inline}, **MINE)
+    with pytest.raises(ObjectCorrupt):
+        xcom.pull()
+
+
+def test_an_inline_record_is_no_reference_as_well(xcom, supervisor):
+    supervisor.put({**xcom.push(ROWS), "inline": '"other"'}, **MINE)
+    with pytest.raises(ObjectCorrupt):
+        xcom.pull()

@@ -1,0 +1,86 @@
+"""Whatever is pushed comes back equal, type for type, or is refused at push. Never changed.
+
+The default run tries a hundred of each, always the same; `--long` thousands of new ones.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import warnings
+from collections import Counter
+from decimal import Decimal
+
+import pytest
+
+pytest.importorskip("hypothesis")
+pytest.importorskip("pyarrow")
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from include.xcom_store import store
+from include.xcom_store.errors import ValueNotStorable
+from tests.xcom_store.generated import Trip, frames, values
+from tests.xcom_store.identical import assert_identical
+from tests.xcom_store.memory import MemoryStore, there_and_back
+
+SLOW_IS_FINE = {"deadline": None, "suppress_health_check": list(HealthCheck)}
+normal = settings(max_examples=100, derandomize=True, **SLOW_IS_FINE)
+
+
+def check(value, threshold, counts=None):
+    counts = Counter() if counts is None else counts
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        bucket = MemoryStore()
+        patch.setattr(store, "connect", lambda: bucket)
+        try:
+            back = there_and_back(value, threshold)
+        except ValueNotStorable:
+            counts["refused"] += 1
+            return
+        counts["stored"] += 1
+        assert_identical(value, back)
+
+
+thresholds = st.sampled_from([0, 1_000_000])
+
+
+@normal
+@given(values(), thresholds)
+def test_a_nested_value_is_the_same_or_refused(value, threshold):
+    check(value, threshold)
+
+
+@normal
+@given(frames())
+def test_a_frame_is_the_same_or_refused(frame):
+    check(frame, 0)
+
+
+@pytest.mark.parametrize("inside", [
+    dt.datetime(2000, 1, 1, fold=1),
+    dt.datetime(2000, 1, 1, tzinfo=dt.UTC),
+    Decimal("1.50"),
+    complex(-0.0, 0), {True}, {True: 1}, (1, [2]), -0.0, {"a": -0.0}, b"x", {"\ud800"},
+], ids=repr)  # fmt: skip
+def test_what_is_in_a_dataclass_is_the_same_or_refused(inside):
+    check(Trip(inside), 0)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("strategy", "examples"), [(values(), 6_000), (frames(), 3_000)], ids=["values", "frames"]
+)
+def test_thousands(strategy, examples, capsys):
+    counts = Counter()
+
+    @settings(max_examples=examples, print_blob=True, **SLOW_IS_FINE)
+    @given(strategy, thresholds)
+    def run(value, threshold):
+        check(value, threshold, counts)
+
+    run()
+    with capsys.disabled():
+        print(f"\n{dict(counts)}")
+    assert counts.total() >= examples
+    assert counts["stored"] > counts["refused"]

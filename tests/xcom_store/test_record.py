@@ -1,0 +1,126 @@
+"""What the database holds for an offloaded value, and how strictly it is read."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from include.xcom_store import keys
+from include.xcom_store.errors import AccessDenied, ObjectCorrupt
+from include.xcom_store.keys import Owner
+from include.xcom_store.record import Reference, check_format, inline_record, is_record
+
+OWNER = Owner("trips", "manual__1", "load", -1, "return_value")
+KEY = keys.new_stem("xcom", OWNER) + ".json"
+
+
+def reference(**fields):
+    known = {
+        "uri": f"s3://bucket/{KEY}", "codec": "json", "bytes": 9, "sha256": "0" * 64,
+        "type": "dict", "summary": "1 keys", "leaves": 0, "written_by": {"pandas": "3.1.1"},
+    }  # fmt: skip
+    return Reference(**{**known, **fields})
+
+
+def test_the_record_is_format_1():
+    assert reference().to_record() == {
+        "__id__": "xcom_store/1",
+        "uri": f"s3://bucket/{KEY}",
+        "codec": "json",
+        "bytes": 9,
+        "sha256": "0" * 64,
+        "type": "dict",
+        "summary": "1 keys",
+        "leaves": 0,
+        "written_by": {"pandas": "3.1.1"},
+    }
+
+
+def test_it_is_read_as_it_was_written():
+    record = json.loads(json.dumps(reference().to_record()))
+    assert Reference.from_record(record) == reference()
+
+
+@pytest.mark.parametrize("letter", ["x", "ü", "🚕", "\0"], ids=["x", "ü", "taxi", "NUL"])
+def test_it_stays_under_2_KB(letter):
+    """With all identifiers as long as they may be, and 2,000 columns."""
+    pd = pytest.importorskip("pandas")
+    from include.xcom_store.codecs import frames
+
+    owner = Owner(letter * 250, letter * 250, letter * 250, 10_000, letter * 512)
+    uri = f"s3://{'b' * 63}/{keys.new_stem('p' * 150, owner)}.parquet"
+    wide = pd.DataFrame([range(2_000)], columns=[letter * 20 + str(n) for n in range(2_000)])
+    summary = frames.encode(wide, "zstd").summary
+    versions = {"pandas": "3.1.1", "pyarrow": "26.0.1", "numpy": "2.4.1"}
+    record = reference(uri=uri, codec="great_expectations", type="pandas.DataFrame",
+                       bytes=10**13, summary=summary, leaves=10**6, written_by=versions)  # fmt: skip
+    assert len(json.dumps(record.to_record(), ensure_ascii=False).encode()) <= 2_048
+
+
+@pytest.mark.parametrize("change", [
+    {"extra": 1}, {"inline2": ""}, {"uri": None}, {"uri": ["s3://bucket/"]}, {"codec": {}},
+    {"bytes": -1}, {"bytes": "9"}, {"bytes": True}, {"bytes": 9.0}, {"sha256": "0" * 63},
+    {"sha256": "G" * 64}, {"sha256": "0" * 64 + "\n"}, {"sha256": None}, {"type": 1},
+    {"leaves": -1}, {"leaves": "1"}, {"leaves": None},
+])  # fmt: skip
+def test_a_record_of_another_form_is_refused(change):
+    with pytest.raises(ObjectCorrupt, match="not one this backend wrote"):
+        Reference.from_record({**reference().to_record(), **change})
+
+
+@pytest.mark.parametrize("name", ["uri", "codec", "bytes", "sha256", "type"])
+def test_a_record_that_lacks_a_field_is_refused(name):
+    record = reference().to_record()
+    del record[name]
+    with pytest.raises(ObjectCorrupt, match=name):
+        Reference.from_record(record)
+
+
+@pytest.mark.parametrize("mark", ["xcom_store/2", "xcom_store/", "xcom_store/1 ", "xcom_store/10"])
+def test_another_format_says_so(mark):
+    record = {**reference().to_record(), "__id__": mark}
+    assert is_record(record)
+    with pytest.raises(ObjectCorrupt, match="newer version: deploy that version") as error:
+        check_format(record)
+    assert repr(mark) in str(error.value)
+
+
+@pytest.mark.parametrize("value", [
+    None, "xcom_store/1", ["xcom_store/1"], {}, {"__id__": None}, {"__id__": 1}, {"__id__": ["xcom_store/1"]},
+    {"__id__": "s3_xco"}, {"__id__": "XCOM_STORE/1"}, {"id": "xcom_store/1"},
+])  # fmt: skip
+def test_what_carries_no_mark_is_no_record(value):
+    assert not is_record(value)
+
+
+def test_an_inline_record():
+    record = inline_record('{"$xcom":["tuple",[1]]}', "tuple", "1 items")
+    assert record == {
+        "__id__": "xcom_store/1",
+        "type": "tuple",
+        "summary": "1 items",
+        "inline": '{"$xcom":["tuple",[1]]}',
+    }
+
+
+def test_its_own_object_is_found():
+    assert reference().locate("bucket", "xcom", OWNER) == KEY
+
+
+@pytest.mark.parametrize("uri", [
+    f"s3://other/{KEY}", f"s3://bucket2/{KEY}", f"s3://bucket//{KEY}", f"S3://bucket/{KEY}",
+    f"s3a://bucket/{KEY}", f"https://bucket/{KEY}", f"file:///bucket/{KEY}", f"bucket/{KEY}", KEY,
+    f"s3://user@bucket/{KEY}", f"s3://bucket/x/{KEY}", f"s3://bucket/xcom/../{KEY}",
+    f"s3://bucket/{KEY.replace('xcom/', 'xcom2/', 1)}", f"s3://bucket/%78com/{KEY[5:]}",
+    f"s3://bucket/{KEY}#", f"s3://bucket/{KEY}?x=1", f"s3://bucket/{KEY}\n", "s3://bucket/xcom/", "",
+    f"s3://bucket/{KEY.replace('trips', '%2e%2e')}", f"s3://bucket/{KEY.replace('trips', '..')}",
+])  # fmt: skip
+def test_any_other_place_is_refused(uri):
+    with pytest.raises(AccessDenied):
+        reference(uri=uri).locate("bucket", "xcom", OWNER)
+
+
+def test_without_a_bucket_nothing_is_followed():
+    with pytest.raises(AccessDenied, match="bucket"):
+        reference().locate(None, "xcom", OWNER)

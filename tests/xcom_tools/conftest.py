@@ -1,0 +1,95 @@
+"""The backend's fixtures, and an S3 that checks permissions."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from types import SimpleNamespace
+
+import pytest
+
+from tests.xcom_store import conftest as fixtures
+from tests.xcom_tools import sweep_airflow
+
+configure, s3, supervisor, xcom = (
+    fixtures.configure,
+    fixtures.s3,
+    fixtures.supervisor,
+    fixtures.xcom,
+)
+# A real API server of Airflow, one for all tests here, and its rows.
+api_server, connect, airflow, sweep = (
+    sweep_airflow.api_server,
+    sweep_airflow.connect,
+    sweep_airflow.airflow,
+    sweep_airflow.sweep,
+)
+
+MOTO_BUCKET = "tools-bucket"
+ROOT = {"aws_access_key_id": "root", "aws_secret_access_key": "root"}
+
+
+@pytest.fixture
+def aws(moto_server, configure, monkeypatch):
+    """moto as AWS: the backend configured for a bucket in it, and clients of its administrator."""
+    import boto3
+
+    def client(service, region="us-east-1"):
+        return boto3.client(service, endpoint_url=moto_server, region_name=region, **ROOT)
+
+    def enforce(*actions, prefix="xcom"):
+        """Go on as a user who may do no more than this, with permissions checked from now on."""
+        iam = client("iam")
+        iam.create_user(UserName="airflow")
+        arn = f"arn:aws:s3:::{MOTO_BUCKET}"
+        statements = [
+            {"Effect": "Allow", "Action": list(actions), "Resource": f"{arn}/{prefix}/*"},
+            {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": arn},
+        ]
+        policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
+        iam.put_user_policy(UserName="airflow", PolicyName="xcoms", PolicyDocument=policy)
+        key = iam.create_access_key(UserName="airflow")["AccessKey"]
+        connect(key["AccessKeyId"], key["SecretAccessKey"])
+        post("reset-auth", b"0")
+
+    def connect(login, password):
+        connection = {"conn_type": "aws", "login": login, "password": password}
+        monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
+
+    def post(path, data):
+        plain = {"Content-Type": "text/plain"}
+        urllib.request.urlopen(
+            urllib.request.Request(f"{moto_server}/moto-api/{path}", data, plain)
+        )
+
+    bucket = client("s3")
+    bucket.create_bucket(Bucket=MOTO_BUCKET)
+    connect("root", "root")
+    configure(
+        bucket=MOTO_BUCKET, endpoint_url=moto_server, prefix="xcom", region_name="us-east-1"
+    )  # fmt: skip
+    yield SimpleNamespace(
+        s3=bucket, client=client, enforce=enforce, connect=connect, endpoint=moto_server
+    )
+    post("reset-auth", b"inf")
+    post("reset", b"")
+
+
+@pytest.fixture
+def command(monkeypatch, capsys):
+    """Run a command as the shell would; its exit code and what it printed."""
+    from include.xcom_tools import cli
+
+    monkeypatch.setattr(cli, "_log", lambda _level: None)  # the tests' own stays
+    monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "server")
+
+    def command(*arguments):
+        capsys.readouterr()
+        code = cli.main([str(argument) for argument in arguments])
+        printed = capsys.readouterr()
+        return SimpleNamespace(code=code, out=printed.out, err=printed.err, lines=as_json(printed))
+
+    def as_json(printed):
+        return lambda: [json.loads(line) for line in printed.out.splitlines()]
+
+    return command

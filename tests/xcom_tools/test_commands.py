@@ -1,0 +1,387 @@
+"""`ls`, `du`, `cat`, `uri`: what they print of values that were really pushed, and how they end."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+pytest.importorskip("obstore")
+pytest.importorskip("pandas")
+import numpy as np
+import obstore
+import pandas as pd
+import pyarrow as pa
+
+from include.xcom_tools import cli, output
+from include.xcom_tools.output import Column
+from tests.xcom_store.conftest import DAG, RUN, TASK
+
+WHICH = ("--dag-id", DAG, "--run-id", RUN, "--task-id", TASK)
+TEXT = "x" * 300
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def pushed(xcom):
+    """Two DAGs, two runs, a mapped task, a value with a leaf, and an object of somebody else."""
+    frame = pd.DataFrame({"a": [1, 2], "b": [0.5, float("nan")]})
+    xcom.push({"frame": frame, "note": TEXT})
+    xcom.push(TEXT, run_id="scheduled__1")
+    for index in range(3):
+        xcom.push(TEXT * 10, task_id="mapped", map_index=index)
+    xcom.push(TEXT, dag_id="other \x1b[2J dag")
+    obstore.put(xcom.s3.client, f"{xcom.s3.prefix}/notes.txt", b"not ours")
+    return xcom
+
+
+# ------------------------------------------------------------------------ ls
+
+
+def test_ls(pushed, command, s3):
+    rows = command("ls", "--json").lines()
+    keys = s3.keys()
+    assert sorted(row["uri"] for row in rows) == [f"s3://{s3.bucket}/{key}" for key in keys]
+    assert {row["dag_id"] for row in rows} == {DAG, "other \x1b[2J dag", None}
+    assert {"bytes", "modified", "run_id", "task_id", "map_index", "key"} <= rows[0].keys()
+    assert datetime.fromisoformat(rows[0]["modified"]).tzinfo
+    done = command("ls")
+    assert len(done.out.splitlines()) == len(rows) + 2
+    assert "\x1b" not in done.out
+    assert "notes.txt" in done.out
+    assert "  mapped   " in done.out
+    assert "  3.0 KiB " not in done.out.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("selection", "count"),
+    [
+        (("--dag-id", DAG), 6),
+        (("--dag-id", "nothing"), 0),
+        (("--run-id", RUN), 6),  # a run of that name of each DAG
+        (("--task-id", "mapped"), 3),
+        (("--task-id", "mapped", "--map-index", 2), 1),
+        (("--dag-id", DAG, "--run-id", RUN, "--task-id", TASK), 2),
+        (("--key", "return_value"), 7),
+    ],
+)
+def test_ls_of_some(pushed, command, selection, count):
+    done = command("ls", *selection, "--json")
+    assert done.code == 0
+    assert len(done.lines()) == count
+    assert ("Nothing found" in done.err) is (count == 0)
+
+
+# ------------------------------------------------------------------------ du
+
+
+def test_du(pushed, command):
+    rows = command("du", "--json").lines()
+    by_dag = {row["dag_id"]: row for row in rows}
+    assert (by_dag[DAG]["objects"], by_dag[DAG]["values"]) == (6, 5)
+    assert by_dag["(not of this backend)"]["bytes"] == 8
+    assert [row["bytes"] for row in rows] == sorted((row["bytes"] for row in rows), reverse=True)
+    listed = command("ls", "--json").lines()
+    assert sum(row["bytes"] for row in rows) == sum(row["bytes"] for row in listed)
+    assert "in 8 objects of 6 values" in command("du").err
+
+
+@pytest.mark.parametrize(("by", "groups"), [("run", 4), ("task", 4)])
+def test_du_by(pushed, command, by, groups):
+    rows = command("du", "--by", by, "--json").lines()
+    assert len(rows) == groups
+    assert {row.get(f"{by}_id") for row in rows} >= {RUN if by == "run" else "mapped"}
+
+
+# ------------------------------------------------------------------------ uri
+
+
+def test_uri(pushed, command, s3):
+    done = command("uri", *WHICH)
+    (uri,) = done.out.splitlines()
+    keys = s3.keys()
+    assert uri.removeprefix(f"s3://{s3.bucket}/") in keys
+    main, leaf = command("uri", *WHICH, "--leaves").out.splitlines()
+    assert main == uri
+    assert leaf == f"{uri.removesuffix('.json')}/0.parquet"
+    assert command("uri", *WHICH, "--json").lines() == [{"uri": uri}]
+
+
+def test_uri_of_a_small_value(pushed, command):
+    pushed.push(1, key="small")
+    done = command("uri", *WHICH, "--key", "small")
+    assert done.code == 1
+    assert "A small value lies in Airflow's database" in done.err
+
+
+# ------------------------------------------------------------------------ cat
+
+
+def test_cat_says_that_the_hash_is_not_checked(pushed, command):
+    done = command("cat", *WHICH)
+    assert json.loads(done.out)["note"] == TEXT
+    assert "SHA-256 not checked" in done.err
+
+
+def test_cat_by_uri_shows_a_leaf(pushed, command):
+    leaf = command("uri", *WHICH, "--leaves").out.splitlines()[1]
+    assert command("cat", leaf, "--json").lines() == [{"a": 1, "b": 0.5}, {"a": 2, "b": None}]
+    done = command("cat", leaf)
+    assert done.out.splitlines()[0].split() == ["a", "b"]
+    assert "2 of 2 rows × 2 columns" in done.err
+
+
+@pytest.mark.parametrize(
+    ("value", "rows"),
+    [
+        (np.arange(4).reshape(2, 2), [{"0": 0, "1": 1}, {"0": 2, "1": 3}]),
+        (np.arange(2), [{"0": 0}, {"0": 1}]),
+        (np.array([(1, "x")], [("n", "i4"), ("s", "U1")]), [{"n": 1, "s": "x"}]),
+        (np.zeros((0, 3)), []),
+        (pa.table({"a": [1, None]}), [{"a": 1}, {"a": None}]),
+        (pd.Series([1], name="s"), [{"s": 1, "__index_0__": 0}]),
+    ],
+)
+def test_cat_as_rows(xcom, command, value, rows):
+    xcom.push(value)
+    shown = command("cat", *WHICH, "--json").lines()
+    assert [dict(row) for row in shown] == rows or [
+        {name: cell for name, cell in row.items() if name != "__index_0__"} for row in shown
+    ] == [{"s": 1}]
+
+
+def test_cat_of_a_scalar_array_and_of_bytes(xcom, command):
+    xcom.push(np.array(7.5))
+    assert command("cat", *WHICH).out == "7.5\n"
+    xcom.push(b"\x01\x02" * 50_000, key="blob")
+    assert json.loads(command("cat", *WHICH, "--key", "blob").out) == {
+        "bytes": 100_000, "begins_with": "01 02 " * 7 + "01 02",
+    }  # fmt: skip
+
+
+def test_cat_shows_every_value_that_can_be_pushed(xcom, command):
+    pytest.importorskip("polars")
+    from tests.xcom_store.cases import VALUES
+
+    shown = 0
+    for number, make in enumerate(VALUES.values()):
+        record = xcom.push(make(), key=f"k{number}")
+        if isinstance(record, dict) and "uri" in record:
+            for more in ((), ("--json",)):
+                assert command("cat", record["uri"], *more).code == 0, record
+            shown += 1
+    assert shown > 50
+
+
+def test_cat_reads_only_what_it_shows(xcom, command, monkeypatch):
+    from include.xcom_tools.listing import Bucket
+
+    rng = np.random.default_rng(1)
+    record = xcom.push(pd.DataFrame(rng.random((400_000, 4))))
+    read = []
+    original = Bucket.read_range
+
+    def read_range(self, key, start, end):
+        read.append(end - start)
+        return original(self, key, start, end)
+
+    monkeypatch.setattr(Bucket, "read_range", read_range)
+    assert len(command("cat", *WHICH, "--rows", 5).out.splitlines()) == 5 + 2
+    assert sum(read) < record["bytes"] / 50
+    assert len(read) < 20
+
+
+def test_cat_raw(xcom, s3, configure):
+    """As a process, for it writes bytes past Python's text layer."""
+    record = xcom.push(np.arange(1000))
+    done = shell("cat", record["uri"], "--raw")
+    key = record["uri"].removeprefix(f"s3://{s3.bucket}/")
+    assert done.stdout == bytes(obstore.get(s3.client, key).bytes())
+
+
+def test_cat_of_a_key_pushed_twice_says_so(xcom, command):
+    xcom.push(["first", TEXT])
+    xcom.push(["second", TEXT])
+    assert "2 objects of this XCom; the one last written is shown" in command("cat", *WHICH).err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ((), (2, "Name a value")),
+        (("--dag-id", DAG), (2, "Name a value")),
+        (("s3://elsewhere/key.json",), (2, "the bucket that is configured")),
+        (("s3://{bucket}/a.json", "--dag-id", DAG, "--run-id", RUN), (2, "Give either")),
+        (("s3://{bucket}/{prefix}/nothing.json",), (1, "The object was deleted or has expired")),
+        (("s3://{bucket}/{prefix}/notes.txt",), (2, "is none of parquet, arrow")),
+        (("s3://{bucket}/{prefix}/broken.parquet",), (1, "cannot be read as parquet")),
+        (("--dag-id", DAG, "--run-id", RUN, "--task-id", "mapped"), (2, "say --map-index N")),
+        (("--dag-id", DAG, "--run-id", RUN, "--task-id", "none"), (1, "No object of XCom")),
+    ],
+)
+def test_cat_of_what_it_cannot_show(pushed, command, s3, arguments, expected):
+    obstore.put(s3.client, f"{s3.prefix}/broken.parquet", b"PAR1 no")
+    done = command("cat", *(a.format(bucket=s3.bucket, prefix=s3.prefix) for a in arguments))
+    code, said = expected
+    assert (done.code, said in done.err) == (code, True), done.err
+    assert done.out == ""
+
+
+# ------------------------------------------------------------------------ what all have in common
+
+
+def shell(*arguments, **more):
+    return subprocess.run(
+        [sys.executable, "-m", "include.xcom_tools", *arguments],
+        cwd=PROJECT, capture_output=True, check=False, timeout=120, **more,
+    )  # fmt: skip
+
+
+def test_as_a_process(pushed):
+    done = shell("ls", "--json", text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len([json.loads(line) for line in done.stdout.splitlines()]) == 8
+
+
+def test_whoever_reads_it_may_stop(pushed):
+    command = f"{sys.executable} -m include.xcom_tools ls | head -1; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=PROJECT, capture_output=True,
+        check=False, timeout=120, text=True,
+    )  # fmt: skip
+    assert done.stderr == ""
+    assert done.stdout.endswith("\n0\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"bucket": None}, (2, "no bucket is set")),
+        ({"threshold": "many"}, (2, "threshold is 'many'")),
+        ({"endpoint_url": "http://127.0.0.1:{port}", "retry_timeout": 1}, (3, "cannot be reached")),
+    ],
+)
+def test_errors_are_one_line_and_a_code(s3, command, configure, options, expected):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    configure(**{name: str(v).format(port=port) if v else v for name, v in options.items()})
+    done = command("ls")
+    code, said = expected
+    assert (done.code, done.out) == (code, "")
+    assert done.err.startswith("error: ")
+    assert said in done.err
+
+
+def test_refused_is_unreachable(s3, command, monkeypatch):
+    connection = {"conn_type": "aws", "login": "local-access-key", "password": "wrong"}
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
+    assert command("ls").code == 3
+
+
+def test_interrupted(command, monkeypatch):
+    def run(_arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(
+        cli.COMMANDS, "ls", SimpleNamespace(**{**vars(cli.COMMANDS["ls"]), "run": run})
+    )
+    assert command("ls").code == 130
+
+
+def test_help_is_for_every_command(capsys):
+    for name, module in cli.COMMANDS.items():
+        with pytest.raises(SystemExit) as ended:
+            cli.main([name, "--help"])
+        assert ended.value.code == 0
+        printed = capsys.readouterr().out
+        assert module.__doc__.splitlines()[0] in printed
+        assert "examples:\n  python -m include.xcom_tools " in printed
+        assert "--json" in printed
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--help"])
+    printed = capsys.readouterr().out
+    assert "exit codes:" in printed
+    assert all(f"\n    {name} " in printed for name in cli.COMMANDS)
+
+
+def test_a_usage_error_is_2():
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["du", "--by", "month"])
+    assert ended.value.code == 2
+
+
+# ------------------------------------------------------------------------ output
+
+
+def test_tables_come_as_their_rows_do(capsys, monkeypatch):
+    monkeypatch.setattr(output, "MEASURED", 2)
+
+    def rows():
+        for number in range(4):
+            if number == 3:
+                assert capsys.readouterr().out.splitlines()[-1] == "2"
+            yield {"n": number}
+
+    assert output.rows(rows(), [Column("n")], as_json=False) == 4
+
+
+def test_cells(capsys):
+    columns = [Column("name"), Column("bytes", output.size, right=True)]
+    found = [{"name": "é\x1b[31m", "bytes": 1536}, {"name": "x" * 100, "bytes": 5}]
+    output.rows(found, columns, as_json=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2].startswith("é\\x1b[31m ")
+    assert lines[2].endswith("  1.5 KiB")
+    assert lines[3] == f"{'x' * 59}…      5 B"
+    output.rows(found, columns, as_json=True)
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == found
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (10**9, "953.7 MiB"), (10**18, "888.2 PiB")],
+)
+def test_sizes(count, said):
+    assert output.size(count) == said
+
+
+def test_progress_is_for_terminals(capsys, monkeypatch):
+    with output.progress("objects") as done:
+        done(1)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with output.progress("objects", 2) as done:
+        done(2)
+    assert "objects" in capsys.readouterr().err
+
+
+def test_results_go_to_standard_output_also_beside_a_progress_bar():
+    code = (
+        "from include.xcom_tools import output\n"
+        "with output.progress('objects') as done:\n"
+        "    output.rows(({'n': n} for n in (done(1) or 7,)), [], as_json=True)\n"
+    )
+    terminal, theirs = os.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=PROJECT, stdout=subprocess.PIPE, stderr=theirs,
+        env={**os.environ, "TERM": "xterm"},
+    ) as process:  # fmt: skip
+        printed = process.communicate(timeout=60)[0]
+    os.close(theirs)
+    assert printed == b'{"n": 7}\n'
+    assert b"objects" in os.read(terminal, 10_000)
+    os.close(terminal)
+
+
+def test_the_package_is_not_needed_by_the_backend():
+    root = PROJECT / "include"
+    for file in [root / "s3_xcom_backend.py", *(root / "xcom_store").rglob("*.py")]:
+        assert "xcom_tools" not in file.read_text(encoding="utf-8"), file
+    assert (root / "xcom_tools" / "__main__.py").exists()

@@ -1,0 +1,259 @@
+"""The command `sweep` beside a real Airflow whose tasks write while rows are being deleted.
+
+The tests go from top to bottom: each begins where the one before has left off.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+pytest.importorskip("dev.airflow_server", reason="no dev/ here")
+pytest.importorskip("obstore")
+import obstore
+import pyarrow.parquet as pq
+from obstore.store import S3Store
+
+from dev import ports
+from dev.airflow_server import AirflowServer
+from dev.errors import DevError
+
+pytestmark = pytest.mark.long
+ROOT = Path(__file__).parents[2]
+SECONDS = 400.0
+GRACE = 20.0
+NO_BODY = json.JSONDecodeError
+MAINTENANCE = "xcom_storage_maintenance_dag"
+
+
+class Real:
+    """A running Airflow, its part of the bucket, and the command."""
+
+    def __init__(self, server, s3_server, settings):
+        self.server, self.api = server, server.api
+        self.bucket, self.prefix = s3_server.bucket, settings["AIRFLOW__XCOM_STORE__PREFIX"]
+        self.runs = {}
+        self.store = S3Store(
+            s3_server.bucket,
+            endpoint=s3_server.endpoint_url,
+            access_key_id=s3_server.access_key_id,
+            secret_access_key=s3_server.secret_access_key,
+            region="us-east-1",
+            client_options={"allow_http": True},
+        )
+
+    def trigger(self, dag_id, **conf):
+        body = {"logical_date": None, "conf": conf}
+        run = self.api._call("POST", f"api/v2/dags/{dag_id}/dagRuns", body)
+        self.runs[dag_id] = run["dag_run_id"]
+
+    def state(self, dag_id):
+        [run] = [r for r in self.api.runs(dag_id) if r["dag_run_id"] == self.runs[dag_id]]
+        return run["state"]
+
+    def wait(self, dag_id, *states):
+        deadline = time.monotonic() + SECONDS
+        while (state := self.state(dag_id)) not in (states or ("success", "failed")):
+            self.server.check_alive()
+            assert time.monotonic() < deadline, f"{dag_id} is {state}; see {self.server.home}"
+            time.sleep(0.5)
+        return state
+
+    def delete(self, path):
+        with pytest.raises(NO_BODY):
+            self.api._call("DELETE", f"api/v2/{path}")
+
+    def run_path(self, dag_id):
+        return f"dags/{dag_id}/dagRuns/{quote(self.runs[dag_id], safe='')}"
+
+    def delete_xcom(self, dag_id, index, key):
+        entry = f"{self.run_path(dag_id)}/taskInstances/push/xcomEntries/{quote(key, safe='')}"
+        self.delete(f"{entry}?map_index={index}")
+
+    def objects(self, dag_id=None):
+        under = self.prefix + (f"/dag_id={dag_id}" if dag_id else "")
+        pages = obstore.list(self.store, under)
+        return {f"s3://{self.bucket}/{found['path']}" for page in pages for found in page}
+
+    def referenced(self, dag_id):
+        rows = self.api.xcoms(dag_id, self.runs[dag_id])
+        return {row["value"]["uri"] for row in rows if isinstance(row["value"], dict)}
+
+    def sweep(self, *arguments):
+        """Start the command, as a shell in the Airflow environment would."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "include.xcom_tools", "sweep", "--json",
+             "--grace-hours", str(GRACE / 3600), *arguments],
+            env=self.server._env, cwd=ROOT, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+
+    def swept(self, *arguments):
+        """Run it to its end; exit code, findings, and the total."""
+        process = self.sweep(*arguments)
+        out, err = process.communicate(timeout=SECONDS)
+        *lines, total = map(json.loads, out.splitlines() or ["{}"])
+        found = [line for line in lines if line["kind"] != "dag"]
+        print(total)
+        return process.returncode, found, total, err
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory, s3_server):
+    folder = tmp_path_factory.mktemp("sweep-real")
+    (folder / "dags").mkdir()
+    shutil.copy(Path(__file__).with_name("sweep_dags.py"), folder / "dags")
+    shutil.copy(ROOT / "dags" / f"{MAINTENANCE}.py", folder / "dags")
+    connection = {
+        "conn_type": "aws",
+        "login": s3_server.access_key_id,
+        "password": s3_server.secret_access_key,
+        "extra": {"region_name": "us-east-1"},
+    }
+    settings = {
+        "AIRFLOW__CORE__XCOM_BACKEND": "include.s3_xcom_backend.S3XComBackend",
+        "AIRFLOW__XCOM_STORE__BUCKET": s3_server.bucket,
+        "AIRFLOW__XCOM_STORE__PREFIX": f"xcom-{uuid.uuid4().hex[:12]}",
+        "AIRFLOW__XCOM_STORE__ENDPOINT_URL": s3_server.endpoint_url,
+        "AIRFLOW__XCOM_STORE__OPERATION_TIMEOUT": str(GRACE / 2),
+        "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(connection),
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+    }
+    win = {"AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags")}
+    [port] = ports.free_ports(1)
+    with AirflowServer.start(folder / "airflow", port, settings, win) as server:
+        server.wait_until_healthy()
+        deadline = time.monotonic() + SECONDS
+        while len(server.api.dags()) < 4:
+            assert server.api.import_errors() == []
+            assert time.monotonic() < deadline, "the DAGs are not listed"
+            time.sleep(0.5)
+        yield Real(server, s3_server, settings)
+
+
+def test_2000_xcoms_of_which_300_are_orphans(real):
+    for dag_id in ("fill", "gone"):
+        real.trigger(dag_id)
+    assert {real.wait("fill"), real.wait("gone")} == {"success"}
+    assert len(real.objects()) == 2_000
+    real.delete(real.run_path("gone"))
+    for number in range(100):
+        real.delete_xcom("fill", 16, f"key {number}")
+    live = real.referenced("fill")
+    orphans = real.objects() - live
+    assert (len(live), len(orphans)) == (1_700, 300)
+    time.sleep(GRACE + 1)
+    code, found, total, err = real.swept("--claim")
+    assert (code, total["orphans"], total["deleted"]) == (0, 300, 0), err
+    real.trigger("churn")
+    real.wait("churn", "running")
+
+    stop, deleted = threading.Event(), []
+
+    def delete_rows():
+        """Rows that lists are being made of, and rows of a task that is writing."""
+        for number in range(300):
+            if stop.is_set():
+                return
+            try:
+                real.delete_xcom("fill", number // 100, f"inline {number % 100}")
+                deleted.append(number)
+            except DevError:  # SQLite's lock: many are writing
+                continue
+
+    thread = threading.Thread(target=delete_rows)
+    thread.start()
+    try:
+        code, found, total, err = real.swept("--delete")
+    finally:
+        stop.set()
+        thread.join()
+    assert code == 0, err
+    assert real.state("churn") == "running"
+    assert len(deleted) > 10
+    assert {line["uri"] for line in found} == orphans
+    assert all(line["deleted"] for line in found)
+    assert total["deleted"] == 300
+    assert real.objects("fill") == live
+    assert real.objects("gone") == set()
+    assert total["young"] > 0
+    assert real.wait("churn") == "success"
+    assert real.referenced("churn") <= real.objects("churn")
+
+
+def test_a_second_sweep_finds_none_of_them(real):
+    code, found, total, _err = real.swept("--delete", "--dag-id", "fill")
+    assert (code, found, total["live"]) == (0, [], 1_700)
+    # What the churn pushed twice is there to be found by now.
+    time.sleep(GRACE + 1)
+    _code, found, total, _err = real.swept("--delete")
+    assert {line["uri"].split("/dag_id=")[1].split("/")[0] for line in found} == {"churn"}
+    assert real.objects("churn") == real.referenced("churn")
+
+
+def test_the_api_is_killed_halfway(real):
+    before = real.objects("fill")
+    real.delete(real.run_path("fill"))
+    process = real.sweep("--delete")
+    told = [json.loads(process.stdout.readline()) for _ in range(600)]
+    real.server._processes["api-server"].kill()
+    out, err = process.communicate(timeout=SECONDS)
+    told += [line for line in map(json.loads, out.splitlines()) if line["kind"] == "orphan"]
+    assert process.returncode == 3
+    assert "does not answer" in err
+    assert "Stopped: nothing more is deleted. To go on: --resume-after" in err
+    deleted = {line["uri"] for line in told}
+    assert 600 <= len(deleted) < 1_700
+    assert real.objects("fill") == before - deleted
+    time.sleep(3)
+    assert real.objects("fill") == before - deleted
+
+    del real.server._processes["api-server"]
+    real.server.launch("api-server", ["api-server"], {}, real.server.home)
+    deadline = time.monotonic() + SECONDS
+    while not real.api.healthy():
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    behind = err.split("--resume-after '")[1].split("'")[0]
+    code, found, _total, err = real.swept("--delete", "--resume-after", behind)
+    assert code == 0, err
+    assert {line["uri"] for line in found} == before - deleted
+    assert real.objects("fill") == set()
+
+
+def test_the_maintenance_dag(real):
+    """Paused at first; a dry run until the Variable says otherwise; then orphans are deleted."""
+    [dag] = [dag for dag in real.api.dags() if dag["dag_id"] == MAINTENANCE]
+    assert dag["is_paused"]
+    real.trigger("gone")
+    assert real.wait("gone") == "success"
+    orphans = real.objects("gone")
+    assert len(orphans) == 100
+    real.delete(real.run_path("gone"))
+    real.api.unpause(MAINTENANCE)
+    time.sleep(GRACE + 1)
+
+    def run(**conf):
+        real.trigger(MAINTENANCE, grace_hours=GRACE / 3600, **conf)
+        assert real.wait(MAINTENANCE) == "success"
+        rows = real.api.xcoms(MAINTENANCE, real.runs[MAINTENANCE])
+        [findings] = [row["value"]["uri"] for row in rows if row["key"] == "findings"]
+        key = findings.removeprefix(f"s3://{real.bucket}/")
+        table = pq.read_table(io.BytesIO(bytes(obstore.get(real.store, key).bytes())))
+        return {row["uri"]: row["deleted"] for row in table.to_pylist()}
+
+    assert run() == dict.fromkeys(orphans, False)
+    assert real.objects("gone") == orphans
+    real.api.overwrite("variables", [{"key": f"{MAINTENANCE[:-4]}_delete", "value": "true"}])
+    assert run() == dict.fromkeys(orphans, True)
+    assert real.objects("gone") == set()

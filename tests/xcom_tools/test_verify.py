@@ -1,0 +1,128 @@
+"""`verify` on a real API server: what cannot be pulled is told by name, all else is read and checked."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("httpx")
+pytest.importorskip("pandas")
+pytest.importorskip("obstore")
+import obstore
+import pandas as pd
+
+from tests.xcom_tools.sweep_airflow import (  # noqa: F401
+    airflow,
+    api_server,
+    connect,
+    owner,
+)
+
+TEXT = "x" * 300
+FRAME = pd.DataFrame({"a": range(5)})
+
+
+@pytest.fixture
+def verify(connect, command):  # noqa: F811
+    connect().__exit__(None, None, None)  # leaves the address and the password in the environment
+
+    def verify(*arguments):
+        done = command("verify", "--dag-id", "trips", *arguments, "--json")
+        done.states = {(row["task_id"], row["key"]): row["state"] for row in done.lines()}
+        return done
+
+    return verify
+
+
+def key_of(record, s3):
+    return record["uri"].removeprefix(f"s3://{s3.bucket}/")
+
+
+def test_all_is_well(s3, airflow, verify, command):  # noqa: F811
+    pushed = [
+        airflow.push(FRAME, owner(task="frame")),
+        airflow.push({"frame": FRAME, "note": TEXT}, owner(task="leaves")),
+    ]
+    airflow.push(7, owner(task="small"))
+    airflow.push((1, 2), owner(task="small", key="tuple"))
+    airflow.push(TEXT, owner("other"))
+    done = verify()
+    assert done.code == 0
+    assert done.states == {
+        ("frame", "return_value"): "ok",
+        ("leaves", "return_value"): "ok",
+        ("small", "return_value"): "in database",
+        ("small", "tuple"): "in database",
+    }
+    read = sum(record["bytes"] for record in pushed)
+    assert sum(row["bytes"] or 0 for row in done.lines()) == read
+    assert done.err.startswith("4 values: 2 ok, 2 in database; ")
+    shown = command("verify", "--dag-id", "trips").out
+    assert "pandas.DataFrame, 5 rows × 1 columns\n" in shown
+
+
+def test_each_damage_is_named(s3, airflow, verify):  # noqa: F811
+    gone = airflow.push(TEXT, owner(task="gone"))
+    changed = airflow.push(TEXT, owner(task="changed"))
+    leaf = airflow.push([FRAME, TEXT], owner(task="leaf"))
+    other = airflow.push(TEXT, owner(task="theirs"))
+    airflow.put(other, owner(task="forged"))
+    airflow.put({"__id__": "xcom_store/1", "uri": other["uri"]}, owner(task="edited"))
+    airflow.push(TEXT, owner(task="whole"))
+    obstore.delete(s3.client, key_of(gone, s3))
+    obstore.put(s3.client, key_of(changed, s3), b'"' + b"y" * 300 + b'"')
+    obstore.delete(s3.client, f"{key_of(leaf, s3).removesuffix('.json')}/0.parquet")
+    done = verify()
+    assert done.code == 1
+    assert {task: state for (task, _key), state in done.states.items()} == {
+        "gone": "object missing",
+        "changed": "object corrupt",
+        "leaf": "object missing",
+        "theirs": "ok",
+        "forged": "access denied",
+        "edited": "object corrupt",
+        "whole": "ok",
+    }
+    (row,) = (row for row in done.lines() if row["task_id"] == "changed")
+    assert row["uri"] == changed["uri"]
+    assert "SHA-256" in row["found"]
+
+
+@pytest.mark.parametrize(
+    ("selection", "count"),
+    [
+        (("--run-id", "r1"), 3),
+        (("--run-id", "r1", "--task-id", "mapped", "--map-index", 1), 1),
+        (("--key", "other"), 1),
+        ((), 5),
+    ],
+)
+def test_a_selection(s3, airflow, verify, selection, count):  # noqa: F811
+    airflow.push(TEXT, owner(run="r1"))
+    for index in range(2):
+        airflow.push(TEXT, owner(run="r1", task="mapped", index=index))
+    airflow.push(TEXT, owner(run="r2"))
+    airflow.push(TEXT, owner(run="r2", key="other"))
+    assert len(verify(*selection).lines()) == count
+
+
+def test_more_than_a_page(s3, airflow, verify):  # noqa: F811
+    for index in range(103):
+        airflow.put(index, owner(task="mapped", index=index))
+    assert len(verify().lines()) == 103
+
+
+def test_nobody_answers_or_lets_in(s3, verify, monkeypatch):
+    monkeypatch.setenv("AIRFLOW_API_TOKEN", "no-token-of-this-airflow")
+    done = verify()
+    assert (done.code, done.out) == (3, "")
+    assert "Invalid JWT token" in done.err
+    monkeypatch.setenv("AIRFLOW_API_URL", "http://127.0.0.1:9")
+    assert verify().code == 3
+
+
+def test_an_unreachable_s3_is_no_damage(s3, airflow, verify, configure):  # noqa: F811
+    airflow.push(TEXT, owner())
+    configure(endpoint_url="http://127.0.0.1:9", retry_timeout=1)
+    done = verify()
+    assert (done.code, done.out) == (3, "")
+    assert "cannot be reached" in done.err

@@ -1,0 +1,113 @@
+"""The viewer in Airflow's real FastAPI application, on a real S3 server, with users of all kinds."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import uuid
+from types import SimpleNamespace
+from urllib.parse import urlencode
+
+import pytest
+
+from tests.xcom_store.conftest import configure, s3  # noqa: F401
+
+DAG, OTHER_DAG, RUN = "trips", "payroll", "manual__2026-11-22T10:00:00+00:00"
+PREFIX = "/xcom-viewer"
+# Who is signed in; `trips_only` may not see OTHER_DAG. See auth_manager.py.
+USERS = {"admin": "ADMIN", "viewer": "VIEWER", "trips_only": "VIEWER"}
+
+
+@pytest.fixture(scope="session")
+def airflow_app(tmp_path_factory):
+    """Airflow's own application with the plugin mounted, and an empty database."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW__XCOM_STORE__VIEWER", "true")
+        patch.setenv("_AIRFLOW_PROCESS_CONTEXT", "server")
+        patch.setenv(
+            "AIRFLOW__CORE__AUTH_MANAGER",
+            "tests.xcom_viewer.auth_manager.OneDagLess",
+        )
+        patch.setenv("AIRFLOW__API_AUTH__JWT_SECRET", "a" * 64)
+        from airflow import plugins_manager, settings
+        from airflow.api_fastapi.app import create_app, purge_cached_app
+        from airflow.utils import db
+
+        from tests.astro_project import ROOT
+
+        patch.setattr(settings, "PLUGINS_FOLDER", str(ROOT / "plugins"))
+        for cached in vars(plugins_manager).values():
+            if hasattr(cached, "cache_clear"):
+                cached.cache_clear()
+        db.initdb()
+        yield create_app()
+        purge_cached_app()
+
+
+@pytest.fixture
+def table(airflow_app):
+    """The rows of Airflow's XCom table, written past Airflow."""
+    from airflow import settings
+
+    connection = sqlite3.connect(settings.engine.url.database)
+
+    def put(stored, *, dag_id=DAG, run_id=RUN, task_id="load", map_index=-1, key="return_value"):
+        connection.execute(
+            "INSERT OR REPLACE INTO xcom"
+            " (dag_run_id, task_id, map_index, key, dag_id, run_id, value, timestamp)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, '2026-11-22 10:00:05.000000')",
+            (1 if dag_id == DAG else 2, task_id, map_index, key, dag_id, run_id,
+             json.dumps(stored)),
+        )  # fmt: skip
+        connection.commit()
+        return stored
+
+    connection.execute("DELETE FROM xcom")
+    connection.commit()
+    yield put
+    connection.execute("DELETE FROM xcom")
+    connection.commit()
+    connection.close()
+
+
+@pytest.fixture
+def viewer(airflow_app, table, s3):  # noqa: F811
+    """Push values, and ask for the viewer's pages as somebody."""
+    from airflow.api_fastapi.app import get_auth_manager
+    from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+    from fastapi.testclient import TestClient
+
+    from include.s3_xcom_backend import S3XComBackend
+    from include.xcom_viewer import bucket
+
+    bucket.forget()
+
+    def push(value, **where):
+        names = {"dag_id": DAG, "run_id": RUN, "task_id": "load", "map_index": -1}
+        names |= {"key": "return_value"} | where
+        return table(S3XComBackend.serialize_value(value, **names), **names)
+
+    def client(user):
+        headers = {}
+        if user:
+            token = get_auth_manager().generate_jwt(
+                SimpleAuthManagerUser(username=user, role=USERS[user])
+            )
+            headers["Cookie"] = f"_token={token}"
+        return TestClient(airflow_app, headers=headers)
+
+    def get(page, user="admin", **query):
+        names = {"dag_id": DAG, "run_id": RUN}
+        if page != "run":
+            names |= {"task_id": "load", "map_index": "{MAP_INDEX}"}
+        if page in ("value", "download"):
+            names["key"] = "return_value"
+        return client(user).get(f"{PREFIX}/{page}?{urlencode(names | query)}")
+
+    yield SimpleNamespace(push=push, get=get, client=client, s3=s3, table=table)
+    bucket.forget()
+
+
+@pytest.fixture
+def unique():
+    return uuid.uuid4().hex

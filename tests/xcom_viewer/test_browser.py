@@ -1,0 +1,202 @@
+"""The viewer as people meet it: real Chromium, a real Airflow, a finished run.
+
+Every test also fails for what the browser complains of: errors in the console, violations of the
+Content-Security-Policy, dialogs, requests to other hosts. What was on the screen is kept as
+pictures (see `browser.screenshots`); CI offers them for download.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("dev.airflow_server", reason="no dev/ here")
+pytest.importorskip("include.xcom_viewer", reason="the viewer was deleted")
+pytest.importorskip("playwright", reason="playwright is not installed here")
+import obstore
+import pandas as pd
+from playwright.sync_api import expect, sync_playwright
+
+from tests.xcom_viewer import browser_dags
+from tests.xcom_viewer.airflow_site import Site
+from tests.xcom_viewer.browser import Visit, chromium, launch
+
+if not chromium():
+    pytest.skip("no Chromium here; CHROMIUM may name one", allow_module_level=True)
+
+DAG = "viewer_values"
+SIZE = {"width": 1280, "height": 800}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory, s3_server):
+    folder = tmp_path_factory.mktemp("browser")
+    (folder / "dags").mkdir()
+    shutil.copy(Path(browser_dags.__file__), folder / "dags")
+    with Site.start(folder, s3_server, folder / "dags") as site:
+        site.run(DAG)
+        obstore.delete(site.store, site.object(DAG, "broken", "gone"))
+        corrupt = site.object(DAG, "broken", "corrupt")
+        size = obstore.head(site.store, corrupt)["size"]
+        obstore.put(site.store, corrupt, b"x" * size)
+        yield site
+
+
+@pytest.fixture(scope="module")
+def window():
+    """Of one browser, whose cache spares the tests to load Airflow's UI again."""
+    with sync_playwright() as playwright, launch(playwright) as chrome:
+        yield chrome.new_context(viewport=SIZE, reduced_motion="reduce")
+
+
+@pytest.fixture
+def visit(window):
+    visit = Visit(window.new_page())
+    yield visit
+    ran = visit.executed()
+    visit.page.evaluate("localStorage.clear()")  # there Airflow keeps whether it is dark
+    visit.page.close()
+    assert not ran
+    assert visit.wrong == []
+
+
+def card(values, key):
+    """The card of an XCom; found by its whole title, which is the key and the type."""
+    title = values.get_by_role("heading", level=2).filter(
+        has_text=re.compile(rf"^\s*{re.escape(key)}\s")
+    )
+    return values.get_by_role("article").filter(has=title)
+
+
+def download(visit, link):
+    """What a click on a link downloads: the file's name and its bytes."""
+    with visit.page.expect_download() as started:
+        link.click()
+    return started.value.suggested_filename, Path(started.value.path()).read_bytes()
+
+
+def test_what_runs_or_is_blocked_is_noticed(window):
+    """Without this the other tests could pass for being blind."""
+    visit = Visit(window.new_page())
+    policy = "<meta http-equiv=Content-Security-Policy content=\"style-src 'none'\">"
+    visit.page.set_content(f"{policy}<p style='color: red'>{browser_dags.IMAGE}")
+    expect(visit.page.locator("img")).to_have_count(1)
+    visit.page.evaluate("fetch('http://elsewhere.invalid').catch(() => {})")
+    assert visit.executed()
+    visit.page.close()
+    for sign in ("dialog: xss-canary", "Content Security Policy", "asks another host"):
+        assert [line for line in visit.wrong if sign in line]
+
+
+def test_the_tab_shows_a_task_instances_values_in_light_and_dark(site, visit):
+    visit.page.goto(site.run_page(DAG))
+    visit.page.get_by_test_id("table-list").get_by_role("link", name="values", exact=True).click()
+    visit.page.get_by_role("link", name="Rendered Templates").wait_for()  # of the task instance
+    values = visit.open_tab()
+    frame = card(values, "return_value")
+    for text in ("5,000 rows", "11 columns", "datetime64[us]", "timedelta64[us]", "Int8", "11.1%"):
+        expect(frame.get_by_text(text).first).to_be_visible()
+    root = values.locator("html")
+    expect(root).not_to_have_class(re.compile("dark"))
+    visit.picture("task-light")
+    visit.appearance("Dark Mode")
+    expect(root).to_have_class(re.compile("dark"))
+    visit.picture("task-dark")
+
+
+def test_the_tab_of_a_run(site, visit):
+    visit.page.goto(site.run_page(DAG))
+    values = visit.open_tab()
+    expect(values.get_by_role("row")).to_have_count(1 + 20)
+    visit.picture("run-light")
+    visit.appearance("Dark Mode")
+    visit.picture("run-dark")
+    values.get_by_role("row", name=re.compile("mapped 2 return_value")).get_by_role("link").click()
+    expect(card(values, "return_value")).to_be_visible()
+
+
+def test_an_instance_of_a_mapped_task(site, visit):
+    number = browser_dags.MAPPED - 1
+    visit.page.goto(site.task_page(DAG, "mapped", number))
+    values = visit.open_tab()
+    frame = card(values, "return_value")
+    assert frame.locator("tbody tr").last.locator("td").all_inner_texts() == [str(number), "19"]
+    visit.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    frame.get_by_role("button", name="Copy URI").click()
+    uri = f"s3://airflow-xcoms/{site.object(DAG, 'mapped', 'return_value', number)}"
+    assert visit.page.evaluate("navigator.clipboard.readText()") == uri
+
+
+def test_downloads(site, visit, tmp_path):
+    visit.page.goto(site.task_page(DAG, "values"))
+    frame = card(visit.open_tab(), "return_value")
+    key = site.object(DAG, "values", "return_value")
+    name, data = download(visit, frame.get_by_role("link", name="Download", exact=True))
+    assert (name, data) == (key.rpartition("/")[2], bytes(obstore.get(site.store, key).bytes()))
+
+    csv_name, data = download(visit, frame.get_by_role("link", name="Download CSV"))
+    assert csv_name == name.replace(".parquet", ".csv")
+    (tmp_path / csv_name).write_bytes(data)
+    read, pushed = pd.read_csv(tmp_path / csv_name), browser_dags.every_dtype()
+    assert list(read) == list(pushed)
+    assert cells(pd.to_datetime(read["pickup"])) == cells(pushed["pickup"])
+    for column in (
+        "trip_id",
+        "vendor",
+        "fare",
+        "passengers",
+        "shared",
+        "zone",
+        "always_1",
+        "empty",
+    ):
+        assert cells(read[column]) == cells(pushed[column])
+
+
+def cells(series):
+    return [None if pd.isna(cell) else cell for cell in series]
+
+
+def test_rows_are_paged_and_a_nested_frame_is_opened(site, visit):
+    visit.page.goto(site.task_page(DAG, "values"))
+    values = visit.open_tab()
+    frame = card(values, "return_value")
+    frame.get_by_role("link", name="Next rows").click()
+    expect(frame.get_by_role("cell", name="1000000027")).to_be_visible()
+    expect(frame.get_by_role("cell", name="1000000007")).to_have_count(1)  # the least
+    card(values, "nested").get_by_role("link", name="Open").first.click()
+    expect(values.get_by_role("heading", name="nested, object 0")).to_be_visible()
+    expect(values.get_by_role("row").last.get_by_role("cell")).to_have_text(["7", "19"])
+    visit.picture("nested-leaf")
+    _, data = download(visit, values.get_by_role("link", name="Download", exact=True))
+    [leaf] = site.leaves(DAG, "values", "nested", 0)
+    assert data == bytes(obstore.get(site.store, leaf).bytes())
+
+
+def test_markup_in_values_is_text(site, visit):
+    """In keys, column names, values and expectations; `visit` asserts that nothing of it ran."""
+    visit.page.goto(site.task_page(DAG, "hostile_values"))
+    values = visit.open_tab()
+    visit.picture("hostile")
+    for text in (browser_dags.SCRIPT, browser_dags.IMAGE, browser_dags.LINK, browser_dags.FORMULA):
+        expect(card(values, "return_value").get_by_text(text).first).to_be_attached()
+    expect(card(values, "validation").get_by_text(browser_dags.IMAGE).first).to_be_attached()
+    expect(card(values, browser_dags.HOSTILE_KEY)).to_have_count(1)
+    for element in ("img", "script:not([nonce])", "a[href^='javascript:']"):
+        assert values.locator(element).count() == 0
+    frame = card(values, "return_value")
+    _, data = download(visit, frame.get_by_role("link", name="Download CSV"))
+    formulas = [line for line in data.decode().split("\n") if re.search(r'(^|,)"?[=+@]', line)]
+    assert formulas == []
+
+
+def test_what_cannot_be_shown_says_why(site, visit):
+    visit.page.goto(site.task_page(DAG, "broken"))
+    values = visit.open_tab()
+    expect(card(values, "gone")).to_contain_text("deleted or has expired")
+    expect(card(values, "gone").get_by_role("link", name="Download")).to_have_count(0)
+    expect(card(values, "corrupt")).to_contain_text("not what was written")
+    visit.picture("gone-and-corrupt")

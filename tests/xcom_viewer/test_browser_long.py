@@ -1,0 +1,175 @@
+"""The viewer under load: a frame of 200 MB, an S3 that hangs, and the example DAGs' own pages."""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+
+pytest.importorskip("dev.airflow_server", reason="no dev/ here")
+pytest.importorskip("include.xcom_viewer", reason="the viewer was deleted")
+pytest.importorskip("playwright", reason="playwright is not installed here")
+from playwright.sync_api import expect, sync_playwright
+
+from tests.xcom_store.fault_proxy import Fault
+from tests.xcom_viewer.airflow_site import Site
+from tests.xcom_viewer.browser import ROOT, Visit, chromium, launch
+
+if not chromium():
+    pytest.skip("no Chromium here; CHROMIUM may name one", allow_module_level=True)
+
+pytestmark = pytest.mark.long
+EXAMPLES = [
+    "example_dataframe_dag",
+    "example_validation_failure_dag",
+    "example_dynamic_mapping_dag",
+]
+MEGABYTE = 1_000_000
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory, s3_server):
+    folder = tmp_path_factory.mktemp("browser")
+    (folder / "dags").mkdir()
+    shutil.copy(Path(__file__).with_name("browser_dags.py"), folder / "dags")
+    for name in EXAMPLES:
+        shutil.copy(ROOT / "dags" / f"{name}.py", folder / "dags")
+    with Site.start(folder, s3_server, folder / "dags") as site:
+        site.run("viewer_values", "viewer_large", *EXAMPLES)
+        yield site
+
+
+@pytest.fixture(scope="module")
+def chrome():
+    with sync_playwright() as playwright, launch(playwright) as chrome:
+        yield chrome
+
+
+@pytest.fixture
+def visit(chrome):
+    context = chrome.new_context(viewport={"width": 1280, "height": 800})
+    visit = Visit(context.new_page())
+    yield visit
+    context.close()
+    assert visit.wrong == []
+
+
+def value(site, dag_id, task_id, key="return_value", **more):
+    """The address of a card's value."""
+    query = {"dag_id": dag_id, "run_id": site.runs[dag_id], "task_id": task_id, "key": key}
+    return f"xcom-viewer/value?{urlencode(query | more)}"
+
+
+def test_a_frame_of_200_MB(site, visit):
+    """Warm under 0.3 s, with at most a few MB read from S3, in less than 150 MB of memory."""
+    assert site.row("viewer_large", "frame", "return_value")["bytes"] > 200 * MEGABYTE
+    before = site.memory()
+    path = value(site, "viewer_large", "frame")
+    cold = site.seconds(path)
+    read = site.proxy.bytes_sent
+    warm = [site.seconds(path) for _ in range(7)]
+    read = (site.proxy.bytes_sent - read) / len(warm)
+    pages = [site.seconds(f"{path}&row={row}") for row in (500, 990, 0)]
+    grown = site.memory() - before
+    print(f"\ncold {cold:.3f} s, warm {min(warm):.3f} to {max(warm):.3f} s, other rows {pages}")
+    print(f"{read / MEGABYTE:.2f} MB read, memory + {grown / MEGABYTE:.0f} MB")
+    visit.page.goto(site.task_page("viewer_large", "frame"))
+    visit.open_tab()
+    visit.picture("large")
+    assert statistics.median(warm) < 0.3
+    assert read < 5 * MEGABYTE
+    assert grown < 150 * MEGABYTE
+
+
+def test_downloads_of_200_MB_are_streamed(site):
+    before = site.memory()
+    with Peak(site) as peak:
+        path = value(site, "viewer_large", "frame").replace("/value?", "/download?")
+        sizes = [site.size(path), site.size(f"{path}&as=csv")]
+    print(f"\n{sizes} bytes, memory + {(peak.most - before) / MEGABYTE:.0f} MB")
+    assert min(sizes) > 200 * MEGABYTE
+    assert peak.most - before < 150 * MEGABYTE
+
+
+class Peak:
+    """The most memory that the API server holds for a time."""
+
+    def __init__(self, site):
+        self.most, self._site, self._stopped = 0, site, threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+
+    def _watch(self):
+        while not self._stopped.wait(0.1):
+            self.most = max(self.most, self._site.memory())
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stopped.set()
+        self._thread.join()
+
+
+OWN_PAGES = ["api/v2/monitor/health", "dags/viewer_values", "ui/grid/runs/viewer_values"]
+
+
+def test_an_s3_that_hangs_does_not_slow_airflows_own_pages(site, visit):
+    def latencies(count=15):
+        return {path: sorted(site.seconds(path) for _ in range(count)) for path in OWN_PAGES}
+
+    latencies(3)
+    usual = latencies()
+    keys = ["array", "bytes", "nested", "text", "wide", "return_value", "validation_met"] * 4
+    site.proxy.inject(Fault("delay", seconds=30))
+    started = time.perf_counter()
+    try:
+        with ThreadPoolExecutor(len(keys)) as pool:
+            paths = [value(site, "viewer_values", "values", key) for key in keys]
+            waiting = [pool.submit(site.seconds, path) for path in paths]
+            time.sleep(1)
+            hanging = latencies()
+            assert time.perf_counter() - started < 9, "the pages were measured too late"
+            assert not all(answer.done() for answer in waiting)
+            visit.page.goto(site.task_page("viewer_values", "values"))
+            frame = visit.open_tab()
+            visit.picture("s3-hangs")
+            assert frame.get_by_text("S3 does not answer").count()
+            answers = [answer.result() for answer in waiting]
+    finally:
+        site.proxy.inject(None)
+    frame.get_by_role("button", name="Try again").first.click()
+    expect(frame.get_by_role("columnheader", name="trip_id")).to_be_visible()
+    print(f"\nviewer's own: {min(answers):.1f} to {max(answers):.1f} s")
+    for path in OWN_PAGES:
+        one, other = (f"{times[7] * 1000:.0f} ms, at most {times[-1] * 1000:.0f}" for times in
+                      (usual[path], hanging[path]))  # fmt: skip
+        print(f"{path}: {one} as usual, {other} while S3 hangs")
+        assert hanging[path][7] < usual[path][7] + 0.1
+    assert max(answers) < 15
+
+
+def test_pictures_of_the_examples(site, visit):
+    """Those of the README are among them."""
+    for name, page, mode in (
+        ("frame", site.task_page("example_dataframe_dag", "transform"), "Light Mode"),
+        ("run", site.run_page("example_dataframe_dag"), "Light Mode"),
+        ("mapped", site.task_page("example_dynamic_mapping_dag", "trips_of_zone", 2), "Dark Mode"),
+        (
+            "validation",
+            site.task_page("example_validation_failure_dag", "validate_february"),
+            "Dark Mode",
+        ),
+    ):
+        visit.page.goto(page)
+        visit.appearance(mode)
+        frame = visit.open_tab()
+        expect(frame.get_by_role("table").first).to_be_visible()
+        assert frame.locator("[data-state]").count() == 0
+        visit.picture(f"example-{name}")

@@ -1,0 +1,171 @@
+"""What a Parquet file says about its frame, without pandas; and files that say something else."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import time
+from types import SimpleNamespace
+
+import pytest
+
+pytest.importorskip("include.xcom_viewer", reason="the viewer was deleted")
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from include.xcom_store.codecs import frames
+from include.xcom_store.codecs.frames.describe import describe
+from include.xcom_store.errors import ObjectCorrupt
+from include.xcom_viewer import cells
+from tests.xcom_store.cases import VALUES
+from tests.xcom_store.memory import Target
+
+FRAMES = [name for name, make in VALUES.items() if isinstance(make(), (pd.DataFrame, pd.Series))]
+
+
+def written(frame):
+    sink = Target()
+    frames.encode(frame, "zstd").write(sink)
+    return pq.ParquetFile(io.BytesIO(sink.getvalue()))
+
+
+def told(frame):
+    return describe(written(frame), cells.words)
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_columns_are_as_pandas_names_them(name):
+    frame = VALUES[name]()
+    kind = type(frame).__name__
+    frame = frame.to_frame() if kind == "Series" else frame
+    found = told(VALUES[name]())
+    columns = [field for field in found.fields if not field.is_index]
+    levels = [field for field in found.fields if field.is_index]
+    assert found.kind == kind
+    for field, dtype in zip(columns, frame.dtypes, strict=True):
+        assert field.dtype == str(dtype).replace("UTC+", "+"), field
+    if isinstance(frame.index, pd.RangeIndex):
+        assert found.rows_from == (frame.index.start, frame.index.step)
+        assert not levels
+    else:
+        assert found.rows_from is None
+        assert len(levels) == frame.index.nlevels
+    for field, label in zip(columns, frame.columns, strict=True):
+        if isinstance(label, (str, int)) and kind == "DataFrame":
+            assert field.label == str(label)
+
+
+def test_labels_and_names():
+    labels = pd.MultiIndex.from_product([range(2), pd.cut([1, 3], [0, 2, 4])])
+    rows = pd.MultiIndex.from_tuples([("a", 1)], names=[("t", 1), None])
+    found = told(pd.DataFrame([range(4)], columns=labels, index=rows))
+    assert [field.label for field in found.fields] == [
+        '("t", 1)', "", "0 / {left: 0, right: 2}", "0 / {left: 2, right: 4}",
+        "1 / {left: 0, right: 2}", "1 / {left: 2, right: 4}",
+    ]  # fmt: skip
+
+
+def test_codes_become_words():
+    file = written(pd.DataFrame({"a": pd.cut([1, 3, np.nan], [0, 2, 4])}))
+    [field] = describe(file, cells.words).fields
+    shown = field.to_show(file.read().column("a"))
+    assert shown.to_pylist() == ["{left: 0, right: 2}", "{left: 2, right: 4}", None]
+
+
+# ---------------------------------------------------------------------------- files not ours
+
+
+def all_kinds():
+    parts = [[1.5, 2.5], pd.cut([1, 2], [0, 1, 3]), pd.date_range("2026", periods=2, freq="D")]
+    return pd.DataFrame(
+        {
+            "n": [1, 2],
+            "c": pd.cut([1, 2], [0, 1, 3]),
+            "t": pd.Categorical(["x", "y"]),
+            "o": pd.Series([1, "a"], dtype=object),
+            "p": pd.period_range("2026", periods=2),
+            "z": pd.date_range("2026", periods=2, tz="UTC"),
+        },
+        index=pd.MultiIndex.from_arrays(parts, names=["x", ("y", 1), None]),
+    )
+
+
+def file_of(recipe, like):
+    metadata = like.metadata.metadata | {frames.METADATA: json.dumps(recipe).encode()}
+    return SimpleNamespace(
+        metadata=SimpleNamespace(metadata=metadata), schema_arrow=like.schema_arrow
+    )
+
+
+def places(node):
+    """Every place in a JSON value: what holds it, and its key."""
+    pairs = node.items() if isinstance(node, dict) else enumerate(node)
+    for key, item in list(pairs):
+        yield node, key
+        if isinstance(item, (dict, list)):
+            yield from places(item)
+
+
+def look(file, data):
+    found = describe(file, cells.words)
+    for field in found.fields:
+        shown = field.to_show(data.column(field.name))
+        assert len(cells.texts(shown, field.meaning)) == 2
+
+
+ODD = [None, True, -1, 10**18, 1e300, "", "x", "é" * 9, [], ["a"] * 3, [0, 10**18, 1], {}, {"a": 1},
+       {"codes": {}}, {"range": [0, 10**15, 1]}, {"numpy": "O"}, {"pandas": "period["}]  # fmt: skip
+
+
+def as_labels():
+    return pd.DataFrame([range(2)] * 2, columns=all_kinds().index)
+
+
+@pytest.mark.parametrize("frame", [all_kinds(), as_labels()], ids=["rows", "labels"])
+def test_whatever_the_recipe_says_the_error_is_typed(frame):
+    file = written(frame)
+    data, text = file.read(), file.metadata.metadata[frames.METADATA]
+    look(file, data)
+    number, refused = len([*places(json.loads(text))]), 0
+    for place in range(number):
+        for odd in ODD:
+            recipe = json.loads(text)
+            holder, key = [*places(recipe)][place]
+            holder[key] = odd
+            try:
+                look(file_of(recipe, file), data)
+            except ObjectCorrupt:
+                refused += 1
+    assert refused > number * len(ODD) / 4
+
+
+@pytest.mark.parametrize("change", [
+    {b"xcom_store": b"[1]"}, {b"xcom_store": b"{"}, {b"xcom_store": b"[" * 10**5}, {b"ARROW:schema": b"x"},
+    {b"ARROW:schema": base64.b64encode(b"\xff" * 99)},
+    {b"ARROW:schema": base64.b64encode(pa.schema([("other", pa.int8())]).serialize())},
+], ids=str)  # fmt: skip
+def test_metadata_of_another_form(change):
+    file = written(all_kinds())
+    metadata = SimpleNamespace(metadata=file.metadata.metadata | change)
+    with pytest.raises(ObjectCorrupt):
+        describe(SimpleNamespace(metadata=metadata, schema_arrow=file.schema_arrow), cells.words)
+
+
+@pytest.mark.parametrize("compression", ["zstd", None])
+def test_labels_that_unpack_to_much_are_not_unpacked(compression):
+    batch = pa.record_batch([pa.array(np.zeros(2**23))], ["0"])
+    sink, options = pa.BufferOutputStream(), pa.ipc.IpcWriteOptions(compression=compression)
+    with pa.ipc.new_stream(sink, batch.schema, options=options) as stream:
+        stream.write_batch(batch)
+    file = written(pd.DataFrame({"a": [1]}))
+    recipe = json.loads(file.metadata.metadata[frames.METADATA])
+    recipe["labels"]["data"] = base64.b64encode(sink.getvalue()).decode()
+    del batch, stream
+    before, started = pa.total_allocated_bytes(), time.monotonic()
+    with pytest.raises(ObjectCorrupt, match="more than"):
+        describe(file_of(recipe, file), cells.words)
+    assert pa.total_allocated_bytes() <= before
+    assert time.monotonic() - started < 5

@@ -1,0 +1,394 @@
+"""What the pages show, for every kind of value and for what went wrong."""
+
+from __future__ import annotations
+
+import datetime as dt
+import html
+import json
+import re
+from decimal import Decimal
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+pytest.importorskip("obstore")
+pytest.importorskip("include.xcom_viewer", reason="the viewer was deleted")
+import obstore
+
+from tests.xcom_viewer.conftest import DAG, RUN
+
+HOSTILE = "<script>alert('x')</script>\" onload=\"alert(1)"
+
+
+def text(answer):
+    """What a reader sees of a page."""
+    assert answer.status_code == 200, answer.text
+    body = re.sub(r"<(script|style)\b.*?</\1>", "", answer.text, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", body))).strip()
+
+
+def state(answer):
+    """The state that a page shows in the place of a value."""
+    found = re.findall(r'data-state="([\w-]+)"', answer.text)
+    return found[0] if found else None
+
+
+# ---------------------------------------------------------------------------- the task's tab
+
+
+def test_a_card_for_each_xcom(viewer):
+    reference = viewer.push(["x" * 300], key="long")
+    viewer.push(5, key="small")
+    answer = viewer.get("task")
+    shown = text(answer)
+    assert reference["uri"] in shown
+    assert f'data-copy="{reference["sha256"]}"' in answer.text
+    assert "2026-11-22 10:00:05 UTC" in shown
+    assert re.findall(r'<article class="card" id="(\w+)"', answer.text) == ["long", "small"]
+    assert "1 byte in Airflow's database" in shown
+    assert f'data-copy="{reference["uri"]}"' in answer.text
+    for address in re.findall(r'data-src="([^"]+)"', answer.text):
+        parts = urlsplit(html.unescape(address))
+        query = {name: value for name, [value] in parse_qs(parts.query).items()}
+        assert parts.path == "value"
+        assert query["run_id"] == "manual__2026-11-22T10:00:00+00:00"
+        assert query["map_index"] == "-1"
+
+
+def test_an_instance_of_a_mapped_task(viewer):
+    viewer.push("zero", task_id="mapped", map_index=0)
+    viewer.push("one", task_id="mapped", map_index=1)
+    shown = text(viewer.get("task", task_id="mapped", map_index=1))
+    assert "map index 1" in shown
+    assert text(viewer.get("value", task_id="mapped", map_index=1)).endswith("one")
+    listed = viewer.get("task", task_id="mapped")
+    assert "This task is mapped. Its instances pushed 2 XComs" in text(listed)
+    assert "map_index=1" in listed.text
+
+
+def test_many_xcoms_are_a_list(viewer):
+    for number in range(45):
+        viewer.table(number, key=f"key {number:02}")
+    answer = viewer.get("task")
+    assert "This task instance pushed 45 XComs" in text(answer)
+    assert 'data-src="' not in answer.text
+    assert "value?dag_id=trips" in answer.text
+    assert "key=key+07" in answer.text
+
+
+def test_no_xcom(viewer):
+    assert state(viewer.get("task")) == "empty"
+    assert state(viewer.get("run")) == "empty"
+    assert viewer.get("value").status_code == 404
+
+
+# ---------------------------------------------------------------------------- the run's tab
+
+
+def test_a_run_is_a_line_each_and_totals(viewer):
+    first = viewer.push(["x" * 300], task_id="a")
+    second = viewer.push(b"y" * 1000, task_id="b", map_index=3)
+    viewer.push({"n": 1}, task_id="c")
+    answer = viewer.get("run")
+    shown = text(answer)
+    assert "XComs 3 Task instances 3 In S3 2" in shown
+    assert f"{(first['bytes'] + second['bytes']) / 1000:.3g} KB" in shown
+    assert "In the database 1 8 bytes" in shown
+    assert re.findall(r'<td class="id">(\w)</td>', answer.text) == ["a", "b", "c"]
+    assert "b 3 return_value bytes 1 KB S3" in shown
+
+
+def test_a_long_run_is_paged(viewer):
+    for index in range(205):
+        viewer.table(index, task_id="many", map_index=index)
+    first, second = viewer.get("run"), viewer.get("run", start=200)
+    assert "1 to 200 of 205" in text(first)
+    assert "201 to 205 of 205" in text(second)
+    assert second.text.count('<td class="id">many</td>') == 5
+    assert "XComs 205" in text(second)
+
+
+# ---------------------------------------------------------------------------- values
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (5, ["5"]),
+        (None, ["None"]),
+        ("a text", ["a text"]),
+        ("y" * 1000, ["y" * 1000]),
+        ({"a": [1, 2.5, None, True]}, ["a list 4 items", "2.5", "None", "True"]),
+        ((1, 2), ["tuple 2 items"]),
+        ({1: "one"}, ["dict 1 key", "1 one"]),
+        ({"s": {1, 2}}, ["set 2 items"]),
+        (Decimal("1.50"), ["1.50", "Decimal"]),
+        (dt.datetime(2026, 1, 2, 3, tzinfo=dt.UTC), ["2026-01-02T03:00:00"]),
+        (float("nan"), ["nan"]),
+        (2**70, [str(2**70)]),
+        (b"\x00abc", ["4 bytes: 00 61 62 63"]),
+        ([["x" * 300]], ["list 1 item", "x" * 300]),
+        (list(range(1000)), ["list 1,000 items", "800 more"]),
+        ("z" * 200_000, ["100,000 more characters are not shown"]),
+    ],
+    ids=lambda value: repr(value)[:20],
+)
+def test_json_values(viewer, value, words):
+    viewer.push(value)
+    shown = text(viewer.get("value"))
+    missing = [word for word in words if word not in shown]
+    assert not missing, shown[:2000]
+
+
+def test_bytes(viewer):
+    viewer.push(bytes(range(256)) * 40)
+    shown = text(viewer.get("value"))
+    assert "0000 00 01 02" in shown
+    assert "0040 40 41 42" in shown
+    assert "256 bytes read from S3" in shown
+
+
+def test_values_of_others(viewer):
+    """What the REST API, triggers and other backends have written."""
+    viewer.table('{"a": "json text"}', key="text")
+    viewer.table({"__classname__": "x.Y", "__version__": 1, "__data__": {"a": 1}}, key="serde")
+    assert '{"a": "json text"}' in text(viewer.get("value", key="text"))
+    assert "__classname__" in text(viewer.get("value", key="serde"))
+
+
+def test_half_a_surrogate_pair(viewer):
+    viewer.table({"\ud800": "\udfff"})
+    assert viewer.get("value").status_code == viewer.get("value", view="raw").status_code == 200
+
+
+def test_no_class_is_imported_for_a_value(viewer):
+    viewer.table({"__id__": "xcom_store/1", "type": "x", "summary": "", "inline": json.dumps(
+        {"$xcom": ["enum", "antigravity.Color", "RED"]})})  # fmt: skip
+    assert "Color.RED" in text(viewer.get("value"))
+    import sys
+
+    assert "antigravity" not in sys.modules
+
+
+def test_leaves(viewer):
+    import numpy as np
+    import pandas as pd
+
+    viewer.push({"frame": pd.DataFrame({"inner": [1, 2]}), "list": [np.arange(6).reshape(2, 3)]})
+    answer = viewer.get("value")
+    shown = text(answer)
+    assert "frame pandas.DataFrame" in shown
+    assert "numpy.ndarray" in shown
+    assert {"leaf=0", "leaf=1"} <= set(re.findall(r"leaf=\d", answer.text))
+    frame, array = viewer.get("value", leaf=0), viewer.get("value", leaf=1)
+    assert "2 rows × 1 column" in text(frame)
+    assert "Shape 2 × 3 dtype int64" in text(array)
+    assert state(viewer.get("value", leaf=2)) == "missing"
+
+
+def test_raw_json(viewer):
+    viewer.push({"success": True, "statistics": {}, "expectations": []})
+    assert '"expectations": []' in text(viewer.get("value", view="raw"))
+
+
+@pytest.mark.parametrize(
+    ("array", "words"),
+    [
+        ("np.arange(10)", ["Shape 10", "int64", "Min 0 Max 9 Mean 4.5", "all 10 values"]),
+        ("np.array([1.5, np.nan])", ["Missing (NaN) 1", "Max 1.5"]),
+        ("np.zeros((3, 4), '>f4')", ["Shape 3 × 4", ">f4", "Distinct 1"]),
+        ("np.array(7)", ["a single value"]),
+        ("np.array(['a', 'b'])", ["<U1", "0 a", "1 b"]),
+        ("np.array([1 + 2j])", ["complex128", "(1+2j)"]),
+        ("np.array([], 'f8')", ["Values 0"]),
+        ("np.array([True, False])", ["bool", "Distinct 2"]),
+        ("np.zeros(2, [('a', 'i4'), ('b', 'U3')])", ["(0, '')"]),
+        ("np.array(['2026-01-01'], 'M8[D]')", ["datetime64[D]", "2026-01-01"]),
+        ("np.array([1, 2], 'f2')", ["float16", "Max 2"]),
+        ("np.array([1, 2], '>f2')", [">f2", "Max 2"]),
+        ("np.asfortranarray(np.ones((2, 3)))", ["Fortran"]),
+        ("np.arange(1_000_000)", ["the first", "of 1,000,000 values"]),
+    ],
+)
+def test_arrays(viewer, array, words):
+    import numpy as np
+
+    viewer.push(eval(array, {"np": np}))
+    shown = text(viewer.get("value"))
+    missing = [word for word in words if word not in shown]
+    assert not missing, shown[:2000]
+
+
+@pytest.mark.parametrize("what", ["table", "batch", "polars", "polars series"])
+def test_arrow(viewer, what):
+    import datetime as dt
+
+    import pyarrow as pa
+
+    columns = {
+        "n": [1, 2, None],
+        "text": ["a", "b", "b"],
+        "when": [dt.datetime(2026, 1, 1)] * 3,
+        "list": [[1], [2, 3], []],
+    }
+    if what.startswith("polars"):
+        pl = pytest.importorskip("polars")
+        frame = pl.DataFrame(columns).with_columns(pl.col("text").cast(pl.Categorical).alias("cat"))
+        value = frame if what == "polars" else frame["n"]
+    else:
+        value = pa.table(columns | {"cat": pa.array(["x", "y", "x"]).dictionary_encode()})
+        value = value if what == "table" else value.to_batches()[0]
+    viewer.push(value)
+    shown = text(viewer.get("value"))
+    assert "3 rows" in shown
+    assert "33.3%" in shown  # of n
+    if what != "polars series":
+        assert "2026-01-01 00:00:00" in shown
+        assert "[2, 3]" in shown
+        assert "b 2×" in shown
+
+
+# ---------------------------------------------------------------------------- states
+
+
+def test_a_deleted_object(viewer):
+    import pandas as pd
+
+    for key, value in {"frame": pd.DataFrame({"a": [1]}), "json": ["x" * 300]}.items():
+        uri = viewer.push(value, key=key)["uri"]
+        obstore.delete(viewer.s3.client, uri.split("/", 3)[3])
+        answer = viewer.get("value", key=key)
+        assert state(answer) == "missing"
+        assert "Clear the task" in text(answer)
+        assert viewer.get("download", key=key).status_code == 404
+
+
+@pytest.mark.parametrize("size", ["same", "other"])
+@pytest.mark.parametrize("kind", ["frame", "array", "arrow", "json", "bytes"])
+def test_a_corrupt_object(viewer, kind, size):
+    import numpy as np
+    import pandas as pd
+    import pyarrow as pa
+
+    values = {
+        "frame": pd.DataFrame({"a": [1] * 100}),
+        "array": np.arange(100),
+        "arrow": pa.table({"a": [1] * 100}),
+        "json": ["x" * 300],
+        "bytes": b"x" * 1000,
+    }
+    record = viewer.push(values[kind])
+    garbage = b"\xff" * (record["bytes"] + (size == "other"))
+    obstore.put(viewer.s3.client, record["uri"].split("/", 3)[3], garbage)
+    # The beginning of bytes is anything, and nobody reads all of it for a page.
+    if (kind, size) != ("bytes", "same"):
+        assert state(viewer.get("value")) == "corrupt"
+    assert viewer.get("download").status_code != 200
+
+
+def test_too_large(viewer):
+    import numpy as np
+
+    viewer.push(
+        [f"{number:032x}" for number in np.random.default_rng(0).integers(0, 2**60, 199_999)]
+    )
+    answer = viewer.get("value")
+    assert state(answer) == "too-large"
+    assert "Download" in text(answer)
+    assert len(viewer.get("download").content) > 1_000_000
+
+
+def test_wrong_keys(viewer, monkeypatch):
+    viewer.push(["x" * 300])
+    from include.xcom_viewer import bucket
+
+    wrong = {"conn_type": "aws", "login": "nobody", "password": "wrong"}
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(wrong))
+    bucket.forget()
+    assert state(viewer.get("value")) == "denied"
+    assert viewer.get("download").status_code == 403
+    monkeypatch.undo()
+
+
+def test_nobody_listens(viewer, monkeypatch):
+    viewer.push(["x" * 300])
+    from include.xcom_store import settings
+    from include.xcom_viewer import bucket
+
+    monkeypatch.setenv(settings.variable("endpoint_url"), "http://127.0.0.1:9")
+    settings.load.cache_clear()
+    bucket.forget()
+    answer = viewer.get("value")
+    assert state(answer) == "unreachable"
+    assert "Try again" in text(answer)
+    assert viewer.get("task").status_code == 200
+
+
+def test_a_newer_format(viewer):
+    viewer.table({"__id__": "xcom_store/2", "anything": 1})
+    assert state(viewer.get("task")) == "corrupt"
+    assert state(viewer.get("value")) == "corrupt"
+
+
+# ---------------------------------------------------------------------------- escaping
+
+
+def test_everything_is_escaped(viewer):
+    import pandas as pd
+
+    verdict = {
+        "success": False,
+        "statistics": {},
+        "expectations": [
+            {
+                "expectation_type": HOSTILE,
+                "success": False,
+                "kwargs": {"column": HOSTILE, "value_set": [HOSTILE]},
+                "result": {"observed_value": HOSTILE, "partial_unexpected_list": [HOSTILE]},
+                "exception_info": {"raised_exception": True, "exception_message": HOSTILE},
+            }
+        ],
+    }
+    values = {
+        "frame": pd.DataFrame(
+            {HOSTILE: [HOSTILE] * 3}, index=pd.Index([HOSTILE] * 3, name=HOSTILE)
+        ),
+        "verdict": verdict,
+        "tree": {HOSTILE: [HOSTILE, {HOSTILE: HOSTILE}] * 20},
+        "text": HOSTILE * 20,
+        HOSTILE: 1,
+    }
+    for key, value in values.items():
+        viewer.push(value, key=key)
+    viewer.table(
+        {"__id__": "xcom_store/1", "type": HOSTILE, "summary": HOSTILE, "inline": "1"}, key="i"
+    )
+    viewer.table({"__id__": HOSTILE, "uri": HOSTILE}, key="r")
+    pages = [viewer.get("task"), viewer.get("run"), viewer.get("run", run_id=HOSTILE)]
+    pages += [viewer.get("value", key=key) for key in (*values, "i", "r")]
+    pages += [viewer.get("value", key=key, view="raw") for key in ("verdict", "tree", "text")]
+    pages.append(viewer.get("value", key=HOSTILE + "not there"))
+    for page in pages:
+        assert "<script>alert" not in page.text
+        assert '" onload' not in page.text
+    for key in values:
+        assert "alert('x')" in text(viewer.get("value", key=key))
+
+
+def test_an_error_of_ours(airflow_app, viewer, monkeypatch):
+    """Is a page, not a bare line; the traceback goes to the API server's log."""
+    from fastapi.testclient import TestClient
+
+    from include.xcom_viewer import overview
+
+    viewer.push(5)
+    cookie = viewer.client("admin").headers["cookie"]
+    monkeypatch.setattr(overview, "card", lambda _entry: 1 / 0)
+    client = TestClient(airflow_app, headers={"Cookie": cookie}, raise_server_exceptions=False)
+    answer = client.get(
+        "/xcom-viewer/task", params={"dag_id": DAG, "run_id": RUN, "task_id": "load"}
+    )
+    assert answer.status_code == 500
+    assert state(answer) == "status-500"
+    assert "division" not in answer.text
+    assert "default-src 'none'" in answer.headers["content-security-policy"]

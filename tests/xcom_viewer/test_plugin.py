@@ -1,0 +1,147 @@
+"""The plugin: found in each way of starting Airflow, off by default, and light."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("include.xcom_viewer", reason="the viewer was deleted")
+from tests.astro_project import ROOT, dotenv, project_files, ships
+
+NAME = "xcom_viewer"
+# What the API server makes of the plugins folder, asked as the UI asks.
+LIST = """
+import json
+from fastapi.testclient import TestClient
+from airflow.api_fastapi.app import create_app
+client = TestClient(create_app())
+from airflow import settings
+from airflow.models.revoked_token import RevokedToken
+RevokedToken.__table__.create(settings.engine)
+token = client.get("/auth/token").json()["access_token"]
+headers = {"Authorization": f"Bearer {token}"}
+listed = client.get("/api/v2/plugins?limit=100", headers=headers).json()["plugins"]
+errors = client.get("/api/v2/plugins/importErrors", headers=headers).json()["import_errors"]
+page = client.get("/xcom-viewer/nothing")
+print("RESULT", json.dumps([listed, errors, page.status_code, page.text]))
+"""
+COST = """
+import sys, time
+{before}
+from airflow import plugins_manager
+modules = set(sys.modules)
+sys.path.insert(0, "plugins")
+started = time.perf_counter()
+import xcom_viewer
+print(1000 * (time.perf_counter() - started))
+print(*sorted(name for name in set(sys.modules) - modules))
+"""
+
+
+def in_airflow(code, home, cwd=ROOT, **environment):
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "AWS_"))}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], cwd=cwd, timeout=200, check=False,
+        capture_output=True, text=True,
+        env=kept | {
+            "AIRFLOW_HOME": str(home), "PYTHONPATH": str(cwd),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True", **environment,
+        },
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3_000:]
+    return done.stdout
+
+
+def listed(home, cwd=ROOT, **environment):
+    """What `GET /api/v2/plugins` says, and the viewer's answer to an address that it has not."""
+    [result] = re.findall(
+        r"^RESULT (.*)$", in_airflow(LIST, home, cwd, **environment), re.MULTILINE
+    )
+    plugins, errors, status, text = json.loads(result)
+    assert errors == []
+    return {plugin["name"]: plugin for plugin in plugins}, status, text
+
+
+def assert_on(found, status, text):
+    views = {view["destination"]: view["href"] for view in found[NAME]["external_views"]}
+    assert views == {
+        "task_instance": "xcom-viewer/task?dag_id={DAG_ID}&run_id={RUN_ID}"
+        "&task_id={TASK_ID}&map_index={MAP_INDEX}",
+        "dag_run": "xcom-viewer/run?dag_id={DAG_ID}&run_id={RUN_ID}",
+    }
+    assert [app["url_prefix"] for app in found[NAME]["fastapi_apps"]] == ["/xcom-viewer"]
+    assert status == 404
+    assert "status-404" in text  # our page, and not Airflow's
+
+
+def test_as_dev_up_starts_it(tmp_path, monkeypatch):
+    environment = pytest.importorskip("dev.airflow_environment", reason="dev/ is not shipped")
+    from dev import settings_file
+
+    made = environment.make(tmp_path, 8080, settings_file.read().env)
+    assert made["AIRFLOW__XCOM_STORE__VIEWER"] == "true"
+    keep = {k: v for k, v in made.items() if k.startswith("AIRFLOW__") and "DATABASE" not in k}
+    assert_on(*listed(tmp_path, **keep))
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not (ROOT / ".env").exists(), reason="the image has no .env")
+def test_as_the_astro_cli_starts_it_without_docker(tmp_path):
+    """`.env` names the plugins folder, relative to the project."""
+    from tests import astro_cli
+
+    made = astro_cli.environment(ROOT, 8080)
+    keep = {k: v for k, v in made.items() if k.startswith("AIRFLOW__")}
+    assert keep["AIRFLOW__CORE__PLUGINS_FOLDER"] == "plugins"
+    assert_on(*listed(tmp_path, **keep))
+
+
+@pytest.mark.skipif(not (ROOT / ".env").exists(), reason="the image has no .env")
+@pytest.mark.parametrize(
+    "env_file",
+    [
+        pytest.param(True, id="astro dev start", marks=pytest.mark.long),
+        pytest.param(False, id="off"),
+    ],
+)
+def test_as_the_image_starts_it(tmp_path, env_file):
+    """Airflow's home is the project, plugins/ its own folder; `.env` comes from the CLI only.
+
+    Not run: a container. In its place, a folder with what an image holds of the project.
+    """
+    from tests.astro_project import copy_files
+
+    image = copy_files([name for name in project_files() if ships(name)], tmp_path / "image")
+    env = dotenv() if env_file else {}
+    keep = {k: v for k, v in env.items() if k != "AIRFLOW__CORE__PLUGINS_FOLDER"}
+    found, status, text = listed(image, image, **keep)
+    if env_file:
+        assert_on(found, status, text)
+    else:
+        assert found[NAME]["external_views"] == found[NAME]["fastapi_apps"] == []
+        assert "status-404" not in text
+
+
+@pytest.mark.long
+def test_the_relative_plugins_folder_in_docker(tmp_path):
+    """The working directory of the image's processes is the project, so `.env` fits there, too."""
+    assert_on(
+        *listed(tmp_path, AIRFLOW__CORE__PLUGINS_FOLDER="plugins", AIRFLOW__XCOM_STORE__VIEWER="1")
+    )
+
+
+@pytest.mark.parametrize("before", [
+    "import airflow.sdk.execution_time.task_runner", "import airflow.jobs.scheduler_job_runner",
+], ids=["task", "scheduler"])  # fmt: skip
+def test_it_costs_every_process_next_to_nothing(tmp_path, before):
+    """Beside what such a process has imported by itself."""
+    out = in_airflow(COST.format(before=before), tmp_path, AIRFLOW__XCOM_STORE__VIEWER="true")
+    milliseconds, imported = out.splitlines()[-2:]
+    assert imported.split() == [NAME]
+    assert float(milliseconds) < 20

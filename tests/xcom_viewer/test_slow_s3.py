@@ -1,0 +1,116 @@
+"""An S3 that is slow or away holds up the viewer's cards, and nothing of Airflow's own."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+
+import pytest
+
+pytest.importorskip("obstore")
+pytest.importorskip("include.xcom_viewer", reason="the viewer was deleted")
+from include.xcom_store.errors import StoreUnreachable
+from include.xcom_viewer import bucket, work
+from include.xcom_viewer.work import Busy, Pool
+from tests.xcom_viewer.test_pages import state
+
+
+def run(coroutine):
+    return asyncio.run(coroutine)
+
+
+def test_the_event_loop_goes_on_while_threads_wait():
+    held = threading.Event()
+
+    async def main():
+        pool = Pool()
+        waiting = [asyncio.ensure_future(pool.run(held.wait)) for _ in range(work.THREADS)]
+        started = time.perf_counter()
+        for _ in range(20):
+            await asyncio.sleep(0.001)
+        assert time.perf_counter() - started < 0.5
+        held.set()
+        assert await asyncio.gather(*waiting) == [True] * work.THREADS
+        while pool._unfinished:
+            await asyncio.sleep(0.01)
+
+    run(main())
+
+
+def test_what_takes_too_long_is_given_up():
+    held = threading.Event()
+
+    async def main():
+        pool = Pool()
+        with pytest.raises(StoreUnreachable, match=r"0\.05 seconds"):
+            await pool.run(held.wait, 0.05)
+        assert pool._unfinished == 1  # its thread waits still
+        held.set()
+        assert await pool.run(lambda: 5) == 5
+        while pool._unfinished:
+            await asyncio.sleep(0.01)
+
+    run(main())
+
+
+def test_too_much_at_once_is_turned_away():
+    held = threading.Event()
+
+    async def main():
+        pool = Pool()
+        waiting = [asyncio.ensure_future(pool.run(held.wait)) for _ in range(work.WAITING)]
+        await asyncio.sleep(0)
+        with pytest.raises(Busy):
+            await pool.run(lambda: 5)
+        held.set()
+        await asyncio.gather(*waiting)
+        assert await pool.run(lambda: 5) == 5
+
+    run(main())
+
+
+def test_an_error_after_all_have_gone_is_no_noise(caplog):
+    async def main():
+        pool = Pool()
+        with pytest.raises(StoreUnreachable):
+            await pool.run(lambda: (time.sleep(0.1), 1 / 0), 0.01)
+        await asyncio.sleep(0.3)
+
+    run(main())
+    assert not caplog.records
+
+
+def test_a_page_waits_for_a_few_seconds_only(viewer, monkeypatch):
+    """S3 that takes a connection and never answers."""
+    import socket
+
+    from include.xcom_store import settings
+
+    viewer.push(["x" * 300])
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv(
+            settings.variable("endpoint_url"), f"http://127.0.0.1:{silent.getsockname()[1]}"
+        )
+        settings.load.cache_clear()
+        bucket.forget()
+        started = time.perf_counter()
+        answer = viewer.get("value")
+        took = time.perf_counter() - started
+        for page in ("task", "run"):
+            started = time.perf_counter()
+            assert viewer.get(page).status_code == 200
+            assert time.perf_counter() - started < 1
+    assert state(answer) == "unreachable"
+    assert "data-retry" in answer.text
+    assert took < work.SECONDS + 2
+
+
+def test_the_connection_is_looked_up_again(viewer, monkeypatch):
+    """The API server lives for weeks; keys are changed meanwhile."""
+    viewer.push(["x" * 300])
+    assert state(viewer.get("value")) is None
+    first = bucket.connect()
+    assert bucket.connect() is first
+    monkeypatch.setattr(time, "monotonic", lambda now=time.monotonic: now() + bucket.REFRESH)
+    assert bucket.connect() is not first
