@@ -10,4 +10,4 @@ RUN python -m venv dbt_venv && \
 # XComs go to S3. Standalone mode does not read this line, so .env has it too.
 ENV AIRFLOW__CORE__XCOM_BACKEND=include.s3_xcom_backend.S3XComBackend
 # Your bucket, for every Deployment of this image; or set it as a Deployment variable instead.
-# ENV AIRFLOW__XCOM_STORE__BUCKET=your-bucket
+# ENV AIRFLOW__XCOM_STORE__URL=s3://your-bucket/xcom

@@ -61,6 +61,7 @@ project_config = ProjectConfig(
     manifest_path=PROJECT / "manifest.json",
     project_name="trips",
     partial_parse=False,  # its cache is a folder that another machine would not have
+    env_vars={"TRIPS_MARTS_URI": "{{ marts_uri(run_id) }}"},
     install_dbt_deps=False,
 )
 # Cosmos has made an ObjectStoragePath of it. To open that, Airflow imports the file systems of all
@@ -107,7 +108,6 @@ with DAG(
         ),
         operator_args={
             "vars": {"trips_uri": "{{ xcom_uri(ti, 'extract') }}"},
-            "env": {"TRIPS_MARTS_URI": "{{ marts_uri(run_id) }}"},
             "interceptors": [dbt_s3.grant_access],
         },
     )

@@ -6,7 +6,7 @@
 | `trips_of_zone` | 5, one for each zone | returns the zone's trips as a DataFrame |
 | `compare` | 1 | reads the five DataFrames, in parallel, and logs a line for each |
 
-The third instance of `trips_of_zone` **fails at its first try, by intention**, after it has pushed
+The third instance of `trips_of_zone` **fails at its first try, on purpose**, after it has pushed
 something. Airflow tries it again, and what the first try pushed is deleted from S3.
 
 #### What to look at after a run
@@ -24,7 +24,7 @@ something. Airflow tries it again, and what the first try pushed is deleted from
       xcom/dag_id=example_dynamic_mapping_dag/run_id=…/task_id=trips_of_zone/map_index=3/return_value-….parquet
       xcom/dag_id=example_dynamic_mapping_dag/run_id=…/task_id=trips_of_zone/map_index=4/return_value-….parquet
 
-- The list of zones is not there: plain values up to 256 bytes stay in Airflow's database.
+- The list of zones is not there: plain values up to 1,024 bytes stay in Airflow's database.
 """
 
 from __future__ import annotations

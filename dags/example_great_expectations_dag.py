@@ -46,7 +46,7 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
@@ -86,6 +86,7 @@ def week_by_week(context: AbstractDataContext) -> Checkpoint:
         suite = taxi_suite(name=f"taxi.demo from {first_day}")
         # The suite's number of trips is one for a whole month.
         suite.expectations = [e for e in suite.expectations if hasattr(e, "column")]
+        expectation: Any  # the field is one of those with a column
         for expectation in suite.expectations:
             expectation.row_condition = (pickup >= first_day) & (pickup < next_week)
         validation = gx.ValidationDefinition(name=suite.name, data=trips, suite=suite)

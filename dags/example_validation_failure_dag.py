@@ -1,7 +1,7 @@
 """What happens when data is not as expected.
 
 Some trips of February have no passengers, which the expectation suite `taxi.demo` does not allow.
-So this DAG's run **ends as failed, by intention**:
+So this DAG's run **ends as failed, on purpose**:
 
 | task | ends as | because |
 | --- | --- | --- |

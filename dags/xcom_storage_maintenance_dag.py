@@ -91,22 +91,21 @@ with DAG(
         import pandas as pd
 
         from include.xcom_store import settings
+        from include.xcom_store.stores.base import connect
         from include.xcom_tools import airflow_access
         from include.xcom_tools import sweep as command
-        from include.xcom_tools.sweep_bucket import SweepBucket
         from include.xcom_tools.sweep_findings import Finding, Tally
         from include.xcom_tools.sweep_run import Sweep
 
         context = get_current_context()
         params = context["params"]
         delete = str(Variable.get(DELETE, default="false")).lower() == "true"
-        options = settings.load()
-        grace = command.grace(options, timedelta(hours=params["grace_hours"]))
-        bucket = SweepBucket(options)
+        store = connect(settings.load())
+        grace = command.grace(store.settings, timedelta(hours=params["grace_hours"]))
         with airflow_access.connect(rate=100) as api:
-            command.prepare(bucket, api, delete=delete, claim=params["claim"])
-            sweep = Sweep(bucket, api, delete=delete, grace=grace)
-            kept = []
+            command.prepare(store, api, delete=delete, claim=params["claim"])
+            sweep = Sweep(store, api, delete=delete, grace=grace)
+            kept: list[Finding] = []
             for finding in sweep.findings():
                 did = "deleted" if finding.deleted else finding.kind
                 log.info("%s %s (%s)", did, finding.uri, finding.reason)

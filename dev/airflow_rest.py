@@ -1,13 +1,14 @@
-"""The part of Airflow's REST API (/api/v2) that the demo needs."""
+"""The part of Airflow's REST API (/api/v2) that the demo needs.
+
+On httpx, so only for what runs in `.venv`.
+"""
 
 from __future__ import annotations
 
-import http.client
-import json
-import urllib.error
-import urllib.parse
-import urllib.request
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import httpx
 
 from dev.errors import DevError
 
@@ -16,38 +17,39 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-_PAGE = 100  # the API's own default maximum
+_PAGE_ROWS = 100  # the most that the API gives
 
 
 class AirflowApi:
     """A client without credentials: for a server on loopback that takes everyone as admin."""
 
     def __init__(self, base_url: str) -> None:
-        self._base_url = base_url
-        # Never through a proxy: the server is on this machine.
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        # Never through a proxy: the server is on this machine. And no connection is kept for the
+        # next request: it may have been restarted by then.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        self._client = httpx.Client(base_url=base_url, timeout=30, trust_env=False, limits=limits)
 
     def healthy(self) -> bool:
-        """Whether all that a task needs says so; False also while nothing answers yet."""
+        """Whether all that a task needs is healthy; False also while nothing answers yet."""
         try:
-            # Airflow makes the API of its tasks at the first request to it, which takes seconds:
-            # better now, while the scheduler starts, than at the first task.
-            self._call("GET", "execution/health")
-            health = self._call("GET", "api/v2/monitor/health")
-        except (OSError, http.client.HTTPException):
+            # Airflow creates its tasks' API on the first request to it, which takes seconds:
+            # better now, while the scheduler starts, than with the first task.
+            self.call("GET", "execution/health")
+            health = self.call("GET", "api/v2/monitor/health")
+        except ConnectionError:
             return False
         parts = ("metadatabase", "scheduler", "dag_processor")
         return all(health[part]["status"] == "healthy" for part in parts)
 
     def version(self) -> str:
-        return str(self._call("GET", "api/v2/version")["version"])
+        return str(self.call("GET", "api/v2/version")["version"])
 
     def overwrite(self, resource: str, entities: Sequence[Json]) -> None:
         """Create or replace connections, variables or pools."""
         if not entities:
             return
         action = {"action": "create", "action_on_existence": "overwrite", "entities": [*entities]}
-        answer = self._call("PATCH", f"api/v2/{resource}", {"actions": [action]})
+        answer = self.call("PATCH", f"api/v2/{resource}", {"actions": [action]})
         if errors := answer["create"]["errors"]:
             raise DevError(f"Airflow refused {resource} of airflow_settings.yaml: {errors}")
 
@@ -58,11 +60,11 @@ class AirflowApi:
         return self._list("api/v2/importErrors", "import_errors")
 
     def unpause(self, dag_id: str) -> Json:
-        return self._call("PATCH", f"api/v2/dags/{_quote(dag_id)}", {"is_paused": False})
+        return self.call("PATCH", f"api/v2/dags/{_quote(dag_id)}", {"is_paused": False})
 
     def trigger(self, dag_id: str) -> None:
         body: Json = {"logical_date": None, "conf": {}}
-        self._call("POST", f"api/v2/dags/{_quote(dag_id)}/dagRuns", body)
+        self.call("POST", f"api/v2/dags/{_quote(dag_id)}/dagRuns", body)
 
     def runs(self, dag_id: str) -> list[Json]:
         return self._list(f"api/v2/dags/{_quote(dag_id)}/dagRuns", "dag_runs")
@@ -79,29 +81,31 @@ class AirflowApi:
         run = _run(entry["dag_id"], entry["run_id"])
         path = f"{run}/taskInstances/{_quote(entry['task_id'])}/xcomEntries/{_quote(entry['key'])}"
         query = f"map_index={entry['map_index']}&stringify=false&deserialize=false"
-        return self._call("GET", f"{path}?{query}")
+        return self.call("GET", f"{path}?{query}")
 
     def _list(self, path: str, name: str) -> list[Json]:
         found: list[Json] = []
         while True:
-            page = self._call("GET", f"{path}?limit={_PAGE}&offset={len(found)}")
+            page = self.call("GET", f"{path}?limit={_PAGE_ROWS}&offset={len(found)}")
             found += page[name]
             if len(found) >= page["total_entries"] or not page[name]:
                 return found
 
-    def _call(self, method: str, path: str, body: Json | None = None) -> Json:
-        request = urllib.request.Request(  # noqa: S310 - always http, see __init__
-            f"{self._base_url}/{path}",
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Content-Type": "application/json"},
-        )
+    def call(self, method: str, path: str, body: Json | None = None) -> Json:
+        """Make one request; return the answer, empty for one without a body.
+
+        Raises:
+            ConnectionError: nobody answers.
+            DevError: Airflow answers with an error.
+        """
         try:
-            with self._opener.open(request, timeout=30) as response:
-                answer: Json = json.load(response)
-        except urllib.error.HTTPError as error:
-            detail = error.read().decode(errors="replace")[:500]
-            raise DevError(f"Airflow answered {error.code} to {method} {path}: {detail}") from error
+            response = self._client.request(method, f"/{path}", json=body)
+        except httpx.TransportError as error:
+            raise ConnectionError(f"{method} {path}: {type(error).__name__} {error}") from error
+        if not response.is_success:
+            detail = response.text[:500]
+            raise DevError(f"Airflow answered {response.status_code} to {method} {path}: {detail}")
+        answer: Json = response.json() if response.content else {}
         return answer
 
 
@@ -111,4 +115,4 @@ def _run(dag_id: str, run_id: str) -> str:
 
 def _quote(part: str) -> str:
     """Run ids hold ':' and '+', keys may hold anything."""
-    return urllib.parse.quote(part, safe="")
+    return quote(part, safe="")

@@ -39,14 +39,22 @@ _START_SECONDS = 240.0  # some 20 s on two cores; a loaded machine takes long
 
 
 class AirflowServer:
-    """A running Airflow; a context manager that stops it."""
+    """A running Airflow; a context manager that stops it.
+
+    Attributes:
+        home: Airflow's home.
+        url: of its UI.
+        api: its REST API.
+        env: the environment that its components run in.
+        components: its processes, by name.
+    """
 
     def __init__(self, home: Path, port: int, env: Mapping[str, str]) -> None:
         self.home = home
         self.url = f"http://localhost:{port}"
         self.api = AirflowApi(f"http://{ports.LOOPBACK}:{port}")
-        self._env = env
-        self._processes: dict[str, processes.Process] = {}
+        self.env = env
+        self.components: dict[str, processes.Process] = {}
 
     @classmethod
     def start(
@@ -67,7 +75,7 @@ class AirflowServer:
         home.mkdir(parents=True)
         env = {**airflow_environment.make(home, port, settings), **(executor or {})}
         server = cls(home, port, env)
-        server._make_database()
+        server.make_database()
         try:
             server._launch(_NEEDED_FIRST)
         except BaseException:
@@ -84,9 +92,9 @@ class AirflowServer:
     ) -> None:
         """Start one more component: `airflow ARGUMENTS…` in our environment with these changes."""
         with self.log(name).open("wb") as output:
-            self._processes[name] = processes.start(
+            self.components[name] = processes.start(
                 [str(_airflow()), *arguments],
-                env={**self._env, **changes},
+                env={**self.env, **changes},
                 cwd=cwd,
                 output=output,
                 grace=_GRACE_SECONDS,
@@ -119,7 +127,7 @@ class AirflowServer:
 
     def check_alive(self) -> None:
         """Raise DevError with the end of its log if a component has ended."""
-        for name, process in self._processes.items():
+        for name, process in self.components.items():
             status = process.poll()
             if status is not None:
                 log = self.log(name)
@@ -129,7 +137,7 @@ class AirflowServer:
                 )
 
     def stop(self) -> None:
-        processes.stop_all(self._processes.values())
+        processes.stop_all(self.components.values())
 
     def __enter__(self) -> Self:
         return self
@@ -142,9 +150,9 @@ class AirflowServer:
     ) -> None:
         self.stop()
 
-    def _make_database(self) -> None:
+    def make_database(self) -> None:
         """An empty migrated database; SQLite's is a copy of the last one of the same packages."""
-        if not self._env[airflow_environment.DATABASE].startswith("sqlite:"):
+        if not self.env[airflow_environment.DATABASE].startswith("sqlite:"):
             self._migrate()
             return
         key = environment.MAIN.wanted().split()[0][:16]
@@ -163,7 +171,7 @@ class AirflowServer:
         log = self.log("db-migrate")
         with log.open("wb") as output:
             command = [str(_airflow()), "db", "migrate"]
-            with processes.start(command, env=self._env, cwd=self.home, output=output) as made:
+            with processes.start(command, env=self.env, cwd=self.home, output=output) as made:
                 status = made.wait()
         if status:
             raise DevError(f"airflow db migrate failed, {log}:\n{processes.tail(log)}")

@@ -159,9 +159,10 @@ examples:
   PIP_INDEX_URL=https://mirror.example.com/simple python3 -m dev setup
 """
 _S3 = """
-Serves the bucket that .env names, on the port of its AIRFLOW__XCOM_STORE__ENDPOINT_URL, with the keys
-of the connection in airflow_settings.yaml: for an Airflow that you run yourself
-(`astro dev start --standalone`). Its data stays in .dev/s3. Ctrl-C stops it.
+Serves the bucket of .env's AIRFLOW__XCOM_STORE__URL, on the port of its
+AIRFLOW__XCOM_STORE__ENDPOINT_URL, with the keys of the connection in airflow_settings.yaml: for an
+Airflow that you run yourself (`astro dev start --standalone`). Its data stays in .dev/s3. Ctrl-C
+stops it.
 
 examples:
   python3 -m dev s3
@@ -199,7 +200,7 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _enter_environment() -> float:
+def enter_environment() -> float:
     """Make .venv current and go on with its interpreter: the same command, from the start.
 
     Returns, in that interpreter, the seconds that it took; once, not to commands within this one.
@@ -234,7 +235,7 @@ def _run_demo(options: argparse.Namespace, *, stay: bool, as_json: bool) -> int:
         stay=stay,
         as_json=as_json,
     )
-    setup_seconds = _enter_environment()
+    setup_seconds = enter_environment()
     if chosen.needs_dbt:
         environment.ensure_dbt()
     from dev import demo
@@ -243,7 +244,7 @@ def _run_demo(options: argparse.Namespace, *, stay: bool, as_json: bool) -> int:
 
 
 def _test(options: argparse.Namespace) -> int:
-    _enter_environment()
+    enter_environment()
     python = str(environment.MAIN.python)
     os.chdir(ROOT)
     os.execve(python, [python, "-m", "pytest", *options.rest], environment.clean_environment())  # noqa: S606
@@ -251,7 +252,7 @@ def _test(options: argparse.Namespace) -> int:
 
 def _bench(options: argparse.Namespace) -> int:
     s3_server.check_platform()
-    _enter_environment()
+    enter_environment()
     from dev import bench
 
     if unknown := set(options.only) - set(bench.BENCHMARKS):
@@ -271,7 +272,7 @@ def _setup(_options: argparse.Namespace) -> int:
 
 def _s3(_options: argparse.Namespace) -> int:
     s3_server.check_platform()
-    _enter_environment()
+    enter_environment()
     from dev import s3_command
 
     return s3_command.run()

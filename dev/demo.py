@@ -77,7 +77,7 @@ class Demo:
         key_id, secret = self._settings.keys
         server = S3Server.start(
             self._folder / "s3",
-            bucket=self._settings.bucket,
+            bucket=self._settings.location.bucket,
             port=self._options.s3_port,
             access_key_id=key_id,
             secret_access_key=secret,
@@ -134,7 +134,7 @@ class Demo:
         run, tasks = follow.one_run(airflow, dag_id, self.say)
         self._lap("run", began)
         api = airflow.api
-        prefix = self._settings.env.get("AIRFLOW__XCOM_STORE__PREFIX", "xcom")
+        prefix = self._settings.location.prefix
         objects = follow.objects_of_run(s3, prefix, dag_id, run["dag_run_id"])
         made = report.make(run, tasks, api.xcoms(dag_id, run["dag_run_id"]), objects)
         runs = [other["dag_run_id"] for other in api.runs(dag_id)]

@@ -125,9 +125,9 @@ def _install_main() -> None:
     env = package_index.for_pip(clean_environment())
     if not _works([str(MAIN.python), "-m", "pip", "--version"], env) or not _same_python():
         _say(f"Making .venv with Python {platform.python_version()}")
-        _make_venv(env)
+        make_venv(env)
     pip = package_index.pip_settings(MAIN.python, env)
-    name, requirement = _locked_uv()
+    name, requirement = locked_uv()
     if _output([str(VENV / "bin" / "uv"), "--version"], env).split()[1:2] != [name.split("==")[1]]:
         _say(f"Installing {name}")
         lines = VENV / "uv-requirement.txt"
@@ -163,7 +163,7 @@ def _sync(environment: Environment, env: Mapping[str, str], pip: Mapping[str, st
     environment.stamp.write_text(environment.wanted())
 
 
-def _make_venv(env: Mapping[str, str]) -> None:
+def make_venv(env: Mapping[str, str]) -> None:
     command = [_base_python(), "-m", "venv", "--clear", str(VENV)]
     status, said = processes.capture(command, env)
     if status == 0:
@@ -180,7 +180,7 @@ def _make_venv(env: Mapping[str, str]) -> None:
     raise DevError(f"Making {VENV} failed:\n{said}")
 
 
-def _locked_uv() -> tuple[str, str]:
+def locked_uv() -> tuple[str, str]:
     """The requirement of uv (`uv==1.2.3`) and its whole stanza with hashes, from the lock."""
     match = re.search(
         r"^(uv==\S+)(?:[^\n]*\\\n)(?:    --hash=\S+(?: \\)?\n)+", _lock_text(), re.MULTILINE

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_FOLDER = "/opt/homebrew/bin"  # not on the PATH of everything that starts programs on macOS
+FOLDER = "/opt/homebrew/bin"  # not on the PATH of everything that starts programs on macOS
 
 
 @contextlib.contextmanager
@@ -49,7 +49,7 @@ def serve(folder: Path) -> Iterator[str]:
 def find() -> str:
     """The path of `redis-server`; FileNotFoundError if there is none."""
     on_path = os.environ.get("PATH", os.defpath)
-    found = shutil.which("redis-server", path=f"{on_path}{os.pathsep}{_FOLDER}")
+    found = shutil.which("redis-server", path=f"{on_path}{os.pathsep}{FOLDER}")
     if found is None:
         raise FileNotFoundError("Redis (redis-server)")
     return found

@@ -33,7 +33,7 @@ class Expectation:
 # A DAG that is not named here is expected to succeed.
 EXPECTED = {
     "example_great_expectations_dag": Expectation(objects=3),
-    # Its validation fails by intention; the result is in the bucket all the same.
+    # Its validation fails on purpose; the result is in the bucket all the same.
     "example_validation_failure_dag": Expectation(state="failed", objects=1),
     "example_dataframe_dag": Expectation(objects=7),
     "example_dynamic_mapping_dag": Expectation(objects=6),
@@ -168,7 +168,10 @@ def _short(text: str, width: int = 60) -> str:
 
 
 def table(xcoms: Iterable[XCom]) -> str:
-    """For people: task, key, type, size and summary in columns, the URI on a line of its own."""
+    """For people: task, key, type, size and summary in columns, the URI on a line of its own.
+
+    Not rich's table: it has no line across all columns, and would break a URI in two.
+    """
     head = ("task", "XCom key", "type", "bytes", "summary")
     cells = [head]
     uris = [""]

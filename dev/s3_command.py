@@ -16,7 +16,7 @@ def run() -> int:
         project.exclusive("s3", "S3 server (python3 -m dev s3)"),
         S3Server.start(
             project.STATE / "s3",
-            bucket=settings.bucket,
+            bucket=settings.location.bucket,
             port=settings.s3_port,
             access_key_id=key_id,
             secret_access_key=secret,

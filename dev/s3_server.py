@@ -68,7 +68,7 @@ class S3Server:
         self.access_key_id = access_key_id
         self.secret_access_key = secret_access_key
         self.log = log
-        self._port_of = port_of
+        self.port_of = port_of
 
     @classmethod
     def start(
@@ -89,7 +89,7 @@ class S3Server:
         """
         if port is not None and not ports.is_free(port):
             raise S3ServerError(f"port {port} on {ports.LOOPBACK} is busy: stop what uses it")
-        binary = weed or _weed()
+        binary = weed or weed_program()
         data_dir.mkdir(parents=True, exist_ok=True)
         for _ in range(_ATTEMPTS):
             server = cls._launch(
@@ -205,7 +205,7 @@ class S3Server:
 
     def _remove_sockets(self) -> None:
         """SeaweedFS makes Unix sockets in /tmp, named by port; a killed one leaves them there."""
-        for port in self._port_of.values():
+        for port in self.port_of.values():
             for socket in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):  # noqa: S108
                 socket.unlink(missing_ok=True)
 
@@ -221,7 +221,7 @@ def check_platform(system: str = sys.platform, machine: str | None = None) -> No
         )
 
 
-def _weed() -> Path:
+def weed_program() -> Path:
     check_platform()
     weed = Path(sys.executable).with_name("weed")
     if not weed.exists():

@@ -9,17 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 from dev.errors import DevError
 from dev.project import ROOT
+from include.xcom_store.errors import ConfigurationError
+from include.xcom_store.stores.location import parse_url
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from include.xcom_store.stores.location import Location
 
 Json = dict[str, Any]
 
 ENV_FILE = ROOT / ".env"
 SETTINGS_FILE = ROOT / "airflow_settings.yaml"
-_BUCKET = "AIRFLOW__XCOM_STORE__BUCKET"
+_URL = "AIRFLOW__XCOM_STORE__URL"
 _ENDPOINT = "AIRFLOW__XCOM_STORE__ENDPOINT_URL"
-_CONNECTION = "AIRFLOW__XCOM_STORE__CONN_ID"
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,12 @@ class LocalSettings:
     pools: list[Json]
 
     @property
-    def bucket(self) -> str:
-        return self._required(_BUCKET)
+    def location(self) -> Location:
+        """Connection, bucket and prefix of the store."""
+        try:
+            return parse_url(self._required(_URL))
+        except ConfigurationError as error:
+            raise DevError(f"{ENV_FILE}: {error}") from error
 
     @property
     def s3_port(self) -> int:
@@ -49,7 +56,7 @@ class LocalSettings:
     @property
     def keys(self) -> tuple[str, str]:
         """Access key id and secret of the connection that the backend uses."""
-        wanted = self.env.get(_CONNECTION, "aws_default")
+        wanted = self.location.conn_id
         for connection in self.connections:
             if connection["connection_id"] == wanted:
                 if connection.get("login") and connection.get("password"):

@@ -31,8 +31,10 @@ def xcom_uri(ti: RuntimeTaskInstanceProtocol, task_id: str) -> str:
 def marts_uri(run_id: str) -> str:
     """Return where a run's marts lie: `s3://bucket/dbt/trips/run_id=…`."""
     from include.xcom_store import settings
+    from include.xcom_store.stores import base
 
-    return f"s3://{settings.load().bucket}/{MARTS_PREFIX}/run_id={quote(run_id, safe='')}"
+    bucket = base.connect(settings.load()).location.bucket
+    return f"s3://{bucket}/{MARTS_PREFIX}/run_id={quote(run_id, safe='')}"
 
 
 def grant_access(_context: Context, _operator: Any) -> None:

@@ -7,7 +7,7 @@ server ever uses it: so all that the pages need is imported at the first request
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from airflow.configuration import conf
 from airflow.plugins_manager import AirflowPlugin
@@ -36,9 +36,6 @@ class XComViewer(AirflowPlugin):
     """What Airflow reads of this plugin."""
 
     name = "xcom_viewer"
-    fastapi_apps: ClassVar[list[Any]] = []
-    external_views: ClassVar[list[Any]] = []
-
     if conf.getboolean("xcom_store", "viewer", fallback=False):
         fastapi_apps = [{"app": pages, "url_prefix": URL_PREFIX, "name": "XCom values"}]
         external_views = [

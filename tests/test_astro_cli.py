@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from include.xcom_store.stores.location import parse_url
 from tests import astro_cli
 from tests.astro_project import ROOT, copy_files, dotenv, project_files, ships
 
@@ -163,14 +164,14 @@ def test_standalone(project):
     endpoint = settings["AIRFLOW__XCOM_STORE__ENDPOINT_URL"]
     server = S3Server.start(
         project / ".dev/s3",
-        bucket=settings["AIRFLOW__XCOM_STORE__BUCKET"],
+        bucket=parse_url(settings["AIRFLOW__XCOM_STORE__URL"]).bucket,
         port=int(endpoint.rpartition(":")[2]),
     )
     with server as s3, astro_cli.started(project, port) as api:
         api.overwrite("connections", settings_file.read().connections)
-        connection = api._call("GET", "api/v2/connections/aws_default")
+        connection = api.call("GET", "api/v2/connections/aws_default")
         assert connection["login"] == s3.access_key_id
-        plugins = api._call("GET", "api/v2/plugins")["plugins"]
+        plugins = api.call("GET", "api/v2/plugins")["plugins"]
         views = {plugin["name"]: plugin["external_views"] for plugin in plugins}
         assert "probe_of_the_plugins_folder" in views
         if (project / "plugins/xcom_viewer.py").exists():

@@ -1,4 +1,4 @@
-"""The check before a deploy: it says when no bucket is set, and when something local would ship."""
+"""The check before a deploy: it says when no store is set, and when something local would ship."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.astro_project import ROOT, dotenv
 
 SCRIPT = ROOT / ".ci/before_deploy.py"
 WORKFLOW = ROOT / ".github/workflows/deploy.yml"
-BUCKET = "ENV AIRFLOW__XCOM_STORE__BUCKET="
+URL = "ENV AIRFLOW__XCOM_STORE__URL="
 
 pytestmark = pytest.mark.skipif(not SCRIPT.exists(), reason="the image, or a project without .ci/")
 
@@ -25,9 +25,7 @@ def check(tmp_path):
     def check(*lines: str, options: tuple[str, ...] = (), env: bool = True) -> tuple[int, str]:
         (tmp_path / ".ci").mkdir()
         script = shutil.copy(SCRIPT, tmp_path / ".ci")
-        dockerfile = re.sub(
-            f"^{BUCKET}.*", "", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE
-        )
+        dockerfile = re.sub(f"^{URL}.*", "", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
         (tmp_path / "Dockerfile").write_text("\n".join([dockerfile, *lines, ""]))
         if env:
             shutil.copy(ROOT / ".env", tmp_path)
@@ -40,34 +38,36 @@ def check(tmp_path):
     return check
 
 
-def test_no_bucket(check):
+def test_no_store(check):
     status, said = check()
     assert status == 1
-    assert "No bucket is set" in said
+    assert "No store is set" in said
     assert len(said.splitlines()) == 1
 
 
-def test_a_bucket_in_the_image(check):
-    assert check(f"{BUCKET}acme-xcoms") == (0, "")
+@pytest.mark.parametrize("url", ["s3://acme-xcoms", "s3://acme@acme-xcoms/teams/a"])
+def test_a_store_in_the_image(check, url):
+    assert check(f"{URL}{url}") == (0, "")
 
 
 @pytest.mark.parametrize("env", [True, False])
-def test_a_bucket_of_the_deployment(check, env):
+def test_a_store_of_the_deployment(check, env):
     assert check(options=("--deployment-variable",), env=env) == (0, "")
 
 
 @pytest.mark.parametrize("which", ["placeholder", "local"])
 def test_a_bucket_that_is_none(check, which):
-    name = "your-bucket" if which == "placeholder" else dotenv()["AIRFLOW__XCOM_STORE__BUCKET"]
-    status, said = check(f"{BUCKET}{name}")
+    placeholder = "s3://acme@your-bucket/xcom"
+    url = placeholder if which == "placeholder" else dotenv()["AIRFLOW__XCOM_STORE__URL"]
+    status, said = check(f"{URL}{url}")
     assert status == 1
-    assert f"{name} in the Dockerfile names no bucket of yours" in said
+    assert f"{url} in the Dockerfile names no bucket of yours" in said
 
 
 @pytest.mark.parametrize("host", ["localhost:8333", "127.0.0.1:8333", "host.docker.internal:8333"])
 def test_an_endpoint_of_this_machine(check, host):
     endpoint = f"ENV AIRFLOW__XCOM_STORE__ENDPOINT_URL=http://{host}"
-    status, said = check(f"{BUCKET}acme-xcoms", endpoint)
+    status, said = check(f"{URL}s3://acme-xcoms/xcom", endpoint)
     assert status == 1
     assert "an address of your own machine" in said
 

@@ -12,15 +12,17 @@ import obstore
 import pandas as pd
 import pytest
 
-from include import xcom_reference, connection, settings
+from include import xcom_reference
+from include.xcom_store import settings
 from include.xcom_store.errors import AccessDenied, ConfigurationError, ObjectCorrupt, ObjectMissing
+from include.xcom_store.stores import base
 from tests.xcom_store.conftest import DAG, RUN, TASK, configure, s3, supervisor, xcom
 
 __all__ = ["configure", "s3", "supervisor", "xcom"]
 
 TI = SimpleNamespace(dag_id=DAG, run_id=RUN, task_id="reader", map_index=-1)
 TRIPS = pd.DataFrame({"zone": [1, 2, 1, 3], "fare": [5.0, 7.5, 6.0, 9.0], "note": list("abcd")})
-ANOTHER_BUCKET = {"endpoint_url": None, "bucket": "b", "region_name": "eu-central-1"}
+ANOTHER_BUCKET = {"endpoint_url": None, "region_name": "eu-central-1"}
 
 
 def access(**changes):
@@ -110,7 +112,7 @@ def test_an_instance_of_a_mapped_task_is_told_by_its_index(xcom):
 def test_json_is_read_too(xcom):
     xcom.push([{"zone": n, "fare": n / 2} for n in range(5_000)])
     listed = xcom_reference.locate(TI, TASK)
-    assert listed.codec == "json"
+    assert listed.codec == "python-json"
     with listed.access.duckdb() as db:
         assert db.sql(f"SELECT max(zone) FROM '{listed.uri}'").fetchone() == (4_999,)
 
@@ -150,7 +152,7 @@ def test_a_record_that_is_not_of_this_backend_is_refused(xcom):
 def test_nothing_is_downloaded(xcom):
     """Located as before when its object is gone: reading it is up to the engine."""
     record = xcom.push(TRIPS)
-    obstore.delete(xcom.s3.client, record["uri"].removeprefix(f"s3://{xcom.s3.bucket}/"))
+    obstore.delete(xcom.s3.client, record["uri"].removeprefix(f"{xcom.s3.url}/"))
     assert xcom_reference.locate(TI, TASK).uri == record["uri"]
 
 
@@ -203,15 +205,15 @@ def test_credentials_of_the_environment_are_passed_on(configure, monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAENV")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "from-the-environment")
     monkeypatch.setenv("AWS_SESSION_TOKEN", "a-token")
-    configure(**ANOTHER_BUCKET, conn_id="there_is_none")
-    assert connection.resolve(settings.load()).credentials is None
+    configure(**ANOTHER_BUCKET, url="s3://there_is_none@b/xcom")
+    assert base.connect(settings.load()).access.credentials is None
     found = xcom_reference.bucket_access()
     assert (found.key_id, found.secret, found.token) == (
         "AKIAENV", "from-the-environment", "a-token",
     )  # fmt: skip
 
 
-def test_without_a_bucket_the_setting_is_named(configure):
-    configure(bucket=None)
-    with pytest.raises(ConfigurationError, match="AIRFLOW__XCOM_STORE__BUCKET"):
+def test_without_a_store_the_setting_is_named(configure):
+    configure(url=None)
+    with pytest.raises(ConfigurationError, match="AIRFLOW__XCOM_STORE__URL"):
         xcom_reference.bucket_access()

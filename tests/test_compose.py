@@ -25,6 +25,8 @@ import pytest
 import yaml
 from dotenv import dotenv_values
 
+from include.xcom_store.stores.location import parse_url
+
 ROOT = Path(__file__).resolve().parents[1]
 ENV = {key: value or "" for key, value in dotenv_values(ROOT / ".env").items()}
 OVERRIDE = ROOT / "docker-compose.override.yml"
@@ -54,7 +56,7 @@ def test_compose_and_connection_have_the_same_keys() -> None:
 
 
 def test_compose_makes_the_bucket_that_env_names() -> None:
-    bucket = ENV["AIRFLOW__XCOM_STORE__BUCKET"]
+    bucket = parse_url(ENV["AIRFLOW__XCOM_STORE__URL"]).bucket
     assert f"-bucket={bucket}" in s3_service()["command"].split()
     assert f"/buckets/{bucket}/" in s3_service()["healthcheck"]["test"][1]
 
@@ -149,7 +151,7 @@ def test_compose_command_becomes_healthy_and_lets_only_the_keys_in(weed: dict[st
     from obstore.store import S3Store
 
     endpoint = f"http://127.0.0.1:{weed['s3']}"
-    bucket = ENV["AIRFLOW__XCOM_STORE__BUCKET"]
+    bucket = parse_url(ENV["AIRFLOW__XCOM_STORE__URL"]).bucket
     assert answer(f"{endpoint}/{bucket}/x") == 403
     keys = s3_service()["environment"]
     store = S3Store(
@@ -265,7 +267,7 @@ def test_example_gives_every_airflow_the_backend(example: dict[str, Any], servic
 def test_example_has_the_settings_of_env_and_the_connection(example: dict[str, Any]) -> None:
     environment = example["services"]["scheduler"]["environment"]
     assert environment["AIRFLOW__CORE__XCOM_BACKEND"] == ENV["AIRFLOW__CORE__XCOM_BACKEND"]
-    assert environment["AIRFLOW__XCOM_STORE__BUCKET"] == ENV["AIRFLOW__XCOM_STORE__BUCKET"]
+    assert environment["AIRFLOW__XCOM_STORE__URL"] == ENV["AIRFLOW__XCOM_STORE__URL"]
     assert environment["AIRFLOW__XCOM_STORE__ENDPOINT_URL"] == "http://s3:8333"
     (connection,) = load("airflow_settings.yaml")["airflow"]["connections"]
     assert json.loads(environment["AIRFLOW_CONN_AWS_DEFAULT"]) == {

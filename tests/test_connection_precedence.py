@@ -19,7 +19,7 @@ from airflow.sdk import dag, task
 def which_keys():
     @task(retries=0)
     def push():
-        return "x" * 1000
+        return "x" * 2_000
 
     push()
 

@@ -11,14 +11,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-MAY_GO = ["dev", "infra", "docs", "plugins", "include/xcom_tools", "include/xcom_viewer"]
+MAY_GO = ["dev", "infra", "docs", "plugins", "include/xcom_reference", "include/xcom_tools"]
+MAY_GO += ["include/xcom_viewer"]
 TRY = """
 import airflow.sdk
 from types import SimpleNamespace
 from airflow.sdk.execution_time.xcom import XCom
 import sys
 where = dict(dag_id="d", run_id="r", task_id="t", map_index=-1)
-for value in (1, (1, 2), ["x" * 300] * bool(int(sys.argv[1])), *sys.argv[2:]):
+for value in (1, (1, 2), ["x" * 2_000] * bool(int(sys.argv[1])), *sys.argv[2:]):
     stored = XCom.serialize_value(value, key="k", **where)
     assert XCom.deserialize_value(SimpleNamespace(value=stored)) == value
     print(XCom.__name__, stored["uri"] if isinstance(stored, dict) and "uri" in stored else "inline")
@@ -58,17 +59,17 @@ def run(folder, code, *arguments, **env):
     return done.stdout
 
 
-def test_without_a_bucket_small_values_travel(what_is_left):
+def test_without_a_store_small_values_travel(what_is_left):
     assert run(what_is_left, TRY, "0").splitlines()[-3:] == ["S3XComBackend inline"] * 3
 
 
-def test_with_a_bucket_large_ones_as_well(what_is_left, s3_server):
+def test_with_a_store_large_ones_as_well(what_is_left, s3_server):
     connection = (
         f"aws://{s3_server.access_key_id}:{s3_server.secret_access_key}@/?region_name=us-east-1"
     )
     printed = run(
         what_is_left, TRY, "1", AIRFLOW_CONN_AWS_DEFAULT=connection,
-        AIRFLOW__XCOM_STORE__BUCKET=s3_server.bucket, AIRFLOW__XCOM_STORE__PREFIX="deletable",
+        AIRFLOW__XCOM_STORE__URL=f"s3://{s3_server.bucket}/deletable",
         AIRFLOW__XCOM_STORE__ENDPOINT_URL=s3_server.endpoint_url,
     )  # fmt: skip
     assert f"S3XComBackend s3://{s3_server.bucket}/deletable/dag_id=d/" in printed

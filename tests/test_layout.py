@@ -2,7 +2,7 @@
 
 What the Astro CLI, Docker and git read must agree and be harmless; this holds the Dockerfile,
 `.env`, `airflow_settings.yaml` and the ignore files to that (docker-compose.override.yml has
-test_compose.py). Inside the image most of them are absent by intention, so there it is skipped.
+test_compose.py). Inside the image most of them are absent on purpose, so there it is skipped.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def test_git_hides_state(path: str) -> None:
 HARMLESS = {
     "AIRFLOW__CORE__XCOM_BACKEND",
     "AIRFLOW__CORE__PLUGINS_FOLDER",
-    "AIRFLOW__XCOM_STORE__BUCKET",
+    "AIRFLOW__XCOM_STORE__URL",
     "AIRFLOW__XCOM_STORE__ENDPOINT_URL",
     "AIRFLOW__XCOM_STORE__VIEWER",
     "GX_ANALYTICS_ENABLED",
@@ -110,14 +110,14 @@ def test_env_and_image_switch_to_the_same_backend() -> None:
 
 
 def test_image_knows_nothing_local() -> None:
-    """Without .env the endpoint is AWS, and a bucket is named only by whoever owns it."""
+    """Without .env the endpoint is AWS, and a store is named only by whoever owns the bucket."""
     instructions = [
         line
         for line in (ROOT / "Dockerfile").read_text().splitlines()
         if line and not line.startswith("#")
     ]
     assert not [line for line in instructions if "ENDPOINT" in line or "localhost" in line]
-    assert not [line for line in instructions if dotenv()["AIRFLOW__XCOM_STORE__BUCKET"] in line]
+    assert not [line for line in instructions if dotenv()["AIRFLOW__XCOM_STORE__URL"] in line]
     assert not [line for line in instructions if "--mount" in line], "needs BuildKit"
 
 

@@ -31,7 +31,8 @@ from tests.xcom_store.identical import assert_identical
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 DOCS = ROOT / "docs"
-PAGES = (README, ROOT / "CHANGELOG.md", *sorted(DOCS.glob("*.md")))
+TOP = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
+PAGES = (*(ROOT / name for name in TOP), *sorted(DOCS.glob("*.md")))
 TEXT = {page: page.read_text(encoding="utf-8") for page in PAGES if page.exists()}
 
 pytestmark = pytest.mark.skipif(
@@ -163,15 +164,15 @@ def test_the_reference_is_one():
 
 
 def test_a_row_for_a_single_value(monkeypatch, xcom):
-    from include.xcom_store import document, scalars
+    from include.xcom_store import documents
+    from include.xcom_store.documents import tags
 
     names: dict = {}
-    exec(example("scalar"), names)
-    for name, row in names["ROW"].items():
-        monkeypatch.setitem(scalars.SCALARS, name, row)
-        monkeypatch.setitem(scalars._BY_TYPE, row.type_name, row)
-        monkeypatch.setitem(document._NAMES, row.type_name, name)
-    for value in (Fraction(1, 3), [Fraction(-n, 7) for n in range(500)]):
+    exec(example("tag"), names)
+    table = documents.TAGS | {names["ROW"].name: names["ROW"]}
+    monkeypatch.setattr(documents, "TAGS", table)
+    monkeypatch.setattr(documents, "_BY_TYPE", tags.by_type(table.values()))
+    for value in (Fraction(1, 3), Fraction(1, 3**90), [Fraction(-n, 7) for n in range(500)]):
         xcom.push(value)
         assert_identical(value, xcom.pull())
 
@@ -227,7 +228,7 @@ def test_a_codec(monkeypatch, tmp_path, xcom, value):
     monkeypatch.setitem(codecs.CODECS, codec.NAME, codec)
 
     record = xcom.push(value)
-    assert (record["codec"], record["type"]) == ("array", "array.array")
+    assert (record["codec"], record["type"]) == ("python-array", "array.array")
     assert_identical(value, xcom.pull())
     xcom.push({"nested": [value]})
     assert_identical({"nested": [value]}, xcom.pull())
@@ -242,7 +243,8 @@ def test_what_make_it_yours_names_is_there():
 
 
 def test_the_backend_needs_only_what_is_to_be_kept(tmp_path, s3):
-    kept = ("include/__init__.py", "include/s3_xcom_backend.py", "include/xcom_store/")
+    kept = ["include/__init__.py", "include/xcom_store/"]
+    kept += ["include/s3_xcom_backend.py", "include/xcom_backend.py"]
     for name in kept:
         assert f"`{name}`" in TEXT[README]
         copy = shutil.copytree if name.endswith("/") else shutil.copy
@@ -262,7 +264,7 @@ print(record["codec"], XCom.deserialize_value(types.SimpleNamespace(value=record
         env=os.environ | backend | {"PYTHONPATH": str(tmp_path)},
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert "parquet [1]" in done.stdout, done.stdout + done.stderr
+    assert "pandas-parquet [1]" in done.stdout, done.stdout + done.stderr
 
 
 def test_the_dag(tmp_path, s3_server):
@@ -278,8 +280,7 @@ def test_the_dag(tmp_path, s3_server):
         "AIRFLOW_HOME": str(tmp_path),
         "AIRFLOW__CORE__DAGS_FOLDER": str(tmp_path / "dags"),
         "AIRFLOW__CORE__XCOM_BACKEND": "include.s3_xcom_backend.S3XComBackend",
-        "AIRFLOW__XCOM_STORE__BUCKET": s3_server.bucket,
-        "AIRFLOW__XCOM_STORE__PREFIX": "readme",
+        "AIRFLOW__XCOM_STORE__URL": f"s3://{s3_server.bucket}/readme",
         "AIRFLOW__XCOM_STORE__ENDPOINT_URL": s3_server.endpoint_url,
         "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(connection),
         "PYTHONPATH": str(ROOT),
@@ -296,6 +297,6 @@ def test_the_dag(tmp_path, s3_server):
         ((stored,),) = database.execute("SELECT value FROM xcom WHERE task_id = 'load'")
     database.close()
     assert json.loads(stored)["type"] == "pandas.DataFrame"
-    assert json.loads(stored)["codec"] == "parquet"
+    assert json.loads(stored)["codec"] == "pandas-parquet"
     assert "31.5" not in stored
     assert "43.5" in log  # the sum that `report` prints

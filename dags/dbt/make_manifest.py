@@ -30,8 +30,9 @@ SETTINGS = (
 def make() -> dict[str, Any]:
     """Return the manifest of the project as it is now."""
     with TemporaryDirectory() as folder:
-        command = [DBT, "--quiet", "parse", "--no-partial-parse", "--project-dir", PROJECT]
-        command += ["--profiles-dir", PROJECT, "--target-path", folder, "--log-path", folder]
+        command = [str(DBT), "--quiet", "parse", "--no-partial-parse"]
+        command += ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
+        command += ["--target-path", folder, "--log-path", folder]
         environment = os.environ | dict.fromkeys(SETTINGS, "-") | {"DO_NOT_TRACK": "1"}
         subprocess.run(command, env=environment, cwd=folder, check=True)  # noqa: S603 - our own dbt
         whole = json.loads(Path(folder, "manifest.json").read_text(encoding="utf-8"))

@@ -34,7 +34,7 @@ def run(bench: Bench) -> Result:
     figures = [_sum_up(peer, rows, rounds) for (peer, rows), rounds in found.items()]
     ours = [one for one in figures if one["peer"] == "ours"]
     bars = [
-        Bar(f"{text}, steepest step against 10 to 100 MB", _steepest(ours, name), LIMIT)
+        Bar(f"{text}, steepest step against 10 to 100 MB", steepest_step(ours, name), LIMIT)
         for name, text in _MEASURES.items()
     ]
     return Result(
@@ -60,7 +60,7 @@ def _sum_up(peer: str, rows: int, rounds: list[dict[str, Any]]) -> dict[str, Any
     }
 
 
-def _steepest(figures: list[dict[str, Any]], name: str) -> float:
+def steepest_step(figures: list[dict[str, Any]], name: str) -> float:
     slopes = [
         (large[name] - small[name]) / (large["bytes"] - small["bytes"])
         for small, large in pairwise(figures)

@@ -122,11 +122,12 @@ class Bench:
             "PYTHONWARNINGS": "ignore",
             "AIRFLOW_HOME": str(self.folder / "airflow"),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__XCOM_STORE__BUCKET": BUCKET,
+            "AIRFLOW__XCOM_STORE__URL": f"s3://{BUCKET}/xcom",
             "AIRFLOW__XCOM_STORE__ENDPOINT_URL": endpoint,
             "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH": f"s3://aws_default@{BUCKET}/common-io",
             "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD": "0",
             "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(connection),
+            "BENCHMARK_BUCKET": BUCKET,
         }
 
     def call(self, peer: str, env: dict[str, str], function: str, /, **arguments: Any) -> Any:

@@ -22,17 +22,19 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from include.xcom_store import connection, settings
-from include.xcom_store.errors import ConfigurationError, ObjectMissing, XComStoreError
+from include.xcom_backend import RawXCom
+from include.xcom_store import settings
+from include.xcom_store.errors import ObjectMissing, XComStoreError
 from include.xcom_store.keys import Owner
-from include.xcom_store.record import Reference, check_format, is_record
+from include.xcom_store.record import Reference, is_reference
+from include.xcom_store.stores import base, s3
 
 if TYPE_CHECKING:
     from airflow.sdk.types import RuntimeTaskInstanceProtocol
     from duckdb import DuckDBPyConnection
     from pyarrow.fs import S3FileSystem
 
-    from include.xcom_store.settings import Settings
+    from include.xcom_store.stores.base import Store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,11 +139,11 @@ class BucketAccess:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Located:
+class LocatedXCom:
     """An XCom's object: where it lies, what it is, and how to get at it.
 
     Attributes:
-        codec: `parquet`, `arrow`, `npy`, `json` …: the object's format.
+        codec: `pandas-parquet`, `polars-ipc`, `numpy-npy` …: library and format of the object.
         type: of the value that was pushed, for example `pandas.DataFrame`.
         summary: of the value; for a frame its shape, columns and dtypes.
     """
@@ -161,7 +163,7 @@ class Located:
 
 def locate(
     ti: RuntimeTaskInstanceProtocol, task_id: str, key: str = "return_value", map_index: int = -1
-) -> Located:
+) -> LocatedXCom:
     """Return where the value lies that a task of this DAG run has pushed.
 
     Args:
@@ -177,18 +179,20 @@ def locate(
         ConfigurationError: settings or connection are not usable.
     """
     owner = Owner(ti.dag_id, ti.run_id, task_id, map_index, key)
-    options = settings.load()
+    store = base.connect(settings.load())
     try:
-        reference = _reference(_stored(owner), owner, options)
-        access = bucket_access()
+        row = RawXCom.get_one(**owner._asdict())
+        reference = _reference(row and row.value, owner, store)
+        access = _access(store)
     except XComStoreError as error:
         error.action = f"locating XCom {key!r} of {owner}"
         raise
-    return Located(
-        uri=reference.uri,
-        codec=reference.codec,
-        type=reference.type,
-        bytes=reference.bytes,
+    stored = reference.stored
+    return LocatedXCom(
+        uri=stored.uri,
+        codec=stored.codec,
+        type=stored.type,
+        bytes=stored.bytes,
         summary=reference.summary,
         access=access,
     )
@@ -200,19 +204,20 @@ def bucket_access() -> BucketAccess:
     Raises:
         ConfigurationError: settings or connection are not usable.
     """
+    return _access(base.connect(settings.load()))
+
+
+def _access(store: Store) -> BucketAccess:
     from airflow.sdk.log import mask_secret
 
-    options = settings.load()
-    if not options.bucket:
-        raise ConfigurationError(f"no bucket is set. Set {settings.variable('bucket')}.")
-    access = connection.resolve(options)
+    access = store.access
     keys = (access.credentials or _from_environment())()
     for hidden in (keys["secret_access_key"], keys["token"]):
         if hidden:
             mask_secret(hidden)  # Airflow knows a connection's secrets, but not those of a role
     return BucketAccess(
-        bucket=options.bucket,
-        region=access.region or connection.ask_region(options, access.endpoint),
+        bucket=store.location.bucket,
+        region=s3.find_region(store.location, store.settings, access),
         endpoint=access.endpoint,
         key_id=keys["access_key_id"],
         secret=keys["secret_access_key"],
@@ -220,25 +225,12 @@ def bucket_access() -> BucketAccess:
     )
 
 
-def _stored(owner: Owner) -> Any:
-    """Return what the metadata database holds, as it is."""
-    from airflow.sdk.execution_time.comms import GetXCom, XComResult
-    from airflow.sdk.execution_time.task_runner import SUPERVISOR_COMMS
-
-    answer = SUPERVISOR_COMMS.send(GetXCom(**owner._asdict()))
-    if not isinstance(answer, XComResult):
-        raise TypeError(f"Expected XComResult, received: {type(answer)} {answer}")
-    return answer.value
-
-
-def _reference(stored: Any, owner: Owner, options: Settings) -> Reference:
+def _reference(stored: Any, owner: Owner, store: Store) -> Reference:
     if stored is None:
         raise ObjectMissing(
             "there is no such XCom in this DAG run. Has the task run, and is it upstream?"
         )
-    if is_record(stored):
-        check_format(stored)
-    if not is_record(stored) or "inline" in stored:
+    if not is_reference(stored):
         raise ObjectMissing(
             "this value is in Airflow's database and not in S3: it is small, or was not pushed by "
             "this backend. Pull it."
@@ -246,10 +238,11 @@ def _reference(stored: Any, owner: Owner, options: Settings) -> Reference:
     reference = Reference.from_record(stored)
     if reference.leaves:
         raise ObjectMissing(
-            f"this {reference.type} is {reference.leaves} objects beside {reference.uri}, and not "
-            "one. Push what is to be located under a key of its own (multiple_outputs=True)."
+            f"this {reference.stored.type} is {reference.leaves} objects beside "
+            f"{reference.stored.uri}, and not one. Push what is to be located under a key of its "
+            "own (multiple_outputs=True)."
         )
-    reference.locate(options.bucket, options.prefix, owner)
+    store.key(reference.stored.uri, owner)
     return reference
 
 

@@ -1,12 +1,12 @@
-"""What can go wrong with an XCom in S3.
+"""What can go wrong with a stored XCom.
 
     XComStoreError
-    ├── ObjectMissing       (FileNotFoundError)  the object is not in the bucket
+    ├── ObjectMissing       (FileNotFoundError)  the object is not in the store
     ├── ObjectCorrupt       (ValueError)         the object is not what was written
-    ├── AccessDenied        (PermissionError)    S3, or our own check of a reference, says no
+    ├── AccessDenied        (PermissionError)    the store, or our own check of a reference, says no
     ├── StoreUnreachable    (ConnectionError)    no answer in time, or only server errors
-    ├── ValueNotStorable    (TypeError)          what would not come back exactly is refused
-    └── ConfigurationError  (ValueError)         settings or connection are not usable
+    ├── ValueNotStorable    (TypeError)          the value would not come back exactly
+    └── ConfigurationError  (ValueError)         settings or connection cannot be used
 
 Each is also the builtin in brackets. A message says what was being done, what is likely wrong and
 what to do; it never holds a secret.
@@ -22,13 +22,13 @@ class XComStoreError(Exception):
     """What was being done, for example `pulling XCom 'return_value' of dag_id=… task_id=…`."""
 
     def __str__(self) -> str:
-        """Return the message, headed by what was being done."""
+        """Return the message, preceded by what was being done."""
         message = str(self.args[0]) if self.args else ""
         return f"While {self.action}: {message}" if self.action else message
 
 
 class ObjectMissing(XComStoreError, FileNotFoundError):
-    """The object a reference names is not in the bucket."""
+    """The object a reference names is not in the store."""
 
 
 class ObjectCorrupt(XComStoreError, ValueError):
@@ -36,16 +36,16 @@ class ObjectCorrupt(XComStoreError, ValueError):
 
 
 class AccessDenied(XComStoreError, PermissionError):
-    """S3 refuses, or a reference points outside of the task instance it was asked for."""
+    """The store refuses, or a reference points outside of the task instance it was asked for."""
 
 
 class StoreUnreachable(XComStoreError, ConnectionError):
-    """S3 does not answer within the configured time."""
+    """The store does not answer within the configured time."""
 
 
 class ValueNotStorable(XComStoreError, TypeError):
-    """A value that would not come back exactly as it was pushed."""
+    """The value would not come back exactly as it was pushed."""
 
 
 class ConfigurationError(XComStoreError, ValueError):
-    """The `[xcom_store]` settings or the AWS connection cannot be used as they are."""
+    """The `[xcom_store]` settings or the connection cannot be used as they are."""

@@ -1,11 +1,11 @@
-"""Where in the bucket a value lies.
+"""Where under the store's URL a value lies.
 
-    {prefix}/dag_id=…/run_id=…/task_id=…/map_index=…/{key}-{unique}.{extension}
+    dag_id=…/run_id=…/task_id=…/map_index=…/{key}-{unique}.{extension}
 
 for example
 
-    xcom/dag_id=trips/run_id=manual__2026-11-22T10%3A00%3A00/task_id=load/map_index=-1/
-        return_value-0f8c….parquet
+    s3://airflow-xcoms/xcom/dag_id=trips/run_id=manual__2026-11-22T10%3A00%3A00/task_id=load/
+        map_index=-1/return_value-0f8c….parquet
 
 The directories are Hive partitions: DuckDB, Athena and Spark read them as columns. Parts that users
 name are percent-encoded. `unique` is new for each push, so no key is ever written twice.
@@ -19,14 +19,21 @@ import uuid
 from typing import NamedTuple
 from urllib.parse import quote
 
-PARTITIONS = ("dag_id", "run_id", "task_id", "map_index")
-MAX_PART = 180
-"""Bytes of an encoded identifier. Four of them, the prefix (150), the names of the partitions, the
-unique part and a leaf's number and extension stay under S3's 1,024 bytes of a key."""
+from include.xcom_store.errors import ObjectCorrupt
 
-_CUT_ESCAPE = re.compile(r"%[0-9A-F]?$")
+PARTITIONS = ("dag_id", "run_id", "task_id", "map_index")
+MAX_ENCODED_BYTES = 180
+"""Of one identifier. With four of these, the store's prefix (150), the partitions' names, the
+unique part and a leaf's name, a key stays under S3's 1,024 bytes."""
 UNIQUE = r"[0-9a-f]{32}"
 """Matches what `new_stem` makes anew for each push."""
+
+_CUT_ESCAPE = re.compile(r"%[0-9A-F]?$")
+_ENCODED = r"([A-Za-z0-9_.~%!-]+)"
+_LAYOUT = (
+    rf"dag_id={_ENCODED}/run_id={_ENCODED}/task_id={_ENCODED}/map_index=(-?[0-9]+)/"
+    rf"{_ENCODED}-{UNIQUE}\.[a-z0-9.]+"
+)
 
 
 class Owner(NamedTuple):
@@ -40,39 +47,29 @@ class Owner(NamedTuple):
 
     def __str__(self) -> str:
         """Return the identity as log lines show it."""
-        return " ".join(
-            f"{n}={getattr(self, n)}" for n in PARTITIONS if getattr(self, n) is not None
+        known = ((name, getattr(self, name)) for name in PARTITIONS)
+        return " ".join(f"{name}={value}" for name, value in known if value is not None)
+
+    def owns(self, object_key: str) -> bool:
+        """Tell whether a key is one that this owner's pushes are given."""
+        found = re.fullmatch(_LAYOUT, object_key)
+        return found is not None and all(
+            value is None or segment == encoded(str(value))
+            for value, segment in zip(self, found.groups(), strict=True)
         )
 
-    def owns(self, prefix: str, object_key: str) -> bool:
-        """Tell whether a key is one that this owner's pushes are given."""
-        return re.fullmatch(self._pattern(prefix), object_key) is not None
 
-    def _pattern(self, prefix: str) -> str:
-        parts = [re.escape(prefix)]
-        for name in PARTITIONS:
-            value = getattr(self, name)
-            parts.append(f"{name}=" + ("[^/]+" if value is None else re.escape(part(str(value)))))
-        name = "[^/]+" if self.key is None else re.escape(part(self.key))
-        return "/".join(parts) + rf"/{name}-{UNIQUE}\.[a-z0-9.]+"
-
-
-def new_stem(prefix: str, owner: Owner) -> str:
+def new_stem(owner: Owner) -> str:
     """Return the key for a new value of this owner, without extension; never the same twice.
 
-    The value's object is `{stem}.{extension}`; its leaves are `{stem}/0.parquet`, `{stem}/1.npy` …,
-    so that one value is one prefix.
+    The value's object is `{stem}.{extension}`. Its leaves (frames and arrays inside of it) are
+    `{stem}/0.parquet`, `{stem}/1.npy` …, so that one value is one prefix.
 
     Args:
-        prefix: the `[xcom_store] prefix` setting.
         owner: with all its fields set.
     """
-    identity = (owner.dag_id, owner.run_id, owner.task_id, owner.map_index, owner.key)
-    dag, run, task, index, key = (part(str(field)) for field in identity)
-    return (
-        f"{prefix}/dag_id={dag}/run_id={run}/task_id={task}/map_index={index}/"
-        f"{key}-{uuid.uuid4().hex}"
-    )
+    dag, run, task, index, key = (encoded(str(field)) for field in owner)
+    return f"dag_id={dag}/run_id={run}/task_id={task}/map_index={index}/{key}-{uuid.uuid4().hex}"
 
 
 def stem(object_key: str) -> str:
@@ -81,14 +78,21 @@ def stem(object_key: str) -> str:
     match = re.fullmatch(rf"(.*-{UNIQUE})\.[a-z0-9.]+", object_key)
     if match is None:
         raise ValueError(f"{object_key!r} is not a key of this backend")
-    return match.group(1)
+    return match[1]
 
 
-def part(text: str) -> str:
-    """Return an identifier as it stands in a key; it cannot always be told from it again."""
-    encoded = quote(text, safe="")
-    if len(encoded) <= MAX_PART:
-        return encoded
+def leaf(object_key: str, name: str) -> str:
+    """Return the key of a leaf, `0.parquet`, of the value whose main object this is."""
+    if not re.fullmatch(r"[0-9]+\.[a-z0-9.]+", name):
+        raise ObjectCorrupt(f"{name!r} is not the name of a part of {object_key}.")
+    return f"{stem(object_key)}/{name}"
+
+
+def encoded(text: str) -> str:
+    """Return an identifier as it stands in a key; the encoding is not always reversible."""
+    quoted = quote(text, safe="")
+    if len(quoted) <= MAX_ENCODED_BYTES:
+        return quoted
     # `!` never comes from quote(), so no shorter identifier can be given this name.
     digest = hashlib.sha256(text.encode()).hexdigest()[:32]
-    return f"{_CUT_ESCAPE.sub('', encoded[: MAX_PART - 33])}!{digest}"
+    return f"{_CUT_ESCAPE.sub('', quoted[: MAX_ENCODED_BYTES - 33])}!{digest}"

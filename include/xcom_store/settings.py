@@ -1,14 +1,14 @@
 """The `[xcom_store]` section of Airflow's configuration, each option described once.
 
-An option is set by an environment variable `AIRFLOW__XCOM_STORE__<OPTION>` or by airflow.cfg; `_CMD`
-and `_SECRET` Airflow reads for its own options only. It is read when the first value is pushed or
-pulled, not at import, and then kept for the life of the process.
+Set by the environment variable `AIRFLOW__XCOM_STORE__<OPTION>` or in airflow.cfg (the `_CMD` and
+`_SECRET` variants do not work for this section). It is read when the first value is pushed or
+pulled, not at import, and kept for the life of the process.
 """
 
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from include.xcom_store.errors import ConfigurationError
 
@@ -16,32 +16,31 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SECTION = "xcom_store"
-MAX_PREFIX = 150
-"""Bytes; what S3's limit of 1,024 leaves beside the identifiers (see `keys`)."""
 
 
-class Settings(NamedTuple):  # making a dataclass of it takes a millisecond of every process
+class Settings(NamedTuple):  # creating a dataclass takes a millisecond of every process
     """Settings of the backend; the field's docstring is the option's documentation."""
 
-    bucket: str | None = None
-    """Bucket for the values. Without it only values under the threshold can be pushed."""
+    url: str | None = None
+    """Where the values go: `s3://bucket/prefix`, or `s3://conn_id@bucket/prefix` for a connection
+    other than `aws_default`; the prefix is `xcom` if left out. One prefix belongs to one Airflow
+    deployment. The connection need not exist: then the credentials come from where boto3 would find
+    them (environment, role, profile). Without a URL, only small values can be pushed."""
 
-    prefix: str = "xcom"
-    """All keys begin with it. One prefix belongs to one Airflow deployment."""
+    threshold: int = 1024
+    """Bytes of JSON. Plain values up to it stay in the metadata database; 0 sends all to the store.
+    Frames, arrays, tables and Great Expectations results always go there."""
 
-    conn_id: str = "aws_default"
-    """Airflow connection for credentials, region and endpoint. It need not exist: then the
-    credentials come from where boto3 would find them (environment, role, profile)."""
-
-    threshold: int = 256
-    """Bytes of JSON. Plain values up to it stay in the metadata database; 0 sends all to S3.
-    Frames, arrays, tables and Great Expectations results always go to S3."""
+    keep_in_database: str = ""
+    """Globs of `dag_id/task_id/key`, divided by blanks: XComs that clients without this backend
+    read (the REST API, tasks in other languages). Their plain JSON of up to 64 KiB stays in the
+    database; a push of anything else warns."""
 
     offload: bool = True
-    """False writes nothing new to S3; what was written before stays readable."""
+    """False writes nothing new to the store; what was written before stays readable."""
 
     compression: str = "zstd"
-    """`zstd` or `none`, for Parquet, Arrow and JSON from 64 KB on."""
+    """`zstd` or `none`, for Parquet, Arrow, and JSON from 64 KiB on."""
 
     endpoint_url: str | None = None
     """S3 endpoint, used by this backend only. Unset: the connection's, `AWS_ENDPOINT_URL_S3`,
@@ -51,8 +50,8 @@ class Settings(NamedTuple):  # making a dataclass of it takes a millisecond of e
     """Unset: the connection's, `AWS_REGION`, `AWS_DEFAULT_REGION`, else the bucket is asked."""
 
     encryption: str = ""
-    """Unset: as the bucket's default says. `AES256` (SSE-S3) or `aws:kms` (SSE-KMS) ask for it
-    with every write."""
+    """Unset: the bucket's default. `AES256` (SSE-S3) or `aws:kms` (SSE-KMS) ask for it with every
+    write."""
 
     kms_key_id: str | None = None
     """ARN of the key for `aws:kms`; unset, the account's own key for S3. Bucket keys are used."""
@@ -65,10 +64,10 @@ class Settings(NamedTuple):  # making a dataclass of it takes a millisecond of e
 
     retry_timeout: float = 120.0
     """Seconds after which a failing request is not tried again. 5xx, 503 SlowDown and broken
-    connections are, with exponential backoff and jitter."""
+    connections are retried, with exponential backoff and jitter."""
 
     operation_timeout: float = 3600.0
-    """Seconds for a whole push or pull of one object, so that a stalling S3 cannot hold a task."""
+    """Seconds for a whole push or pull of one object: a stalled store cannot block a task."""
 
     viewer: bool = False
     """True shows the values in Airflow's UI, by the plugin (docs/viewer.md)."""
@@ -79,42 +78,42 @@ def load() -> Settings:
     """Read the settings from Airflow's configuration.
 
     Raises:
-        ConfigurationError: an option has a value that cannot be meant.
+        ConfigurationError: an option has a value that cannot be used.
     """
     from airflow.sdk.configuration import conf
+    from airflow.sdk.exceptions import AirflowConfigException
 
+    readers: dict[type, Callable[[str, str], Any]]
+    readers = {bool: conf.getboolean, int: conf.getint, float: conf.getfloat}
     found: dict[str, Any] = {}
     for name, default in Settings._field_defaults.items():
-        text = (conf.get(SECTION, name, fallback=None) or "").strip()
-        if text:
-            found[name] = _PARSERS.get(type(default), _text)(name, text)
+        if not (text := (conf.get(SECTION, name, fallback=None) or "").strip()):
+            continue
+        reader = readers.get(type(default))
+        try:
+            found[name] = reader(SECTION, name) if reader else text
+        except AirflowConfigException as error:
+            raise ConfigurationError(f"{error} Correct or unset {variable(name)}.") from error
     return check(Settings(**found))
 
 
 def check(settings: Settings) -> Settings:
     """Return the settings if they can be used, else raise `ConfigurationError`."""
-    prefix = settings.prefix
-    if settings.threshold < 0:
-        _refuse("threshold", settings.threshold, "a number of bytes, 0 for everything to S3")
-    if settings.compression not in ("zstd", "none"):
-        _refuse("compression", settings.compression, "zstd or none")
-    if settings.encryption not in ("", "AES256", "aws:kms"):
-        _refuse("encryption", settings.encryption, "AES256 or aws:kms")
-    if settings.kms_key_id and settings.encryption != "aws:kms":
-        _refuse("encryption", settings.encryption, "aws:kms where kms_key_id is set")
-    if settings.bucket and ("/" in settings.bucket or ":" in settings.bucket):
-        _refuse("bucket", settings.bucket, "a bucket's name, without s3:// and without a path")
-    if (
-        not prefix.isascii()
-        or not prefix.replace("/", "a").replace("-", "a").replace("_", "a").isalnum()
-        or "" in prefix.split("/")
-        or len(prefix) > MAX_PREFIX
-    ):
-        wanted = f"letters, digits, - and _ in parts divided by /, {MAX_PREFIX} characters at most"
-        _refuse("prefix", prefix, wanted)
-    for name in ("connect_timeout", "request_timeout", "retry_timeout", "operation_timeout"):
-        if getattr(settings, name) <= 0:
-            _refuse(name, getattr(settings, name), "a number of seconds above 0")
+    needs_kms = not settings.kms_key_id or settings.encryption == "aws:kms"
+    limits = ("connect_timeout", "request_timeout", "retry_timeout", "operation_timeout")
+    rules = [
+        ("threshold", settings.threshold >= 0, "a number of bytes, 0 for everything to the store"),
+        ("compression", settings.compression in ("zstd", "none"), "zstd or none"),
+        ("encryption", settings.encryption in ("", "AES256", "aws:kms"), "AES256 or aws:kms"),
+        ("encryption", needs_kms, "aws:kms where kms_key_id is set"),
+        *(
+            (name, 0.001 <= getattr(settings, name) <= 1e6, "0.001 to 1e6 seconds")
+            for name in limits
+        ),
+    ]
+    for name, is_usable, wanted in rules:
+        if not is_usable:
+            refuse(name, getattr(settings, name), wanted)
     return settings
 
 
@@ -123,39 +122,7 @@ def variable(name: str) -> str:
     return f"AIRFLOW__{SECTION.upper()}__{name.upper()}"
 
 
-def _refuse(name: str, value: object, wanted: str) -> None:
+def refuse(name: str, value: object, wanted: str) -> NoReturn:
+    """Raise `ConfigurationError` for an option's value."""
     message = f"[{SECTION}] {name} is {value!r}; it takes {wanted}. Set {variable(name)}."
     raise ConfigurationError(message)
-
-
-def _integer(name: str, text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        _refuse(name, text, "a whole number")
-        raise
-
-
-def _seconds(name: str, text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        _refuse(name, text, "a number of seconds")
-        raise
-
-
-def _boolean(name: str, text: str) -> bool:
-    if text.lower() not in ("true", "false", "1", "0", "t", "f"):
-        _refuse(name, text, "True or False")
-    return text.lower() in ("true", "1", "t")
-
-
-def _text(_name: str, text: str) -> str:
-    return text
-
-
-_PARSERS: dict[type, Callable[[str, str], Any]] = {
-    int: _integer,
-    float: _seconds,
-    bool: _boolean,
-}

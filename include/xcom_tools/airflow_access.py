@@ -1,6 +1,6 @@
-"""Where Airflow's REST API is, and who asks: never a secret on the command line.
+"""Where Airflow's REST API is, and who asks; secrets are never on the command line.
 
-First found, the credentials first:
+The first one found counts:
 
 | address | credentials |
 |---|---|
@@ -8,9 +8,8 @@ First found, the credentials first:
 | host of the connection `airflow_api` | the same: its password a token; with a login, login and password |
 | `[core] execution_api_server_url`, `[api] base_url` | none: `simple_auth_manager_all_admins` |
 
-The connection is looked at only where no variable gives credentials. User name and password are
-exchanged for a token at `/auth/token`. docs/sweep.md shows it for an Airflow on your machine, and
-for Astro.
+The connection is read only if no variable gives credentials. User name and password are exchanged
+for a token at `/auth/token`. docs/sweep.md shows how to set it up on your machine and on Astro.
 """  # noqa: E501 - a table
 
 from __future__ import annotations
@@ -39,19 +38,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--rate", type=float, default=100.0, metavar="N",
-        help="ask Airflow at most N times a second (default: 100)",
+        help="ask Airflow at most N times per second (default: 100)",
     )  # fmt: skip
 
 
 def from_arguments(arguments: argparse.Namespace) -> AirflowApi:
     """Return the client that the command line asks for."""
     if arguments.rate <= 0:
-        raise ToolError("--rate is a number of requests a second, above 0.")
+        raise ToolError("--rate is a number of requests per second, above 0.")
     return connect(arguments.airflow_url, arguments.rate)
 
 
 def connect(url: str | None = None, rate: float | None = None) -> AirflowApi:
-    """Return a client for the Airflow that is named, or for this environment's own.
+    """Return a client for the named Airflow, or for this environment's own.
 
     Raises:
         AirflowApiError: user name and password are refused, or nobody answers.
@@ -62,10 +61,16 @@ def connect(url: str | None = None, rate: float | None = None) -> AirflowApi:
     found_url, user, secret = _who_and_where()
     url = (url or found_url).rstrip("/").removesuffix("/api/v2")
     if not url.startswith(("http://", "https://")):
-        raise ToolError(f"{url!r} is no address of an Airflow; it begins with http:// or https://.")
+        raise ToolError(
+            f"{url!r} is not the address of an Airflow; it must begin with http:// or https://."
+        )
     client = httpx.Client(base_url=url, timeout=httpx.Timeout(60.0, connect=10.0))
     if user:
-        secret = _exchange(client, user, secret)
+        try:
+            secret = _exchange(client, user, secret)
+        except AirflowApiError:
+            client.close()
+            raise
     if secret:
         client.headers["Authorization"] = f"Bearer {secret}"
     return AirflowApi(client, rate)
@@ -101,7 +106,7 @@ def _from_connection() -> tuple[str, str, str]:
 def _own_url() -> str:
     from airflow.sdk.configuration import conf
 
-    # First where tasks reach it, which in containers is not where a browser does.
+    # First where tasks reach it: in containers, that differs from where a browser does.
     execution = conf.get("core", "execution_api_server_url", fallback="") or ""
     own = execution.rstrip("/").removesuffix("/execution")
     return own or conf.get("api", "base_url", fallback="") or "http://localhost:8080"

@@ -1,16 +1,15 @@
-"""What Airflow's REST API (/api/v2) says of XComs: one client for `sweep` and `verify`.
+"""What Airflow's REST API (/api/v2) says about XComs: one client for `sweep` and `verify`.
 
     with airflow_access.connect() as api:
         for listed in api.xcoms("trips"):                 # whose they are, without values
             row = api.xcom(listed.owner)                  # what the database holds, or None
 
-Deletions depend on these answers, so nothing is guessed and nothing is tried again: whatever is not
-the answer that Airflow 3.3 gives (an error, a redirect, a proxy's page, a 404 of another form)
-raises `AirflowApiError`. In particular None, for "there is no such row", is returned only for
-Airflow's own words for that row; an address that leads elsewhere cannot be taken for an empty
-database.
+Deletions depend on these answers, so nothing is guessed and nothing is retried: anything but the
+answer that Airflow 3.3 gives (an error, a redirect, a proxy's page, a 404 of another form) raises
+`AirflowApiError`. In particular None, for "there is no such row", is returned only for Airflow's
+own words for that row, so a wrong address cannot be taken for an empty database.
 
-Where it is and who asks is in `airflow_access`.
+`airflow_access` finds the address and the credentials.
 """
 
 from __future__ import annotations
@@ -30,14 +29,14 @@ if TYPE_CHECKING:
 
     import httpx
 
-PAGE = 100
-"""Rows a request, the most that the API gives."""
+PAGE_ROWS = 100
+"""Per request, the most that the API gives."""
 ANY = "~"
 """The API's word for any DAG, run or task."""
 
 
 class AirflowApiError(Unreachable):
-    """Airflow did not answer as it does when all is well."""
+    """Airflow did not answer as it should."""
 
 
 class NotAllowed(AirflowApiError):
@@ -50,8 +49,8 @@ class Row(NamedTuple):
     value: Any
 
 
-class Listed(NamedTuple):
-    """A row as lists have it: whose it is and when it was written, not its value."""
+class ListedRow(NamedTuple):
+    """A row as lists have it: whose it is and when it was written, without its value."""
 
     owner: Owner
     written: datetime
@@ -71,7 +70,7 @@ class AirflowApi:
 
         Args:
             client: closed together with this.
-            rate: requests a second at most; None for no limit.
+            rate: requests per second at most; None for no limit.
         """
         self.url = str(client.base_url).rstrip("/")
         self.requests = 0
@@ -106,7 +105,7 @@ class AirflowApi:
         query = {"map_index": owner.map_index, "deserialize": "false", "stringify": "false"}
         status, body = self._get(path, query)
         if status == 404:
-            # An unknown route, a proxy or a path that was normalised on its way say it otherwise.
+            # An unknown route, a proxy or a path that was normalised on its way differ.
             if body.get("detail") != f"XCom entry with key: `{owner.key}` not found":
                 raise self._unexpected(path, status, body)
             return None
@@ -122,11 +121,11 @@ class AirflowApi:
         task_id: str = ANY,
         map_index: int | None = None,
         key: str | None = None,
-    ) -> Iterator[Listed]:
+    ) -> Iterator[ListedRow]:
         """List rows, without their values, page by page.
 
-        While rows come and go between two pages, some may be left out or listed twice. With `~` as
-        DAG, those of DAGs that the token may not read are left out silently.
+        If rows come and go between two pages, some may be left out or listed twice. With `~` as
+        DAG, rows of DAGs that the token may not read are left out silently.
         """
         path = _entries(Owner(dag_id, run_id, task_id))
         for entries, _total in self._pages(path, "xcom_entries", map_index=map_index, xcom_key=key):
@@ -135,12 +134,12 @@ class AirflowApi:
     def all_xcoms(self, owner: Owner) -> list[Owner] | None:
         """List the rows of an owner whose fields may be None; None if they do not fit one page.
 
-        A page that is not full is one answer: nothing can have come or gone in between.
+        A page that is not full is a single answer: nothing can have come or gone in between.
         """
         path = _entries(Owner(owner.dag_id, owner.run_id or ANY, owner.task_id or ANY))
         query = {"map_index": owner.map_index, "xcom_key": owner.key}
         entries, total = next(self._pages(path, "xcom_entries", **query))
-        if len(entries) != total or total >= PAGE:
+        if len(entries) != total or total >= PAGE_ROWS:
             return None
         return [_listed(entry).owner for entry in entries]
 
@@ -168,7 +167,7 @@ class AirflowApi:
         return str(body["value"])
 
     def create_variable(self, key: str, value: str, description: str) -> None:
-        """Create a Variable; one that is there already raises."""
+        """Create a Variable; raise if there already is one of that name."""
         body = {"key": key, "value": value, "description": description}
         status, answer = self._call("POST", "variables", json=body)
         if status != 201:
@@ -178,7 +177,7 @@ class AirflowApi:
         asked = {key: value for key, value in query.items() if value is not None}
         offset = 0
         while True:
-            status, body = self._get(path, {**asked, "limit": PAGE, "offset": offset})
+            status, body = self._get(path, {**asked, "limit": PAGE_ROWS, "offset": offset})
             entries, total = body.get(name), body.get("total_entries")
             if status != 200 or not isinstance(entries, list) or not isinstance(total, int):
                 raise self._unexpected(path, status, body)
@@ -238,10 +237,10 @@ class AirflowApi:
         )
 
 
-def _listed(entry: dict[str, Any]) -> Listed:
+def _listed(entry: dict[str, Any]) -> ListedRow:
     try:
         written = datetime.fromisoformat(entry["timestamp"])
-        return Listed(Owner(*(entry[name] for name in Owner._fields)), written)
+        return ListedRow(Owner(*(entry[name] for name in Owner._fields)), written)
     except (KeyError, ValueError, TypeError) as error:
         raise AirflowApiError(f"Airflow lists an XCom that is not understood: {entry}") from error
 

@@ -1,12 +1,12 @@
-"""Show a value: frames, tables and arrays as rows, all else as JSON.
+"""Show a value: frames, tables and arrays as rows, everything else as JSON.
 
-Named by its s3:// URI, or by DAG, run, task and key; then it is the newest of that key in the
-bucket. Of Parquet only the parts that are shown are read. What JSON cannot say (a tuple, a Decimal)
-stands as the backend wrote it, {"$xcom": …}; a frame inside a value as its leaf, which can be shown
-by its URI (see uri --leaves).
+Named by its URI, or by DAG, run, task and key; then it is the newest of that key in the store. Of
+Parquet only the parts that are shown are read. What JSON cannot express (a tuple, a Decimal) is
+shown as the backend wrote it, {"$xcom": …}; a frame inside a value as {"$xcom": ["leaf", 0]}. That
+one has a URI of its own (see uri --leaves).
 
-Read past the database: size and SHA-256 stand in Airflow's reference and are NOT checked here, as a
-pull would (verify does so). A value that is small lies in Airflow's database, not in the bucket.
+This reads the store and not the database. Size and SHA-256 are in Airflow's reference, so they are
+NOT checked here, as a pull would (verify does that). A small value lies in Airflow's database only.
 
 Examples:
   python -m include.xcom_tools cat --dag-id trips --run-id manual__2026-11-22 --task-id load
@@ -22,74 +22,80 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from include.xcom_store import settings
+from include.xcom_store.errors import AccessDenied
+from include.xcom_store.stores.base import connect
 from include.xcom_tools import contents, listing, output
-from include.xcom_tools.contents import Rows
+from include.xcom_tools.contents import RowStream
 from include.xcom_tools.errors import FOUND, OK, ToolError
-from include.xcom_tools.output import Column
+from include.xcom_tools.output import Heading
 
 if TYPE_CHECKING:
     import argparse
 
-    from include.xcom_tools.listing import Bucket
+    from include.xcom_store.stores.base import Store
 
-ROWS = 20
+DEFAULT_ROWS = 20
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what names a value, and how much of it to show."""
-    parser.add_argument("uri", nargs="?", metavar="URI", help="of an object: s3://bucket/key")
+    parser.add_argument("uri", nargs="?", metavar="URI", help="of an object, as uri and ls give it")
     listing.add_value(parser, required=False)
-    parser.add_argument("--rows", type=int, metavar="N", help=f"default: {ROWS}; with --json all")
+    parser.add_argument(
+        "--rows", type=int, metavar="N", help=f"default: {DEFAULT_ROWS}; with --json all"
+    )
     parser.add_argument("--raw", action="store_true", help="the object's bytes, as they are")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the value."""
-    bucket = listing.Bucket(settings.load())
-    key = _key(bucket, arguments)
+    store = connect(settings.load())
+    key = _key(store, arguments)
     if not key:
         return FOUND
     if arguments.raw:
-        for part in contents.parts(bucket, key):
-            sys.stdout.buffer.write(part)
+        for piece in contents.pieces(store.open(key)):
+            sys.stdout.buffer.write(piece)
         return OK
-    found = contents.read(bucket, key)
-    if isinstance(found, Rows):
+    found = contents.read(store, key)
+    if isinstance(found, RowStream):
         _show_rows(found, arguments)
     elif arguments.json:
         output.line(found)
     else:
         output.result(output.indented(found))
-    output.say(f"{bucket.uri(key)}: SHA-256 not checked (verify does)")
+    output.say(f"{store.uri(key)}: SHA-256 not checked (verify does)")
     return OK
 
 
-def _key(bucket: Bucket, arguments: argparse.Namespace) -> str | None:
+def _key(store: Store, arguments: argparse.Namespace) -> str | None:
     owner = listing.selected(arguments)
     if arguments.uri:
         if owner.dag_id or owner.run_id or owner.task_id:
             raise ToolError("Give either a URI or --dag-id, --run-id and --task-id.")
-        root = bucket.uri("")
-        if not arguments.uri.startswith(root):
-            raise ToolError(f"{arguments.uri} is not in {root}, the bucket that is configured.")
-        return str(arguments.uri.removeprefix(root))
+        try:
+            return store.key(arguments.uri)
+        except AccessDenied as error:
+            raise ToolError(
+                f"{arguments.uri} is not under {store.uri()}, the store that is set."
+            ) from error
     if not (owner.dag_id and owner.run_id and owner.task_id):
         raise ToolError("Name a value: a URI, or all of --dag-id, --run-id and --task-id.")
-    values = bucket.values(owner)
+    values = listing.values(store, owner)
     if not values:
-        output.say(listing.nothing(bucket, owner))
+        output.say(listing.nothing(store, owner))
         return None
     if len(indexes := {value.place.map_index for value in values if value.place}) > 1:
-        raise ToolError(f"There are values of {len(indexes)} map indexes: say --map-index N.")
+        raise ToolError(f"There are values of {len(indexes)} map indexes: add --map-index N.")
     if len(values) > 1:
-        output.say(f"{len(values)} objects of this XCom; the one last written is shown")
-    return values[-1].key
+        output.say(f"{len(values)} objects of this XCom; showing the one written last")
+    return values[-1].info.key
 
 
-def _show_rows(found: Rows, arguments: argparse.Namespace) -> None:
+def _show_rows(found: RowStream, arguments: argparse.Namespace) -> None:
     limit = arguments.rows
     if limit is None and not arguments.json:
-        limit = ROWS
-    columns = [Column(name, output.text) for name in found.columns]
-    shown = output.rows(islice(found.rows, limit), columns, as_json=arguments.json)
+        limit = DEFAULT_ROWS
+    headings = map(Heading, found.columns)
+    shown = output.rows(islice(found.rows, limit), headings, as_json=arguments.json)
     output.say(f"{shown:,} of {found.total:,} rows × {len(found.columns):,} columns")

@@ -1,12 +1,12 @@
 """Check settings, connection, rights and the bucket's configuration.
 
-Asks of S3 what a task would: lists, writes, reads and deletes a small object under the prefix, by
-the backend's own code. Then reads the bucket's configuration, as far as the credentials may: a
-right that is missing for that is no error, the line says "not known" and names the permission.
+Does what a task would: lists, writes, reads and deletes a small object under the prefix, with the
+backend's own code. Then reads the bucket's configuration as far as the credentials allow: a missing
+right to do that is not an error, the line says "not known" and names the permission.
 
 Each line is ok, a warning, an error or not known, and says what to do. No secret is printed. The
-exit code is 1 if there is an error. A check speaks for the process that makes it: run it where
-tasks run, or let the DAG xcom_storage_maintenance_dag do so.
+exit code is 1 if there is an error. A check holds for the process that makes it: run it where tasks
+run, or let the DAG xcom_storage_maintenance_dag do so.
 
 Examples:
   python -m include.xcom_tools check
@@ -18,12 +18,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from include.xcom_store import settings
-from include.xcom_store.errors import ConfigurationError, XComStoreError, StoreUnreachable
+from include.xcom_store.errors import ConfigurationError, StoreUnreachable, XComStoreError
+from include.xcom_store.stores.base import Store
 from include.xcom_tools import check_access, check_settings, output
 from include.xcom_tools.check_bucket import Questions
-from include.xcom_tools.check_line import ERROR, Line
+from include.xcom_tools.check_line import ERROR, CheckLine
 from include.xcom_tools.errors import FOUND, OK
-from include.xcom_tools.listing import Bucket
 
 if TYPE_CHECKING:
     import argparse
@@ -31,21 +31,21 @@ if TYPE_CHECKING:
 
     from include.xcom_store.settings import Settings
 
-PATIENCE = {"connect_timeout": 5.0, "request_timeout": 15.0, "retry_timeout": 5.0}
-"""Seconds, at most; a check is not to wait as long as a task may."""
+MAX_SECONDS = {"connect_timeout": 5.0, "request_timeout": 15.0, "retry_timeout": 5.0}
+"""A check should not wait as long as a task may."""
 
 
-def report(options: Settings | None = None) -> list[Line]:
-    """Return what is found, also where a step fails; see `Line`.
+def report(options: Settings | None = None) -> list[CheckLine]:
+    """Return what is found, also where a step fails; see `CheckLine`.
 
     Args:
-        options: as Airflow's configuration has them if None.
+        options: None for those of Airflow's configuration.
     """
     return list(_lines(options))
 
 
 def add_arguments(_parser: argparse.ArgumentParser) -> None:
-    """Add nothing: what is checked is what Airflow is configured for."""
+    """Add nothing: what Airflow is configured for is checked."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -60,40 +60,41 @@ def run(arguments: argparse.Namespace) -> int:
     return FOUND if ERROR in states else OK
 
 
-def _lines(options: Settings | None) -> Iterator[Line]:
+def _lines(options: Settings | None) -> Iterator[CheckLine]:
     try:
         options = options or settings.load()
+        shorter = {name: min(limit, getattr(options, name)) for name, limit in MAX_SECONDS.items()}
+        store = Store(options._replace(**shorter))
     except ConfigurationError as error:
-        yield Line("settings", ERROR, str(error))
+        yield CheckLine("settings", ERROR, str(error))
         return
-    yield from check_settings.settings_lines(options)
-    yield from check_settings.connection_lines(options.conn_id)
-    if not options.bucket:
+    yield from check_settings.settings_lines(store)
+    if not options.url:
         return
-    shorter = {name: min(limit, getattr(options, name)) for name, limit in PATIENCE.items()}
+    yield from check_settings.connection_lines(store.location.conn_id)
     try:
-        bucket = Bucket(options._replace(**shorter))
+        access = store.access
     except StoreUnreachable as error:
-        yield Line("endpoint", ERROR, str(error))
+        yield CheckLine("endpoint", ERROR, str(error))
         return
     except XComStoreError as error:
-        yield Line("connection", ERROR, str(error))
+        yield CheckLine("connection", ERROR, str(error))
         return
-    except PermissionError as error:  # a secrets backend's no, after which Airflow asks no other
-        yield Line("connection", ERROR, f"{type(error).__name__}: {error}")
+    except PermissionError as error:  # from a secrets backend, after which Airflow asks no other
+        yield CheckLine("connection", ERROR, f"{type(error).__name__}: {error}")
         return
-    yield from check_settings.endpoint_lines(options, bucket.access)
-    questions = Questions(bucket, shorter)
+    yield from check_settings.endpoint_lines(store, access)
+    questions = Questions(store)
     usable = True
-    for line in (*questions.region(), *check_access.list_lines(bucket)):
+    for line in (*questions.region(), *check_access.list_lines(store)):
         usable = usable and line.state != ERROR
         yield line
     if usable:
-        yield from check_access.round_trip(bucket)
+        yield from check_access.round_trip(store)
         yield from questions.configuration()
 
 
-def _show(line: Line) -> None:
+def _show(line: CheckLine) -> None:
     head = f"{line.state:9}  {line.about:13}  "
     indent = " " * len(head)
     output.paragraph(line.found, head, indent)

@@ -1,4 +1,4 @@
-"""What a check says about one thing."""
+"""One line of a check's report."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import NamedTuple
 OK, WARNING, ERROR, NOT_KNOWN = "ok", "warning", "error", "not known"
 
 
-class Line(NamedTuple):
-    """What was looked at, how it is, and what to do about it; four strings, so any table takes it.
+class CheckLine(NamedTuple):
+    """What was checked, how it is, and what to do about it: four strings, which any table takes.
 
     Attributes:
         about: `settings`, `connection`, `write`, `lifecycle` …
-        state: `ok`, `warning`, `error`, or `not known` where a right to look is missing.
+        state: `ok`, `warning`, `error`, or `not known` where the right to look is missing.
     """
 
     about: str

@@ -39,26 +39,27 @@ COMMANDS: dict[str, Command] = {
 }
 
 _DESCRIPTION = """\
-Looks after the XComs in S3, with the settings and the connection of the Airflow environment it runs
-in: where tasks run, where the scheduler runs, or on your machine with the project's .env.
+Looks after the XComs in the object store, with the settings and the connection of the Airflow
+environment it runs in: where tasks run, where the scheduler runs, or on your machine with the
+project's .env.
 """
 _EPILOG = """\
 exit codes:
   0    all is as it should be (there may be warnings)
-  1    something that was looked at is wrong: an error of check, a damaged or missing object
+  1    something that was looked at is wrong: an error in check, a damaged or missing object
   2    the command line, the settings or the connection cannot be used
-  3    S3 or Airflow does not answer, or refuses to
+  3    the store or Airflow does not answer, or refuses to
   130  interrupted
 
-Results go to standard output, all else to standard error. --json prints one JSON object a line,
-sizes in bytes. Every command explains itself: python -m include.xcom_tools check --help
+Results go to standard output, all else to standard error. --json prints one JSON object per
+line, with sizes in bytes. Every command explains itself: python -m include.xcom_tools check --help
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit code."""
     options = _parser().parse_args(arguments)
-    _log("INFO" if options.verbose else "WARNING")
+    configure_log("INFO" if options.verbose else "WARNING")
     # As `airflow connections get` does: a connection may be in the metadata database only, and
     # outside of a task Airflow's SDK asks that in its servers alone.
     os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
@@ -77,8 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return errors.OK
 
 
-def _log(level: str) -> None:
-    """Log to standard error, secrets masked; left alone, Airflow logs to standard output.
+def configure_log(level: str) -> None:
+    """Log to standard error, with secrets masked; by default Airflow logs to standard output.
 
     Not below INFO: at DEBUG botocore logs session tokens.
     """
@@ -107,6 +108,6 @@ def _parser() -> argparse.ArgumentParser:
             allow_abbrev=False,
         )
         command.add_arguments(added)
-        added.add_argument("--json", action="store_true", help="one JSON object a line")
+        added.add_argument("--json", action="store_true", help="one JSON object per line")
         added.add_argument("-v", "--verbose", action="store_true", help="log to standard error")
     return parser

@@ -17,14 +17,16 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from include.xcom_store import settings
+from include.xcom_store.sizes import size_text
+from include.xcom_store.stores.base import connect
 from include.xcom_tools import listing, output
 from include.xcom_tools.errors import OK
-from include.xcom_tools.output import Column
+from include.xcom_tools.output import Heading
 
 if TYPE_CHECKING:
     import argparse
 
-    from include.xcom_tools.listing import Found
+    from include.xcom_tools.listing import ListedObject
 
 _BY = {"dag": ("dag_id",), "run": ("dag_id", "run_id"), "task": ("dag_id", "task_id")}
 _OTHERS = "(not of this backend)"
@@ -37,11 +39,11 @@ class _Sum:
     values: int = 0
     newest: datetime = field(default_factory=lambda: datetime.min.replace(tzinfo=UTC))
 
-    def add(self, found: Found) -> None:
-        self.bytes += found.size
+    def add(self, found: ListedObject) -> None:
+        self.bytes += found.info.bytes
         self.objects += 1
         self.values += bool(found.place and not found.place.is_leaf)
-        self.newest = max(self.newest, found.modified)
+        self.newest = max(self.newest, found.info.modified)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,29 +53,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print one line a group, and the sum of all."""
-    bucket = listing.Bucket(settings.load())
+    """Print one line per group, and the total."""
+    store = connect(settings.load())
     names = _BY[arguments.by]
     groups: dict[tuple[str, ...], _Sum] = {}
     total = _Sum()
     with output.progress("objects") as done:
-        for found in bucket.objects(listing.selected(arguments)):
+        for found in listing.objects(store, listing.selected(arguments)):
             group = tuple(getattr(found.place, name) for name in names) if found.place else ()
             groups.setdefault(group, _Sum()).add(found)
             total.add(found)
             done(1)
     largest = sorted(groups.items(), key=lambda item: -item[1].bytes)
-    columns = (
-        Column("bytes", output.size, right=True),
-        Column("objects", output.number, right=True),
-        Column("values", output.number, right=True),
-        Column("newest", output.time),
-        *map(Column, names),
+    headings = (
+        Heading("bytes", size_text, right=True),
+        Heading("objects", output.number, right=True),
+        Heading("values", output.number, right=True),
+        Heading("newest", output.time),
+        *map(Heading, names),
     )
-    output.rows((_row(names, *group) for group in largest), columns, as_json=arguments.json)
+    output.rows((_row(names, *group) for group in largest), headings, as_json=arguments.json)
     output.say(
-        f"{output.size(total.bytes)} in {total.objects:,} objects of {total.values:,} values "
-        f"under {bucket.uri(bucket.prefix)}/"
+        f"{size_text(total.bytes)} in {total.objects:,} objects of {total.values:,} values "
+        f"under {store.uri()}"
     )
     return OK
 

@@ -3,7 +3,7 @@
 OK            0  all is as it should be; warnings may have been printed
 FOUND         1  something examined is wrong: an error of `check`, a damaged or missing object
 USAGE         2  the command line, the settings or the connection cannot be used
-UNREACHABLE   3  S3 or Airflow does not answer, or refuses to
+UNREACHABLE   3  the store or Airflow does not answer, or refuses to
 INTERRUPTED 130  Ctrl-C
 """
 

@@ -1,12 +1,12 @@
-"""The objects of XComs in the bucket, listed lazily: memory does not grow with the bucket.
+"""The objects of XComs, listed lazily: memory does not grow with the store.
 
-    for found in Bucket(settings.load()).objects(Owner("trips", None)):
-        print(found.key, found.size, found.place and found.place.is_leaf)
+    for found in listing.objects(store, Owner("trips", None)):
+        print(found.info.key, found.info.bytes, found.place and found.place.is_leaf)
 
 What a key says stays percent-encoded here: over-long identifiers are cut and given a hash in keys
-(see `keys.part`), so a key cannot always be decoded. To tell whether an object is of a task
+(see `keys.encoded`), so a key cannot always be decoded. To tell whether an object belongs to a task
 instance that Airflow names, encode that one's identifiers and compare; `Place.shown` is for
-people's eyes.
+display only.
 """
 
 from __future__ import annotations
@@ -16,29 +16,24 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
 from include.xcom_store import keys
-from include.xcom_store.errors import ObjectCorrupt
 from include.xcom_store.keys import PARTITIONS, Owner
-from include.xcom_store.store import Store
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
-    from datetime import datetime
 
-    from include.xcom_store.settings import Settings
+    from include.xcom_store.stores.base import ObjectInfo, Store
 
 ANY = Owner(None, None)
-PAGE = 1000
-"""Objects a request, the most that S3 gives."""
 
 
 class Place(NamedTuple):
     """What the key of an object of ours says, as it is written there: percent-encoded.
 
     Attributes:
-        directory: `{prefix}/dag_id=…/run_id=…/task_id=…/map_index=…`.
+        directory: `dag_id=…/run_id=…/task_id=…/map_index=…`.
         stem: the value's own name under which all its objects lie: `{directory}/{key}-{unique}`.
-        leaf: of a value of several objects, the number of this one; None is the main object.
+        leaf: the number of a leaf; None for the main object.
     """
 
     dag_id: str
@@ -58,7 +53,7 @@ class Place(NamedTuple):
     def belongs_to(self, owner: Owner) -> bool:
         """Tell whether it is of this task instance; the owner's None fields stand for any."""
         return all(
-            wanted is None or getattr(self, name) == keys.part(str(wanted))
+            wanted is None or getattr(self, name) == keys.encoded(str(wanted))
             for name, wanted in owner._asdict().items()
         )
 
@@ -67,88 +62,50 @@ class Place(NamedTuple):
         return {name: unquote(getattr(self, name)) for name in (*PARTITIONS, "key")}
 
 
-class Found(NamedTuple):
-    """An object in the bucket; `place` is None for one that this backend has not named."""
+class ListedObject(NamedTuple):
+    """An object in the store; `place` is None if its name is not one that the backend gives."""
 
-    key: str
-    size: int
-    modified: datetime
+    info: ObjectInfo
     place: Place | None
 
 
-class Bucket(Store):
-    """The backend's store, and what only tools ask of it."""
+def objects(store: Store, owner: Owner = ANY, after: str | None = None) -> Iterator[ListedObject]:
+    """List what the store holds, in the order of the keys' bytes.
 
-    def __init__(self, options: Settings) -> None:
-        super().__init__(options)
-        self.prefix = options.prefix
-
-    def objects(self, owner: Owner = ANY, after: str | None = None) -> Iterator[Found]:
-        """List what lies under the prefix, in the order S3 gives: that of the keys' bytes.
-
-        Args:
-            owner: only of this DAG, run, task …; objects that are not ours are listed only where
-                no field of it is set.
-            after: a key; only what follows it.
-        """
-        import obstore
-
-        under = directory(self.prefix, owner)
-        with self._errors("listing", f"{under}/"):
-            for page in obstore.list(self._client, under, offset=after, chunk_size=PAGE):
-                for meta in page:
-                    place = parse(self.prefix, meta["path"])
-                    if place.belongs_to(owner) if place else not any(owner):
-                        yield Found(meta["path"], meta["size"], meta["last_modified"], place)
-
-    def values(self, owner: Owner) -> list[Found]:
-        """Return the main objects of an owner's values, the newest last; all are held in memory."""
-        main = [found for found in self.objects(owner) if found.place and not found.place.is_leaf]
-        return sorted(main, key=lambda found: found.modified)
-
-    def size(self, key: str) -> int:
-        """Return an object's size in bytes.
-
-        Raises:
-            ObjectMissing: it is not there.
-        """
-        import obstore
-
-        with self._errors("reading", key):
-            return obstore.head(self._client, key)["size"]
-
-    def read_range(self, key: str, start: int, end: int) -> bytes:
-        """Return the bytes from `start` up to `end`; nothing of the object is checked.
-
-        Raises:
-            ObjectMissing: it is not there.
-            ObjectCorrupt: it ends earlier.
-        """
-        import obstore
-
-        with self._errors("reading", key):
-            data = bytes(obstore.get_range(self._client, key, start=start, end=end))
-            if len(data) != end - start:
-                raise ObjectCorrupt(f"{self.uri(key)} is shorter than it was a moment ago.")
-            return data
+    Args:
+        store: of this deployment.
+        owner: only of this DAG, run, task …; objects that are not ours are listed only where none
+            of its fields is set.
+        after: a key; only what follows it.
+    """
+    for info in store.list(directory(owner), after):
+        place = parse(info.key)
+        if place.belongs_to(owner) if place else not any(owner):
+            yield ListedObject(info, place)
 
 
-def directory(prefix: str, owner: Owner) -> str:
+def values(store: Store, owner: Owner) -> list[ListedObject]:
+    """Return the main objects of an owner's values, the newest last; all are held in memory."""
+    main = [each for each in objects(store, owner) if each.place and not each.place.is_leaf]
+    return sorted(main, key=lambda each: each.info.modified)
+
+
+def directory(owner: Owner) -> str:
     """Return where all objects of an owner lie, as far down as its fields are set without a gap."""
-    parts = [prefix]
+    parts: list[str] = []
     for name in PARTITIONS:
         if (value := getattr(owner, name)) is None:
             break
-        parts.append(f"{name}={keys.part(str(value))}")
+        parts.append(f"{name}={keys.encoded(str(value))}")
     return "/".join(parts)
 
 
-def parse(prefix: str, object_key: str) -> Place | None:
+def parse(object_key: str) -> Place | None:
     """Return what a key says; None if this backend does not name objects so."""
-    match = _OURS.fullmatch(object_key.removeprefix(f"{prefix}/"))
-    if match is None or not object_key.startswith(f"{prefix}/"):
+    match = _OURS.fullmatch(object_key)
+    if match is None:
         return None
-    under = f"{prefix}/{match['directory']}"
+    under = match["directory"]
     dag_id, run_id, task_id, map_index, key = (match[name] for name in Owner._fields)
     return Place(
         dag_id,
@@ -179,11 +136,11 @@ def add_value(parser: argparse.ArgumentParser, *, required: bool) -> None:
     parser.add_argument("--key", metavar="KEY", default="return_value", help="default: %(default)s")
 
 
-def nothing(bucket: Bucket, owner: Owner) -> str:
-    """Say that there is no object of a value, and why that may be so."""
+def nothing(store: Store, owner: Owner) -> str:
+    """Return the message that a value has no object, and why that may be."""
     return (
-        f"No object of XCom {owner.key!r} of {owner} under {bucket.uri(bucket.prefix)}/. A small "
-        "value lies in Airflow's database; look at the XCom in Airflow's UI."
+        f"No object of XCom {owner.key!r} of {owner} under {store.uri()}. A small value lies in "
+        "Airflow's database; look at the XCom in Airflow's UI."
     )
 
 

@@ -1,7 +1,9 @@
 """What a command prints: tables for people, JSON Lines for machines, progress on a terminal.
 
-Results go to standard output, all else to standard error. Rows are printed as they come, so that a
-list of millions needs no more memory than one of ten.
+Results go to standard output, all else to standard error.
+
+Rows are printed as they come, so a list of millions needs no more memory than one of ten. That is
+why tables are not rich's: it measures and renders a table when all of its rows are there.
 """
 
 from __future__ import annotations
@@ -19,16 +21,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-WIDEST = 60
-"""Characters of a cell."""
-MEASURED = 1000
-"""Rows that decide how wide a column is; a wider cell further down pushes its line to the right."""
+MAX_CELL_CHARACTERS = 60
+MEASURED_ROWS = 1000
+"""Decide how wide a column is; a wider cell further down shifts the rest of its line."""
 
 
 def text(value: Any) -> str:
     """Return a value as a cell: None is empty, what is long is cut; JSON has all of it."""
     said = "" if value is None else visible(str(value))
-    return said if len(said) <= WIDEST else f"{said[: WIDEST - 1]}…"
+    if len(said) <= MAX_CELL_CHARACTERS:
+        return said
+    return f"{said[: MAX_CELL_CHARACTERS - 1]}…"
 
 
 def visible(said: str) -> str:
@@ -36,18 +39,6 @@ def visible(said: str) -> str:
     if said.isprintable():
         return said
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in said)
-
-
-def size(count: int) -> str:
-    """Return bytes as people read them: 999 B, 1.5 KiB, 12.3 MiB."""
-    if count < 1024:
-        return f"{count} B"
-    amount, unit = float(count), ""
-    for unit in ("KiB", "MiB", "GiB", "TiB", "PiB"):  # noqa: B007 - the last one is meant
-        amount /= 1024
-        if amount < 1024:
-            break
-    return f"{amount:.1f} {unit}"
 
 
 def number(count: int) -> str:
@@ -60,20 +51,20 @@ def time(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-class Column(NamedTuple):
-    """A field of a row: its name, and how people see it."""
+class Heading(NamedTuple):
+    """A column of a table: the field of the rows that it shows, and how."""
 
     name: str
     show: Callable[[Any], str] = text
     right: bool = False
 
 
-def rows(found: Iterable[dict[str, Any]], columns: Iterable[Column], *, as_json: bool) -> int:
+def rows(found: Iterable[dict[str, Any]], headings: Iterable[Heading], *, as_json: bool) -> int:
     """Print rows as they come; return how many.
 
-    As JSON each is one object with all its fields; for people a line with the columns named.
+    As JSON each is one object with all its fields; for people a line with what the headings name.
     """
-    return _as_json(found) if as_json else _as_table(iter(found), list(columns))
+    return _as_json(found) if as_json else _as_table(iter(found), list(headings))
 
 
 def line(value: Any) -> None:
@@ -82,7 +73,7 @@ def line(value: Any) -> None:
 
 
 def paragraph(said: str, first: str = "", rest: str = "") -> None:
-    """Print text in lines of a readable width, with what stands before the first and the others."""
+    """Print text in lines of a readable width, the first and the rest indented by these."""
     width = max(60, min(shutil.get_terminal_size((120, 24)).columns, 120))
     print(
         textwrap.fill(
@@ -99,7 +90,7 @@ def paragraph(said: str, first: str = "", rest: str = "") -> None:
 
 def result(said: str) -> None:
     """Print a line of the result."""
-    print(said)
+    print(said, flush=True)
 
 
 def indented(value: Any) -> str:
@@ -117,11 +108,11 @@ def progress(what: str, total: int | None = None) -> Iterator[Callable[[int], No
     """Show how far a long command is, on standard error and only if that is a terminal.
 
     Args:
-        what: is counted: `objects`.
-        total: if it is known.
+        what: is being counted, such as `objects`.
+        total: of them; None if it is not known.
 
     Yields:
-        a function to be called with how many more are done.
+        a function that takes how many more are done.
     """
     if not sys.stderr.isatty():
         yield lambda _count: None
@@ -151,27 +142,27 @@ def _as_json(found: Iterable[dict[str, Any]]) -> int:
     return count
 
 
-def _as_table(found: Iterator[dict[str, Any]], columns: list[Column]) -> int:
+def _as_table(found: Iterator[dict[str, Any]], headings: list[Heading]) -> int:
     def cells(row: dict[str, Any]) -> list[str]:
-        return [column.show(row[column.name]) for column in columns]
+        return [heading.show(row[heading.name]) for heading in headings]
 
-    first = [cells(row) for row in islice(found, MEASURED)]
+    first = [cells(row) for row in islice(found, MEASURED_ROWS)]
     if not first:
         return 0
-    titles = [visible(column.name) for column in columns]
+    titles = [visible(heading.name) for heading in headings]
     widths = [max(map(len, column)) for column in zip(titles, *first, strict=True)]
-    print(_aligned(titles, columns, widths))
+    print(_aligned(titles, headings, widths))
     print("-" * min(sum(widths) + 2 * (len(widths) - 1), 200))
     count = 0
     for count, row in enumerate(chain(first, map(cells, found)), 1):  # noqa: B007
-        print(_aligned(row, columns, widths))
+        print(_aligned(row, headings, widths))
     return count
 
 
-def _aligned(row: list[str], columns: list[Column], widths: list[int]) -> str:
+def _aligned(row: list[str], headings: list[Heading], widths: list[int]) -> str:
     padded = (
-        cell.rjust(width) if column.right else cell.ljust(width)
-        for cell, column, width in zip(row, columns, widths, strict=True)
+        cell.rjust(width) if heading.right else cell.ljust(width)
+        for cell, heading, width in zip(row, headings, widths, strict=True)
     )
     return "  ".join(padded).rstrip()
 

@@ -1,12 +1,13 @@
 """Find the values that no row of Airflow's database refers to, and delete them.
 
-Compares the bucket with Airflow through its REST API. A dry run, unless --delete is given. Deletes
-only under a prefix that is marked as this Airflow's (--claim, once), only what is older than the
-grace period, and only after Airflow has said, for that very row and right before, that it does not
-hold the value. Any error ends it at once; --resume-after goes on. docs/sweep.md has the rest.
+Compares the store with Airflow through its REST API. This is a dry run unless --delete is given.
+Values are deleted only under a prefix that is marked as this Airflow's (--claim, once), only when
+older than the grace period, and only after Airflow has said, for exactly that row and right before,
+that it does not hold the value. Any error ends the sweep at once; --resume-after continues it. See
+docs/sweep.md for details.
 
-Objects of other names, and of DAGs that the token may not read, are told and left alone. So are
-rows whose object is gone, where it meets them; --missing looks for all of them.
+Objects with other names, and those of DAGs that the token may not read, are reported and left
+alone. So are rows whose object is gone, where the sweep meets them; --missing looks for all.
 
 Examples:
   python -m include.xcom_tools sweep
@@ -16,17 +17,17 @@ Examples:
 
 from __future__ import annotations
 
-import sys
 import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from include.xcom_store import settings
+from include.xcom_store.sizes import size_text
+from include.xcom_store.stores.base import connect
 from include.xcom_tools import airflow_access, marker, output, sweep_missing
 from include.xcom_tools.errors import FOUND, OK, ToolError
 from include.xcom_tools.listing import add_selection, selected
-from include.xcom_tools.output import Column
-from include.xcom_tools.sweep_bucket import SweepBucket
+from include.xcom_tools.output import Heading
 from include.xcom_tools.sweep_findings import MISSING, REFUSED
 from include.xcom_tools.sweep_run import GRACE, Sweep
 
@@ -35,48 +36,48 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from include.xcom_store.settings import Settings
+    from include.xcom_store.stores.base import Store
     from include.xcom_tools.airflow_api import AirflowApi
     from include.xcom_tools.sweep_findings import Finding
 
 HOUR = timedelta(hours=1)
-COLUMNS = (
-    Column("dag_id"),
-    *(Column(name, output.number, right=True) for name in ("objects", "live", "young", "orphans")),
-    Column("orphan_bytes", output.size, right=True),
-    *(Column(name, output.number, right=True) for name in ("deleted", "unsure", "missing")),
+HEADINGS = (
+    Heading("dag_id"),
+    *(Heading(name, output.number, right=True) for name in ("objects", "live", "young", "orphans")),
+    Heading("orphan_bytes", size_text, right=True),
+    *(Heading(name, output.number, right=True) for name in ("deleted", "unsure", "missing")),
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what a sweep can be told."""
+    """Add the options of a sweep."""
     parser.add_argument("--delete", action="store_true", help="delete orphans; default: a dry run")
     parser.add_argument(
         "--claim", action="store_true", help="mark the prefix as this Airflow's, if nobody has yet"
     )
     parser.add_argument(
         "--grace-hours", type=float, default=GRACE / HOUR, metavar="N",
-        help="leave values alone that were written within N hours (default: 24)",
+        help="leave alone what was written within the last N hours (default: 24)",
     )  # fmt: skip
     parser.add_argument(
         "--thorough", action="store_true", help="ask Airflow for the row of every single value"
     )
     parser.add_argument(
-        "--missing", action="store_true", help="ask for every row that has no object, too"
+        "--missing", action="store_true", help="also ask for every row that has no object"
     )
-    parser.add_argument("--resume-after", metavar="KEY", help="go on behind this key")
+    parser.add_argument("--resume-after", metavar="KEY", help="continue after this key")
     airflow_access.add_arguments(parser)
     add_selection(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Sweep, and print what was found, then a table by DAG."""
-    options = settings.load()
-    bucket = SweepBucket(options)
-    least = grace(options, arguments.grace_hours * HOUR)
+    """Sweep; print what is found, then a table by DAG."""
+    store = connect(settings.load())
+    least = grace(store.settings, arguments.grace_hours * HOUR)
     with airflow_access.from_arguments(arguments) as api, output.progress("objects") as progress:
-        prepare(bucket, api, delete=arguments.delete, claim=arguments.claim)
+        prepare(store, api, delete=arguments.delete, claim=arguments.claim)
         sweep = Sweep(
-            bucket,
+            store,
             api,
             delete=arguments.delete,
             grace=least,
@@ -89,41 +90,41 @@ def run(arguments: argparse.Namespace) -> int:
     return FOUND if wrong else OK
 
 
-def prepare(bucket: SweepBucket, api: AirflowApi, *, delete: bool, claim: bool) -> None:
-    """See to it that the prefix is this Airflow's; for a dry run, that it is not another's.
+def prepare(store: Store, api: AirflowApi, *, delete: bool, claim: bool) -> None:
+    """Make sure that the prefix is this Airflow's; for a dry run, that it is not another's.
 
     Raises:
-        ToolError: it is another's, or nobody has claimed it and something is to be deleted.
+        ToolError: it is another's, or nobody has claimed it and values are to be deleted.
     """
     if claim:
-        marker.claim(bucket, api)
-    elif not marker.is_ours(bucket, api) and delete:
+        marker.claim(store, api)
+    elif not marker.is_ours(store, api) and delete:
         raise ToolError(
-            f"{bucket.uri(bucket.prefix)}/ is not marked as this Airflow's, so nothing is deleted "
-            "under it. If no other Airflow has values there, claim it: sweep --claim."
+            f"{store.uri()} is not marked as this Airflow's, so nothing is deleted under it. If no "
+            "other Airflow has values there, claim it: sweep --claim."
         )
 
 
 def grace(options: Settings, asked: timedelta) -> timedelta:
-    """Return the grace period, if no push can take longer.
+    """Return the grace period that is asked for, unless a push can take longer.
 
-    A value's objects are written one after another, each within `operation_timeout`; S3 may date
-    one by when its upload began. So the newest may be twice as old when the next one appears.
+    A value's objects are written one after another, each within `operation_timeout`; the store may
+    date one by when its upload began. So the newest may be twice as old when the next one appears.
 
     Raises:
-        ToolError: a push can.
+        ToolError: a push can take longer.
     """
     least = 2 * timedelta(seconds=options.operation_timeout)
     if asked < least:
         raise ToolError(
-            f"--grace-hours {asked / HOUR:g} is too short, {least / HOUR:g} is the "
-            "least: twice [xcom_store] operation_timeout, which writing an object may take."
+            f"--grace-hours {asked / HOUR:g} is too short; the least is {least / HOUR:g}: twice "
+            "[xcom_store] operation_timeout, which writing one object may take."
         )
     return asked
 
 
 def _print(sweep: Sweep, *, missing: bool, as_json: bool) -> bool:
-    """Print findings as they come, then what it was in all; return whether anything is wrong."""
+    """Print findings as they come, then the totals; return whether anything is wrong."""
     started, wrong = time.monotonic(), False
     try:
         for finding in _findings(sweep, missing=missing):
@@ -131,7 +132,7 @@ def _print(sweep: Sweep, *, missing: bool, as_json: bool) -> bool:
             if as_json:
                 output.line(finding._asdict())
             else:
-                _tell(_line(finding))
+                output.result(_line(finding))
     except BaseException:
         behind = f" To go on: --resume-after '{sweep.reached}'" if sweep.reached else ""
         output.say(f"Stopped: nothing more is deleted.{behind}")
@@ -144,12 +145,12 @@ def _print(sweep: Sweep, *, missing: bool, as_json: bool) -> bool:
 def _findings(sweep: Sweep, *, missing: bool) -> Iterator[Finding]:
     yield from sweep.findings()
     if missing:
-        yield from sweep_missing.rows_without_objects(sweep.bucket, sweep.api, sweep.owner)
+        yield from sweep_missing.rows_without_objects(sweep.store, sweep.api, sweep.owner)
 
 
 def _line(finding: Finding) -> str:
     kind = "deleted" if finding.deleted else finding.kind
-    size = output.size(finding.bytes) if finding.objects else ""
+    size = size_text(finding.bytes) if finding.objects else ""
     modified = output.time(finding.modified) if finding.modified else ""
     return f"{kind:<8}  {size:>10}  {modified:<19}  {finding.uri}  ({finding.reason})"
 
@@ -164,19 +165,14 @@ def _summary(sweep: Sweep, seconds: float, *, as_json: bool) -> None:
         output.line(said | {"requests": sweep.api.requests, "seconds": round(seconds, 1), **spent})
         return
     if dags:
-        _tell("")
-        output.rows(dags, COLUMNS, as_json=False)
+        output.result("")
+        output.rows(dags, HEADINGS, as_json=False)
     did = "deleted" if sweep.delete else "a dry run, nothing is deleted"
-    _tell(
+    output.result(
         f"\n{total.orphans:,} orphans of {total.orphan_objects:,} objects and "
-        f"{output.size(total.orphan_bytes)} ({did})\n"
-        f"{total.objects:,} objects, {output.size(total.bytes)}, in {seconds:.1f} s "
-        f"({total.objects / max(seconds, 0.001):,.0f} a second): {spent.get('listing', 0)} s "
-        f"listing the bucket, {spent.get('airflow', 0)} s asking Airflow {sweep.api.requests:,} "
+        f"{size_text(total.orphan_bytes)} ({did})\n"
+        f"{total.objects:,} objects, {size_text(total.bytes)}, in {seconds:.1f} s "
+        f"({total.objects / max(seconds, 0.001):,.0f} per second): {spent.get('listing', 0)} s "
+        f"listing the store, {spent.get('airflow', 0)} s asking Airflow {sweep.api.requests:,} "
         f"times, {spent.get('deleting', 0)} s deleting"
     )
-
-
-def _tell(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""What a sweep has to tell: findings one by one, and a tally for each DAG."""
+"""What a sweep reports: findings one by one, and a tally for each DAG."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ class Finding(NamedTuple):
     """One value, row, DAG or object that is not as it should be.
 
     Attributes:
-        kind: `orphan` (a value that no row refers to), `missing` (a row's object that is gone),
-            `unsure` (a value whose row cannot be asked for), `refused` (a DAG that the token may
-            not read), `not ours` (an object of a name that the backend does not give).
+        kind: `orphan` (a value that no row refers to), `missing` (an object that is gone and that a
+            row refers to), `unsure` (a value whose row cannot be asked for), `refused` (a DAG that
+            the token may not read), `not ours` (an object with a name that the backend does not
+            give).
         uri: what it is about; of a value, its main object.
         reason: for people.
         objects: how many, with their bytes, and when the last of them was written.
@@ -37,7 +38,7 @@ class Finding(NamedTuple):
 
 @dataclass
 class Tally:
-    """What a sweep has seen of one DAG. Values, where nothing else is said."""
+    """What a sweep has seen of one DAG, in values unless the name says otherwise."""
 
     objects: int = 0
     bytes: int = 0

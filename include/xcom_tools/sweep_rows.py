@@ -1,12 +1,11 @@
-"""Whether the database refers to a value: what `sweep` asks of Airflow.
+"""Whether the database refers to a value: what `sweep` asks Airflow.
 
-Exactly, one row at a time (`Rows.ask`), which is what a deletion rests on; and by a list of a run's
-rows (`Rows.of_run`), which is much cheaper and only says where it is worth while to ask: lists give
-no values, and shift while rows come and go.
+Either exactly, one row at a time (`RowLookup.ask`), on which each deletion rests; or by a list of a
+run's rows (`RowLookup.of_run`), which is much cheaper and only tells which values to ask about:
+lists contain no values, and shift while rows come and go.
 
-Which row a value belongs to is in its key, percent-encoded. What decodes and encodes to the same
-text again is the identifier. Over-long identifiers are cut in keys; then Airflow's own are encoded
-and compared.
+A value's key names its row, percent-encoded: text that decodes and encodes to itself again is the
+identifier. Over-long identifiers are cut in keys; then Airflow's own are encoded and compared.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from urllib.parse import unquote
 from include.xcom_store import keys
 from include.xcom_store.errors import ObjectCorrupt
 from include.xcom_store.keys import Owner
-from include.xcom_store.record import Reference, is_record
+from include.xcom_store.record import Reference, is_reference
 from include.xcom_tools.sweep_findings import LIVE, ORPHAN, UNSURE
 
 if TYPE_CHECKING:
@@ -28,17 +27,17 @@ if TYPE_CHECKING:
 
     from include.xcom_tools.airflow_api import AirflowApi
     from include.xcom_tools.listing import Place
-    from include.xcom_tools.sweep_bucket import Value
+    from include.xcom_tools.sweep_values import Value
 
-AT_ONCE = timedelta(seconds=5)
-"""A row is written right after its object; one that is this much younger holds something newer."""
+SAME_PUSH = timedelta(seconds=5)
+"""A row is written right after its object; one that is later by more holds a newer value."""
 CUT = "!"
-"""Stands in what `keys.part` has cut, and in nothing else that it makes."""
+"""Is in what `keys.encoded` has cut, and in nothing else that it returns."""
 NAMES = Owner._fields
 
 
-class Verdict(NamedTuple):
-    """What the database says of a value.
+class RowAnswer(NamedTuple):
+    """What the database says about a value.
 
     Attributes:
         state: `LIVE`, `ORPHAN`, or `UNSURE` where it cannot be asked for exactly.
@@ -53,38 +52,38 @@ class Verdict(NamedTuple):
     reference: Reference | None = None
 
 
-class Rows:
-    """The XCom rows of one Airflow."""
+class RowLookup:
+    """Finds the XCom rows of one Airflow."""
 
     def __init__(self, api: AirflowApi) -> None:
         self._api = api
         self._cut_dags: dict[str, str | None] = {}
 
-    def ask(self, place: Place) -> Verdict:
-        """Return what the row says that a value belongs to, at this moment.
+    def ask(self, place: Place) -> RowAnswer:
+        """Return what the row that a value belongs to says at this moment.
 
         Raises:
             AirflowApiError: no answer that can be relied on.
         """
         owner = self._decoded(place)
         if owner is None:
-            return Verdict(UNSURE, "its key cannot be decoded to a row's name")
+            return RowAnswer(UNSURE, "its key cannot be decoded to a row's name")
         if None in owner:
             listed = self._api.all_xcoms(owner)
             if listed is None:
-                return Verdict(UNSURE, "a name is cut in its key, and too many rows might fit")
+                return RowAnswer(UNSURE, "a name is cut in its key, and too many rows might fit")
             fitting = [each for each in listed if place.belongs_to(each)]
             if not fitting:
-                return Verdict(ORPHAN, "there is no such row")
+                return RowAnswer(ORPHAN, "there is no such row")
             owner = fitting[0]
         row = self._api.xcom(owner)
         if row is None:
-            return Verdict(ORPHAN, "there is no such row", owner)
+            return RowAnswer(ORPHAN, "there is no such row", owner)
         reference = reference_of(row.value)
         # Wherever it stands in the row, and in whatever format: what is mentioned is kept.
         if place.stem[-32:] in json.dumps(row.value):
-            return Verdict(LIVE, "", owner, reference)
-        return Verdict(ORPHAN, "its row holds another value", owner, reference)
+            return RowAnswer(LIVE, "", owner, reference)
+        return RowAnswer(ORPHAN, "its row holds another value", owner, reference)
 
     def of_run(self, place: Place) -> RunList | None:
         """List the rows of the run that a value is of; None where it cannot be named."""
@@ -96,7 +95,7 @@ class Rows:
     def _decoded(self, place: Place) -> Owner | None:
         """Return what a key says for certain, with None for what is cut in it.
 
-        None as a whole: it says no row's name, or one that no URL can hold.
+        None as a whole: it does not name a row, or one that no URL can hold.
         """
         cut = {name for name in NAMES if CUT in getattr(place, name)}
         said: dict[str, Any] = {n: None if n in cut else unquote(getattr(place, n)) for n in NAMES}
@@ -111,15 +110,15 @@ class Rows:
         return owner if place.belongs_to(owner) else None
 
     def _dag_of(self, part: str) -> str | None:
-        """Return the DAG that Airflow lists and that is so named in keys."""
+        """Return the DAG that Airflow lists and that has this name in keys."""
         if part not in self._cut_dags:
-            fitting = (dag_id for dag_id in self._api.dag_ids() if keys.part(dag_id) == part)
+            fitting = (dag_id for dag_id in self._api.dag_ids() if keys.encoded(dag_id) == part)
             self._cut_dags[part] = next(fitting, None)
         return self._cut_dags[part]
 
 
 class RunList:
-    """The rows of one run by a list: a hint, and cheap. Held are 136 bytes a row."""
+    """The rows of one run by a list: a hint, and cheap. It takes 136 bytes per row."""
 
     def __init__(self, api: AirflowApi, dag_id: str, run_id: str) -> None:
         self._written: dict[int, datetime] = {}
@@ -127,10 +126,10 @@ class RunList:
             self._written[row_hash(listed.owner)] = listed.written
 
     def doubtful(self, values: list[Value]) -> list[Value]:
-        """Return which of a task instance's values are to be asked for exactly.
+        """Return the values of a task instance whose row is to be asked for exactly.
 
-        Those without a row, those that share a row, those older than their row, and those without
-        a main object.
+        These are the ones without a row, with a row that several share, older than their row, or
+        without a main object.
         """
         sharing: dict[str, int] = {}
         for value in values:
@@ -139,12 +138,12 @@ class RunList:
 
     def _is_likely(self, value: Value) -> bool:
         written = self._written.get(place_hash(value.place))
-        return value.has_main and written is not None and written - value.newest <= AT_ONCE
+        return value.has_main and written is not None and written - value.newest <= SAME_PUSH
 
 
 def row_hash(owner: Owner) -> int:
     """Return a number for a row among those of its run."""
-    _dag, _run, *names = (keys.part(str(name)) for name in owner)
+    _dag, _run, *names = (keys.encoded(str(name)) for name in owner)
     return hash(tuple(names))
 
 
@@ -155,7 +154,7 @@ def place_hash(place: Place) -> int:
 
 def reference_of(record: Any) -> Reference | None:
     """Return the reference that a row holds; None if it holds anything else."""
-    if not is_record(record) or "uri" not in record:
+    if not is_reference(record):
         return None
     try:
         return Reference.from_record(record)

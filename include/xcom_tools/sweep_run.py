@@ -1,13 +1,13 @@
-"""One sweep through the bucket: finds the values that no row refers to, and deletes them if asked.
+"""One sweep through the store: finds the values that no row refers to, and deletes them if asked.
 
-    sweep = Sweep(bucket, api, delete=False)
+    sweep = Sweep(store, api, delete=False)
     for finding in sweep.findings():
         print(finding.kind, finding.uri, finding.reason)
     print(sweep.tallies)
 
-Deleted is a value all of whose objects are older than the grace period and which its row, asked for
-by its exact name right before, does not mention. No push brings such a value back, for each gives
-its objects a name of their own. Any error of Airflow or S3 ends the sweep where it is.
+A value is deleted if all its objects are older than the grace period and its row, asked for by its
+exact name right before, does not mention it. No push brings such a value back, for each gives its
+objects new names. Any error of Airflow or the store ends the sweep where it is.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from include.xcom_tools import marker, sweep_missing
+from include.xcom_tools import marker, sweep_missing, sweep_values
 from include.xcom_tools.airflow_api import NotAllowed
 from include.xcom_tools.listing import ANY
 from include.xcom_tools.sweep_findings import (
@@ -33,16 +33,16 @@ from include.xcom_tools.sweep_findings import (
     Finding,
     Tally,
 )
-from include.xcom_tools.sweep_rows import Rows
+from include.xcom_tools.sweep_rows import RowLookup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from include.xcom_store.keys import Owner
+    from include.xcom_store.stores.base import ObjectInfo, Store
     from include.xcom_tools.airflow_api import AirflowApi
-    from include.xcom_tools.listing import Found
-    from include.xcom_tools.sweep_bucket import SweepBucket, Value
-    from include.xcom_tools.sweep_rows import RunList, Verdict
+    from include.xcom_tools.sweep_rows import RowAnswer, RunList
+    from include.xcom_tools.sweep_values import Value
 
 GRACE = timedelta(hours=24)
 
@@ -57,14 +57,14 @@ class Sweep:
         thorough: ask for the row of every value, instead of first for a list of the run's rows.
         owner: only of this DAG, run, …
         after: a key; only what follows it.
-        progress: is told how many objects more are done.
-        tallies: what was seen, by the DAG's name as it is in keys.
+        progress: is called with how many more objects are done.
+        tallies: what was seen, by the DAG's name as it stands in keys.
         others: objects that are not ours.
         reached: the last key of what is done: `after` for the next sweep, if this one ends early.
-        seconds: spent on `listing` the bucket, on `airflow`, on `deleting`.
+        seconds: spent on `listing` the store, on `airflow`, on `deleting`.
     """
 
-    bucket: SweepBucket
+    store: Store
     api: AirflowApi
     delete: bool = False
     grace: timedelta = GRACE
@@ -78,9 +78,9 @@ class Sweep:
     seconds: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        """Settle what counts as old: what was so when the sweep began."""
+        """Fix what counts as old: what was so when the sweep began."""
         self._old_before = datetime.now(UTC) - self.grace
-        self._rows = Rows(self.api)
+        self._rows = RowLookup(self.api)
         self._refused: set[str] = set()
         self._aside: list[Finding] = []
 
@@ -96,13 +96,15 @@ class Sweep:
         return [{"dag_id": unquote(dag), **vars(tally)} for dag, tally in tallies]
 
     def findings(self) -> Iterator[Finding]:
-        """Sweep; yield what is to be told, a deletion when it is done.
+        """Sweep; yield what is to be reported, a deletion once it is done.
 
         Raises:
             AirflowApiError: Airflow did not answer as it should; nothing more is deleted.
-            XComStoreError: S3 did not.
+            XComStoreError: the store did not.
         """
-        found = self._clocked(self.bucket.instances(self.owner, self.after, self._other))
+        found = self._clocked(
+            sweep_values.instances(self.store, self.owner, self.after, self._other)
+        )
         for _run, instances in groupby(found, lambda values: values[0].place[:2]):
             lists: list[RunList | None] = []  # one, made when it is needed
             for values in instances:
@@ -129,7 +131,7 @@ class Sweep:
                 yield from self._value(value, values, tally)
         except NotAllowed as error:
             self._refused.add(dag)
-            uri = f"{self.bucket.uri(self.bucket.prefix)}/dag_id={dag}/"
+            uri = self.store.uri(f"dag_id={dag}/")
             yield Finding(REFUSED, uri, f"nothing of this DAG is swept: {error}")
 
     def _doubtful(self, old: list[Value], lists: list[RunList | None]) -> list[Value]:
@@ -144,55 +146,55 @@ class Sweep:
     def _value(self, value: Value, values: list[Value], tally: Tally) -> Iterator[Finding]:
         """Ask for a value's row, and right after that delete the value, if so."""
         with self._clock("airflow"):
-            verdict = self._rows.ask(value.place)
+            answer = self._rows.ask(value.place)
         finding = Finding(
-            verdict.state,
-            self.bucket.uri(value.key),
-            verdict.reason,
+            answer.state,
+            self.store.uri(value.key),
+            answer.reason,
             len(value.objects),
             value.bytes,
             value.newest,
         )
-        if verdict.state == LIVE:
+        if answer.state == LIVE:
             tally.live += 1
-        elif verdict.state == UNSURE:
+        elif answer.state == UNSURE:
             tally.unsure += 1
             yield finding
         else:
             if self.delete:
                 with self._clock("deleting"):
-                    self.bucket.remove(value)
+                    value.delete(self.store)
                 tally.deleted += 1
             tally.orphans += 1
             tally.orphan_objects += len(value.objects)
             tally.orphan_bytes += value.bytes
             yield finding._replace(deleted=self.delete)
-        if lost := self._lost(value, values, verdict):
+        if lost := self._lost(value, values, answer):
             tally.missing += 1
             yield lost
 
-    def _lost(self, value: Value, values: list[Value], verdict: Verdict) -> Finding | None:
+    def _lost(self, value: Value, values: list[Value], answer: RowAnswer) -> Finding | None:
         """Return what is gone of the value that the row refers to, if anything is."""
-        reference, owner = verdict.reference, verdict.owner
+        reference, owner = answer.reference, answer.owner
         if reference is None or owner is None:
             return None
-        if value.unique in reference.uri and value.has_main:
+        if value.unique in reference.stored.uri and value.has_main:
             lost = reference.leaves - value.leaves
             reason = (
                 f"{lost} of its {reference.leaves} leaves are gone; the row of {owner} refers to it"
             )
-            return Finding(MISSING, reference.uri, reason) if lost > 0 else None
-        if any(other.unique in reference.uri and other.has_main for other in values):
-            return None  # that one is looked at itself
-        # Several of its older values may be left: told once, with the last one.
+            return Finding(MISSING, reference.stored.uri, reason) if lost > 0 else None
+        if any(other.unique in reference.stored.uri and other.has_main for other in values):
+            return None  # that one is looked at by itself
+        # Several of its older values may be left: it is reported once, with the last one.
         last = [other for other in values if other.place.key == value.place.key][-1]
-        return sweep_missing.check(self.bucket, owner, reference) if value is last else None
+        return sweep_missing.check(self.store, owner, reference) if value is last else None
 
-    def _other(self, found: Found) -> None:
-        if found.key != f"{self.bucket.prefix}/{marker.NAME}":
+    def _other(self, info: ObjectInfo) -> None:
+        if info.key != marker.KEY:
             self.others += 1
-            about = (self.bucket.uri(found.key), "the backend gives no such names")
-            self._aside.append(Finding(OTHER, *about, 1, found.size, found.modified))
+            about = (self.store.uri(info.key), "the backend gives no such names")
+            self._aside.append(Finding(OTHER, *about, 1, info.bytes, info.modified))
 
     def _take_aside(self) -> list[Finding]:
         taken, self._aside = self._aside, []

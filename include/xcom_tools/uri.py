@@ -1,7 +1,7 @@
-"""Print the s3:// URI of a value.
+"""Print the URI of a value.
 
-For other tools: aws s3 cp, DuckDB, a colleague. Where a key was pushed more than once, what was
-written last comes last (S3 tells whole seconds); the database refers to it. With --leaves also the
+For other tools: aws s3 cp, DuckDB, a colleague. If a key was pushed more than once, the object
+written last comes last (S3 gives whole seconds); the database refers to that one. --leaves adds the
 objects of the frames and arrays inside a value. A small value lies in Airflow's database and has no
 URI.
 
@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from include.xcom_store import settings
+from include.xcom_store.stores.base import connect
 from include.xcom_tools import listing, output
 from include.xcom_tools.errors import FOUND, OK
 
@@ -29,27 +30,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print one URI a line."""
-    bucket = listing.Bucket(settings.load())
+    """Print one URI per line."""
+    store = connect(settings.load())
     owner = listing.selected(arguments)
-    values = bucket.values(owner)
+    values = listing.values(store, owner)
 
     def keys() -> Iterator[str]:
         leaves: dict[str, list[str]] = {}
-        for found in bucket.objects(owner) if arguments.leaves else ():
+        for found in listing.objects(store, owner) if arguments.leaves else ():
             if found.place and found.place.is_leaf:
-                leaves.setdefault(found.place.stem, []).append(found.key)
+                leaves.setdefault(found.place.stem, []).append(found.info.key)
         for value in values:
             assert value.place
-            yield value.key
+            yield value.info.key
             yield from leaves.get(value.place.stem, [])
 
     if not values:
-        output.say(listing.nothing(bucket, owner))
+        output.say(listing.nothing(store, owner))
         return FOUND
     for key in keys():
         if arguments.json:
-            output.line({"uri": bucket.uri(key)})
+            output.line({"uri": store.uri(key)})
         else:
-            output.result(bucket.uri(key))
+            output.result(store.uri(key))
     return OK

@@ -2,9 +2,9 @@
 
 Asks Airflow's REST API for the rows, follows each reference as a pull would, with all its checks,
 reads the whole object and its leaves, and decodes them. Nothing is written. Values in Airflow's
-database are counted. A row that disappears meanwhile is left out; one that comes may be.
+database are only counted. A row that is deleted meanwhile is left out; a new one may be.
 
-The exit code is 1 if a value is missing, damaged or refused. Give Airflow's token by
+The exit code is 1 if a value is missing, damaged or refused. Pass Airflow's token in
 AIRFLOW_API_TOKEN or the connection airflow_api, never on the command line.
 
 Examples:
@@ -18,28 +18,30 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from include.xcom_store import settings, values
-from include.xcom_store.errors import ConfigurationError, XComStoreError, StoreUnreachable
-from include.xcom_store.record import is_record
+from include.xcom_store.errors import ConfigurationError, StoreUnreachable, XComStoreError
+from include.xcom_store.record import is_record, is_reference
+from include.xcom_store.sizes import size_text
+from include.xcom_store.stores.base import connect
 from include.xcom_tools import airflow_access, airflow_api, listing, output
 from include.xcom_tools.errors import FOUND, OK
-from include.xcom_tools.output import Column
+from include.xcom_tools.output import Heading
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
     from include.xcom_store.keys import Owner
-    from include.xcom_store.settings import Settings
+    from include.xcom_store.stores.base import Store
     from include.xcom_tools.airflow_api import AirflowApi
 
-COLUMNS = (
-    Column("state"),
-    Column("bytes", lambda count: output.size(count) if count else "", right=True),
-    Column("run_id"),
-    Column("task_id"),
-    Column("map_index", right=True),
-    Column("key"),
-    Column("found", lambda said: output.visible(str(said))),
+HEADINGS = (
+    Heading("state"),
+    Heading("bytes", lambda count: size_text(count) if count else "", right=True),
+    Heading("run_id"),
+    Heading("task_id"),
+    Heading("map_index", right=True),
+    Heading("key"),
+    Heading("found", lambda said: output.visible(str(said))),
 )
 IN_DATABASE = "in database"
 
@@ -51,8 +53,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print one line a value."""
-    options = settings.load()
+    """Print one line per value."""
+    store = connect(settings.load())
     states: Counter[str] = Counter()
     volume = 0
 
@@ -65,24 +67,24 @@ def run(arguments: argparse.Namespace) -> int:
             yield row
 
     with airflow_access.from_arguments(arguments) as api, output.progress("values") as done:
-        found = verify(api, listing.selected(arguments), options)
-        output.rows(counted(), COLUMNS, as_json=arguments.json)
+        found = verify(api, listing.selected(arguments), store)
+        output.rows(counted(), HEADINGS, as_json=arguments.json)
     said = ", ".join(f"{count:,} {state}" for state, count in states.most_common())
-    output.say(f"{states.total():,} values: {said or 'none'}; {output.size(volume)} and leaves")
+    output.say(f"{states.total():,} values: {said or 'none'}; {size_text(volume)} and leaves")
     return FOUND if states.keys() - {"ok", IN_DATABASE} else OK
 
 
-def verify(api: AirflowApi, wanted: Owner, options: Settings) -> Iterator[dict[str, Any]]:
-    """Say of each value of a DAG whether it can be pulled.
+def verify(api: AirflowApi, wanted: Owner, store: Store) -> Iterator[dict[str, Any]]:
+    """Tell of each value of a DAG whether it can be pulled.
 
     Args:
         api: of the Airflow whose values they are.
         wanted: with `dag_id`; further fields narrow it down.
-        options: of this deployment.
+        store: of this deployment.
 
     Raises:
         AirflowApiError: Airflow cannot be asked.
-        StoreUnreachable, ConfigurationError: S3 cannot be asked.
+        StoreUnreachable, ConfigurationError: the store cannot be asked.
     """
     any_ = airflow_api.ANY
     rows = api.xcoms(
@@ -94,24 +96,24 @@ def verify(api: AirflowApi, wanted: Owner, options: Settings) -> Iterator[dict[s
     )
     for listed in rows:
         if row := api.xcom(listed.owner):
-            yield {**listed.owner._asdict(), **_look(row.value, listed.owner, options)}
+            yield {**listed.owner._asdict(), **_look(row.value, listed.owner, store)}
 
 
-def _look(record: Any, owner: Owner, options: Settings) -> dict[str, Any]:
+def _look(record: Any, owner: Owner, store: Store) -> dict[str, Any]:
     if not is_record(record):
         return {"state": IN_DATABASE, "bytes": None, "found": "", "uri": None}
     said = {"bytes": None, "uri": record.get("uri")}
     try:
-        _value, reference = values.pull(record, owner, options)
+        values.pull(record, owner, store)
     except (StoreUnreachable, ConfigurationError):
-        raise  # which says nothing of the values
+        raise  # that says nothing about the values
     except XComStoreError as error:
         return {"state": _words(error), "found": str(error), **said}
-    if not reference:
+    if not is_reference(record):
         return {"state": IN_DATABASE, "found": record["type"], **said}
-    shape = reference.summary.partition(":")[0]  # without the columns
-    found = f"{reference.type}, {shape}" if shape else reference.type
-    return {"state": "ok", "found": found, **said, "bytes": reference.bytes}
+    shape = record["summary"].partition(":")[0]  # without the columns
+    found = f"{record['type']}, {shape}" if shape else record["type"]
+    return {"state": "ok", "found": found, **said, "bytes": record["bytes"]}
 
 
 def _words(error: XComStoreError) -> str:

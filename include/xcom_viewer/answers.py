@@ -13,14 +13,15 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from include.xcom_viewer import states
+from include.xcom_store.sizes import size_text
+from include.xcom_viewer import overview, states, tables
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from fastapi import Request
 
-    from include.xcom_viewer.located import Located
+    from include.xcom_store.record import StoredObject
 
 
 def page(template: str, status: int = 200, **context: Any) -> Response:
@@ -66,16 +67,20 @@ class _File(StreamingResponse):
 
 
 def file(
-    pieces: AsyncIterator[bytes], located: Located, finished: Callable[[], None], *, as_csv: bool
+    pieces: AsyncIterator[bytes],
+    stored: StoredObject,
+    finished: Callable[[], None],
+    *,
+    as_csv: bool,
 ) -> Response:
     """Return a download; `finished` is called when it has ended."""
-    name = located.file_name
+    name = stored.uri.rpartition("/")[2]
     # Airflow would compress what is compressed already, and on the event loop.
     headers = _headers("'none'") | {"Content-Encoding": "identity"}
     if as_csv:
         name = f"{name.rpartition('.')[0]}.csv"
     else:
-        headers["Content-Length"] = str(located.bytes)
+        headers["Content-Length"] = str(stored.bytes)
     headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(name, safe='')}"
     kind = "text/csv; charset=utf-8" if as_csv else "application/octet-stream"
     return _File(finished, pieces, media_type=kind, headers=headers)
@@ -105,7 +110,7 @@ _REFUSALS = {
         "You may not see these XComs",
         "Your role in Airflow lacks the permission to read the XComs of this DAG.",
     ),
-    500: ("The viewer failed", "That is an error of ours: the API server's log has it."),
+    500: ("The viewer failed", "This is a bug in the viewer: see the API server's log."),
 }
 
 
@@ -120,7 +125,7 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(_FILTERS)
-    environment.globals["link"] = _link
+    environment.globals.update(_GLOBALS)
     return environment
 
 
@@ -131,25 +136,20 @@ def _link(page: str, asked: Any, **more: Any) -> str:
     return f"{page}?{urlencode(query)}"
 
 
-def _size(count: int) -> str:
-    if count == 1:
-        return "1 byte"
-    size = float(count)
-    for unit in ("bytes", "KB", "MB", "GB"):
-        if size < 1000 or unit == "GB":
-            break
-        size /= 1000
-    return f"{count:,} bytes" if unit == "bytes" else f"{size:.3g} {unit}"
-
-
 def _short_number(text: str) -> str:
     """Return seven digits of a number that has more behind its point."""
     return f"{float(text):.7g}" if re.fullmatch(r"-?\d+\.\d{5,}(e[+-]\d+)?", text) else text
 
 
+_GLOBALS: dict[str, Any] = {
+    "link": _link,
+    "PAGE_LINES": overview.PAGE_LINES,
+    "PAGE_ROWS": tables.PAGE_ROWS,
+    "PAGE_COLUMNS": tables.PAGE_COLUMNS,
+}
 _FILTERS: dict[str, Callable[..., str]] = {
     "number": lambda value: f"{value:,}",
-    "size": _size,
+    "size": size_text,
     "short_number": _short_number,
     "moment": lambda value: value.strftime("%Y-%m-%d %H:%M:%S UTC"),
 }

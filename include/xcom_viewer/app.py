@@ -6,10 +6,10 @@
     download  its object, or as=csv                         ?…&key[&leaf][&as]
 
 The pages `task` and `run` read the metadata database only; each card then asks for its `value`. So
-an S3 that is slow or away delays cards, and nothing else.
+a store that is slow or away delays cards, and nothing else.
 
-Who may read a DAG's XComs in Airflow may read them here, and nobody else. All is escaped; the
-browser runs no script and loads nothing but what carries the page's nonce.
+Whoever may read a DAG's XComs in Airflow may read them here, and nobody else. Everything is
+escaped; the browser runs no script and loads nothing but what carries the page's nonce.
 """
 
 import re
@@ -25,17 +25,21 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 
 from include.xcom_store.errors import AccessDenied, ConfigurationError
-from include.xcom_viewer import bucket, downloads, located, overview, preview, rows, states
+from include.xcom_viewer import downloads, entries, objects, overview, preview, states
 from include.xcom_viewer.answers import failed, file, page, refusal
-from include.xcom_viewer.rows import Entry
+from include.xcom_viewer.entries import Entry
+from include.xcom_viewer.source import StoreLookup
 from include.xcom_viewer.work import Busy, Pool
 
-CARDS = 40
+MAX_CARDS = 40
 """On one page; more XComs of a task instance are shown as a list."""
-DOWNLOADS = 4
+MAX_DOWNLOADS = 4
 """At once."""
-DOWNLOAD_SECONDS = 60.0
+PIECE_SECONDS = 60.0
 """For one piece of a download."""
+REFUSED = (AccessDenied, ConfigurationError)
+"""After these the connection is looked up again: a key may have been changed."""
+_NO_FILE = "There is no such file for this value."
 _UNMAPPED = "{MAP_INDEX}"
 """What Airflow's UI leaves in the address where there is no map index."""
 
@@ -59,13 +63,13 @@ def allowed(request: Request, user: GetUserDep) -> Asked:
     query = request.query_params
     twice = len(query) != len(query.multi_items())
     if twice or "\0" in str(query.values()) or query.get("dag_id", "") in ("", "~"):
-        raise HTTPException(400, "The address is not one that Airflow's UI has made.")
+        raise HTTPException(400, "This address was not made by Airflow's UI.")
     # Checked is the very text that rows are read by.
     check = requires_access_dag("GET", DagAccessEntity.XCOM, query["dag_id"])
     check(request, user)
     index = query.get("map_index") or _UNMAPPED
     if index != _UNMAPPED and not re.fullmatch(r"-1|[0-9]{1,9}", index):
-        raise HTTPException(400, "map_index is a number.")
+        raise HTTPException(400, "map_index has to be a number.")
     return Asked(
         dag_id=query["dag_id"],
         run_id=query.get("run_id", ""),
@@ -84,6 +88,7 @@ def application() -> FastAPI:
     """Return the application, made once per process."""
     app = FastAPI(title="XCom values", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.pool = Pool()
+    app.state.lookup = StoreLookup()
     app.state.downloads = 0
     for path, endpoint in (
         ("/task", task_page),
@@ -99,15 +104,15 @@ def application() -> FastAPI:
     return app
 
 
-async def task_page(asked: Allowed) -> Response:
+async def task_page(request: Request, asked: Allowed) -> Response:
     """Show the XComs of a task instance, without their values."""
-    entries = await run_in_threadpool(rows.of_task, *asked[:3], asked.map_index)
-    is_cut = len(entries) > rows.MAX_OF_TASK
-    entries = entries[: rows.MAX_OF_TASK]
-    entries.sort(key=lambda entry: (entry.owner.map_index, entry.owner.key != "return_value"))
-    mapped = asked.map_index is None and any(entry.owner.map_index != -1 for entry in entries)
-    cards = [overview.card(entry) for entry in entries]
-    as_list = mapped or len(cards) > CARDS
+    found = await run_in_threadpool(entries.of_task, *asked[:3], asked.map_index)
+    is_cut = len(found) > entries.MAX_TASK_ROWS
+    found = found[: entries.MAX_TASK_ROWS]
+    found.sort(key=lambda entry: (entry.owner.map_index, entry.owner.key != "return_value"))
+    mapped = asked.map_index is None and any(entry.owner.map_index != -1 for entry in found)
+    cards = [overview.card(entry, _lookup(request).store) for entry in found]
+    as_list = mapped or len(cards) > MAX_CARDS
     return page(
         "task.html",
         asked=asked,
@@ -118,9 +123,10 @@ async def task_page(asked: Allowed) -> Response:
     )
 
 
-async def run_page(asked: Allowed, start: Number = 0) -> Response:
-    """Show the XComs of a DAG run, a line each."""
-    summary = await run_in_threadpool(overview.of_run, asked.dag_id, asked.run_id, start)
+async def run_page(request: Request, asked: Allowed, start: Number = 0) -> Response:
+    """Show the XComs of a DAG run, one line per XCom."""
+    connect = _lookup(request).store
+    summary = await run_in_threadpool(overview.of_run, asked.dag_id, asked.run_id, start, connect)
     return page("run.html", asked=asked, run=summary)
 
 
@@ -135,33 +141,39 @@ async def value_page(
 ) -> Response:
     """Show the value of one XCom; with view=card only what goes into its card."""
     entry = await _entry(asked)
-    part = preview.Part(row, column, raw=view == "raw")
-    card = overview.card(entry)
+    window = preview.Window(row, column, raw=view == "raw")
+    lookup = _lookup(request)
+    card = overview.card(entry, lookup.store)
     body = state = None
     try:
-        body = await request.app.state.pool.run(partial(_preview, entry, leaf, part))
+        body = await request.app.state.pool.run(partial(_preview, lookup, entry, leaf, window))
     except states.EXPECTED as error:
         state = states.of(error)
     name = "value_card.html" if view == "card" else "value.html"
-    return page(name, asked=asked, card=card, body=body, state=state, leaf=leaf, part=part)
+    return page(name, asked=asked, card=card, body=body, state=state, leaf=leaf, window=window)
 
 
 async def download(request: Request, asked: Allowed, leaf: Number | None = None) -> Response:
     """Send the object of an XCom as a file, or as CSV."""
     entry = await _entry(asked)
+    if not entry.in_store:
+        raise HTTPException(404, _NO_FILE)
     as_csv = request.query_params.get("as") == "csv"
     app = request.app.state
-    if app.downloads >= DOWNLOADS:
+    if app.downloads >= MAX_DOWNLOADS:
         return failed(Busy())
     app.downloads += 1
     try:
-        found = await app.pool.run(partial(located.locate, entry, leaf))
-        if found is None or (as_csv and found.codec not in downloads.TABLES):
-            raise HTTPException(404, "There is no such file for this value.")
-        pieces = downloads.csv(found) if as_csv else downloads.original(found)
-        first = await app.pool.run(partial(next, pieces, None), DOWNLOAD_SECONDS)
+        store = app.lookup.store()
+        found = await app.pool.run(partial(objects.locate, entry, store, leaf))
+        if as_csv and found.codec not in downloads.TABLE_CODECS:
+            raise HTTPException(404, _NO_FILE)
+        pieces = downloads.csv(store, found) if as_csv else downloads.original(store, found)
+        first = await app.pool.run(partial(next, pieces, None), PIECE_SECONDS)
     except BaseException as error:
         app.downloads -= 1
+        if isinstance(error, REFUSED):
+            app.lookup.forget()
         if isinstance(error, states.EXPECTED):
             return failed(error)
         raise
@@ -177,20 +189,30 @@ async def _pieces(pool: Pool, first: bytes | None, rest: Iterator[bytes]) -> Asy
     piece = first
     while piece is not None:
         yield piece
-        piece = await pool.run(partial(next, rest, None), DOWNLOAD_SECONDS)
+        piece = await pool.run(partial(next, rest, None), PIECE_SECONDS)
 
 
 async def _entry(asked: Asked) -> Entry:
     index = -1 if asked.map_index is None else asked.map_index
-    found = await run_in_threadpool(rows.of_task, *asked[:3], index, asked.key or "")
+    found = await run_in_threadpool(entries.of_task, *asked[:3], index, asked.key or "")
     if not found:
         raise HTTPException(404, "There is no such XCom. Was the task cleared, or tried again?")
     return found[0]
 
 
-def _preview(entry: Entry, leaf: int | None, part: preview.Part) -> preview.Body:
+def _lookup(request: Request) -> StoreLookup:
+    found: StoreLookup = request.app.state.lookup
+    return found
+
+
+def _preview(
+    lookup: StoreLookup, entry: Entry, leaf: int | None, window: preview.Window
+) -> preview.Body:
+    if not entry.in_store:
+        return preview.of_database(entry, window)
     try:
-        return preview.preview(entry, leaf, part)
-    except (AccessDenied, ConfigurationError):
-        bucket.forget()  # a key may have been changed
+        store = lookup.store()
+        return preview.of_object(store, objects.locate(entry, store, leaf), window)
+    except REFUSED:
+        lookup.forget()
         raise

@@ -9,15 +9,16 @@ from include.xcom_store.codecs import npy
 from include.xcom_store.codecs.frames.describe import Meaning
 from include.xcom_store.errors import ObjectCorrupt
 from include.xcom_viewer import cells, statistics
-from include.xcom_viewer.bucket import BUDGET
+from include.xcom_viewer.source import BUDGET_BYTES
 
 if TYPE_CHECKING:
-    from include.xcom_viewer.bucket import ObjectFile
+    from include.xcom_viewer.source import Source
     from include.xcom_viewer.statistics import Figures
 
-HEADER = 16 * 1024
-"""Bytes that are read at first: the whole header of all but arrays of a thousand fields."""
+HEAD_BYTES = 16 * 1024
+"""Read at first: the whole header of all but arrays of a thousand fields."""
 SHOWN_ROWS, SHOWN_COLUMNS = 20, 12
+MAX_CELL_CHARACTERS = 80
 
 
 @dataclass(kw_only=True)
@@ -38,10 +39,9 @@ class Array:
     read: int
     figures: Figures | None
     rows: list[list[str]]
-    bytes_read: int
 
 
-def preview(source: ObjectFile) -> Array:
+def preview(source: Source) -> Array:
     """Return the beginning of an array.
 
     Raises:
@@ -53,11 +53,10 @@ def preview(source: ObjectFile) -> Array:
     size = int(np.prod(shape, dtype=object))
     if source.size != start + size * dtype.itemsize:
         raise ObjectCorrupt(f"an array of shape {shape}, {dtype}, has another size.")
-    source.seek(start)
     # Of a large array, little less than all that may be read: the header is read, too.
-    left = BUDGET - max(HEADER, start)
-    count = size if source.size <= HEADER else min(size, left // dtype.itemsize)
-    values = np.frombuffer(source.read(count * dtype.itemsize), dtype, count)
+    left = BUDGET_BYTES - max(HEAD_BYTES, start)
+    count = size if source.size <= HEAD_BYTES else min(size, left // dtype.itemsize)
+    values = np.frombuffer(source.read(start, start + count * dtype.itemsize), dtype, count)
     return Array(
         shape=shape,
         dtype=str(dtype),
@@ -66,15 +65,14 @@ def preview(source: ObjectFile) -> Array:
         read=count,
         figures=_figures(values),
         rows=_rows(values, shape, fortran=order == "F"),
-        bytes_read=source.bytes_read,
     )
 
 
-def _header(source: ObjectFile) -> tuple[tuple[int, ...], str, Any, int]:
-    head = source.read(min(HEADER, source.size))
+def _header(source: Source) -> tuple[tuple[int, ...], str, Any, int]:
+    head = source.read(0, min(HEAD_BYTES, source.size))
+    if (size := min(npy.header_size(head), source.size)) > len(head):
+        head += source.read(len(head), size)
     try:
-        if (more := npy.header_size(head) - len(head)) > 0:
-            head += source.read(min(more, npy.HEADER))
         return npy.read_header(head)
     except ValueError as error:
         raise ObjectCorrupt(f"the object is not a readable numpy file ({error}).") from error
@@ -98,5 +96,5 @@ def _rows(values: Any, shape: tuple[int, ...], *, fortran: bool) -> list[list[st
     if len(shape) == 2 and shape[1] and not fortran:
         rows = min(SHOWN_ROWS, len(values) // shape[1])
         corner = values[: rows * shape[1]].reshape(rows, shape[1])[:, :SHOWN_COLUMNS]
-        return [[cells.shorten(str(value), 80) for value in row] for row in corner]
-    return [[cells.shorten(str(value), 80)] for value in values[:SHOWN_ROWS]]
+        return [[cells.shorten(str(value), MAX_CELL_CHARACTERS) for value in row] for row in corner]
+    return [[cells.shorten(str(value), MAX_CELL_CHARACTERS)] for value in values[:SHOWN_ROWS]]

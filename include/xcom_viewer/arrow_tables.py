@@ -12,35 +12,26 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from include.xcom_store.codecs.arrow_messages import field, number, unpacked_size
 from include.xcom_store.errors import ObjectCorrupt, XComStoreError
 from include.xcom_viewer import tables
-from include.xcom_viewer.bucket import NoPreview, TooLarge
 from include.xcom_viewer.cells import PLAIN
-from include.xcom_viewer.tables import Column, Table
+from include.xcom_viewer.source import NoPreview, TooLarge
+from include.xcom_viewer.tables import ColumnView, TablePage
 
 if TYPE_CHECKING:
-    from include.xcom_viewer.bucket import ObjectFile
+    from include.xcom_viewer.source import Source
 
 _MAGIC = b"ARROW1"
-_TAIL = 16 * 1024
-"""Bytes; holds most footers."""
+_TAIL_BYTES = 16 * 1024
+"""Holds most footers."""
 
 
-def preview(source: ObjectFile, first_row: int, first_column: int) -> Table:
+def preview(source: Source, first_row: int, first_column: int) -> TablePage:
     """Return a page of a table; see `frames.preview`."""
-    import pyarrow as pa
-
-    try:
-        schema, data, whole = beginning(source)
-    except (XComStoreError, TooLarge):
-        raise
-    except pa.ArrowNotImplementedError as error:  # 128-bit integers of polars
-        raise NoPreview(str(error)) from error
-    except (pa.ArrowException, OSError, ValueError, struct.error) as error:
-        raise ObjectCorrupt(f"the object is not a readable Arrow file ({error}).") from error
+    schema, data, whole = beginning(source)
     first_column = min(first_column, max(0, len(schema) - 1))
     rows = 0 if data is None else data.num_rows
     first_row = min(first_row, max(0, rows - 1))
     stop = min(first_row + tables.PAGE_ROWS, rows)
-    table = Table(
+    table = TablePage(
         rows=rows if whole else None,
         columns_total=len(schema),
         columns=[],
@@ -53,7 +44,7 @@ def preview(source: ObjectFile, first_row: int, first_column: int) -> Table:
     )
     for position in range(first_column, min(first_column + tables.PAGE_COLUMNS, len(schema))):
         one = schema.field(position)
-        column = Column(one.name, str(one.type), tables.family(one.type))
+        column = ColumnView(one.name, str(one.type), tables.family(one.type))
         if data is not None:
             tables.fill(column, plain(data.column(position)), first_row, stop, PLAIN)
         table.columns.append(column)
@@ -65,13 +56,32 @@ def preview(source: ObjectFile, first_row: int, first_column: int) -> Table:
     return table
 
 
-def beginning(source: ObjectFile) -> tuple[Any, Any, bool]:
-    """Return the schema, the batches that could be read as a table, and whether they are all."""
+def beginning(source: Source) -> tuple[Any, Any, bool]:
+    """Return the schema, the batches that could be read as a table, and whether they are all.
+
+    Raises:
+        TooLarge: not even the footer can be read within the budget.
+        NoPreview: pyarrow does not know one of the types.
+        ObjectCorrupt: it is not an Arrow file.
+    """
+    import pyarrow as pa
+
+    try:
+        return _beginning(source)
+    except (XComStoreError, TooLarge):
+        raise
+    except pa.ArrowNotImplementedError as error:  # 128-bit integers of polars
+        raise NoPreview(str(error)) from error
+    except (pa.ArrowException, OSError, ValueError, struct.error) as error:
+        raise ObjectCorrupt(f"the object is not a readable Arrow file ({error}).") from error
+
+
+def _beginning(source: Source) -> tuple[Any, Any, bool]:
     import pyarrow as pa
 
     dictionaries, batches = _blocks(source)
-    reader = pa.ipc.open_file(pa.PythonFile(source, "r"))
-    room, readable = tables.MAX_MEMORY, 0
+    reader = pa.ipc.open_file(pa.PythonFile(source.file(), "r"))
+    room, readable = tables.MAX_UNPACKED_BYTES, 0
     try:
         for number, block in enumerate(dictionaries + batches):
             room -= unpacked_size(_message(source, block))
@@ -108,15 +118,14 @@ class _Block(NamedTuple):
     body: int
 
 
-def _blocks(source: ObjectFile) -> tuple[list[_Block], list[_Block]]:
+def _blocks(source: Source) -> tuple[list[_Block], list[_Block]]:
     """Return where the dictionaries and the record batches of a file lie."""
-    source.seek(max(0, source.size - _TAIL))
-    tail = source.read()
+    tail = source.read(max(0, source.size - _TAIL_BYTES), source.size)
     if tail[-6:] != _MAGIC:
         raise ObjectCorrupt("the object is not an Arrow file.")
     length = number("<i", memoryview(tail), len(tail) - 10)
-    source.seek(source.size - 10 - length)
-    footer = memoryview(source.read(length))
+    end = source.size - 10
+    footer = memoryview(source.read(end - length, end))
     root = number("<I", footer, 0)
     return _listed(footer, field(footer, root, 2)), _listed(footer, field(footer, root, 3))
 
@@ -132,8 +141,8 @@ def _listed(footer: memoryview, position: int) -> list[_Block]:
     ]
 
 
-def _message(source: ObjectFile, block: _Block) -> Any:
+def _message(source: Source, block: _Block) -> Any:
     import pyarrow as pa
 
-    source.seek(block.start)
-    return pa.ipc.read_message(source.read(block.metadata + block.body))
+    end = block.start + block.metadata + block.body
+    return pa.ipc.read_message(source.read(block.start, end))

@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from include.xcom_store import document
+from include.xcom_store import documents
 from include.xcom_store.codecs.frames.describe import Meaning
 from include.xcom_store.errors import ObjectCorrupt
-from include.xcom_viewer import documents
+from include.xcom_store.sizes import size_text
+from include.xcom_viewer import trees
 
 MAX_CHARACTERS = 300
-MAX_BYTES = 32
+MAX_SHOWN_BYTES = 32
 MAX_ITEMS = 10
 _FRACTION = re.compile(r"(\.\d*?)0+(?=[+Z-]|$)")
 _NUMPY_UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
@@ -94,7 +95,7 @@ def shorten(text: str, limit: int | None = MAX_CHARACTERS) -> str:
 
 def _document(cell: str) -> str:
     try:
-        return documents.brief(document.load(cell.encode()), bare=True)
+        return trees.brief(documents.load(cell.encode()), bare=True)
     except ObjectCorrupt:
         return cell
 
@@ -131,8 +132,8 @@ def _is_binary(kind: Any) -> bool:
 def _hexadecimal(data: bytes, limit: int | None) -> str:
     if limit is None:
         return data.hex()
-    more = "…" if len(data) > MAX_BYTES else ""
-    return f"{data[:MAX_BYTES].hex(' ')}{more} ({len(data):,} bytes)"
+    more = "…" if len(data) > MAX_SHOWN_BYTES else ""
+    return f"{data[:MAX_SHOWN_BYTES].hex(' ')}{more} ({size_text(len(data))})"
 
 
 def _nested(one: Any, limit: int | None) -> str | None:

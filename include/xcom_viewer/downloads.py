@@ -17,48 +17,49 @@ from include.xcom_store.codecs import arrow, polars_frame
 from include.xcom_store.codecs import frames as frame_codec
 from include.xcom_store.codecs.frames.describe import Field, describe
 from include.xcom_store.errors import ObjectCorrupt
-from include.xcom_viewer import arrow_tables, bucket, cells, frames, statistics
-from include.xcom_viewer.bucket import ObjectFile, TooLarge
+from include.xcom_viewer import arrow_tables, cells, frames, statistics
+from include.xcom_viewer.source import Source, TooLarge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from include.xcom_viewer.located import Located
+    from include.xcom_store.record import StoredObject
+    from include.xcom_store.stores.base import Store
 
-PIECE = 4 * 1024 * 1024
-CSV_ROWS = 2_000
-TABLES = (frame_codec.NAME, arrow.NAME, polars_frame.NAME)
+PIECE_BYTES = 4 * 1024 * 1024
+CSV_BATCH_ROWS = 2_000
+TABLE_CODECS = (frame_codec.NAME, arrow.NAME, polars_frame.NAME)
 _FORMULA = "^[=+\\-@\t\r\n]"
 
 
-def original(located: Located) -> Iterator[bytes]:
+def original(store: Store, stored: StoredObject) -> Iterator[bytes]:
     """Yield an object's bytes.
 
     Raises:
-        ObjectCorrupt: it is not what was written; the last piece has not been sent then.
-        XComStoreError: S3 does not give it.
+        ObjectCorrupt: it is not what was written; the last piece is then not sent.
+        XComStoreError: the store does not give it.
     """
-    found = hashlib.sha256()
-    for start in range(0, located.bytes, PIECE):
-        end = min(start + PIECE, located.bytes)
-        piece = bucket.connect().get_range(located.key, start, end, located.bytes)
+    source, found = Source(store, stored, budget=None), hashlib.sha256()
+    for start in range(0, source.size, PIECE_BYTES):
+        end = min(start + PIECE_BYTES, source.size)
+        piece = source.read(start, end)
         found.update(piece)
-        if end == located.bytes and found.hexdigest() != located.sha256:
-            raise ObjectCorrupt(f"{located.key} does not have the SHA-256 that was written.")
+        if end == source.size and found.hexdigest() != stored.sha256:
+            raise ObjectCorrupt(f"{stored.uri} does not have the SHA-256 that was written.")
         yield piece
 
 
-def csv(located: Located) -> Iterator[bytes]:
+def csv(store: Store, stored: StoredObject) -> Iterator[bytes]:
     """Yield a table as CSV in UTF-8.
 
     Raises:
         TooLarge: a batch of an Arrow file is too large to be unpacked here.
-        XComStoreError: S3 does not give the object, or it is damaged.
+        XComStoreError: the store does not give the object, or it is damaged.
     """
     import pyarrow as pa
     import pyarrow.csv as pa_csv
 
-    fields, batches = _read(located)
+    fields, batches = _read(store, stored)
     yield _header([field.label for field in fields])
     for batch in batches:
         columns = [_written(batch.column(field.name), field) for field in fields]
@@ -69,16 +70,16 @@ def csv(located: Located) -> Iterator[bytes]:
         yield sink.getvalue().to_pybytes()
 
 
-def _read(located: Located) -> tuple[list[Field], Iterator[Any]]:
+def _read(store: Store, stored: StoredObject) -> tuple[list[Field], Iterator[Any]]:
     """Return the columns of a table, and its record batches."""
-    if located.codec == frame_codec.NAME:
-        file = frames.open_file(ObjectFile(located.key, located.bytes, None), streamed=True)
-        return describe(file, cells.words).fields, file.iter_batches(CSV_ROWS)
-    schema, table, whole = arrow_tables.beginning(ObjectFile(located.key, located.bytes))
+    if stored.codec == frame_codec.NAME:
+        file = frames.open_file(Source(store, stored, budget=None), streamed=True)
+        return describe(file, cells.words).fields, file.iter_batches(CSV_BATCH_ROWS)
+    schema, table, whole = arrow_tables.beginning(Source(store, stored))
     if not whole:
         raise TooLarge
     fields = [Field(str(n), field.name, "", is_index=False) for n, field in enumerate(schema)]
-    return fields, iter(table.rename_columns([f.name for f in fields]).to_batches(CSV_ROWS))
+    return fields, iter(table.rename_columns([f.name for f in fields]).to_batches(CSV_BATCH_ROWS))
 
 
 def _written(column: Any, field: Field) -> Any:

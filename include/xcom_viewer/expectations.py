@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from include.xcom_viewer.documents import brief, tagged
+from include.xcom_viewer.trees import brief
 
 MAX_LINES = 300
 MAX_SAMPLES = 12
@@ -171,7 +171,7 @@ def _generic(kind: str, kwargs: dict[str, Any]) -> str:
     rest = ", ".join(
         f"{name} {brief(value)}"
         for name, value in kwargs.items()
-        if name not in skipped and tagged(value)[0] != "NoneType"
+        if name not in skipped and value is not None
     )
     return f"{about + ': ' if about else ''}{text}{f' ({rest})' if rest else ''}"
 

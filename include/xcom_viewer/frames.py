@@ -11,26 +11,26 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from include.xcom_store.codecs.frames.describe import describe
 from include.xcom_store.errors import ObjectCorrupt, XComStoreError
 from include.xcom_viewer import cells, footer, statistics, tables
-from include.xcom_viewer.bucket import BUDGET, TooLarge
-from include.xcom_viewer.tables import Column, Table
+from include.xcom_viewer.source import BUDGET_BYTES, TooLarge
+from include.xcom_viewer.tables import ColumnView, TablePage
 
 if TYPE_CHECKING:
     from include.xcom_store.codecs.frames.describe import Field, Frame
-    from include.xcom_viewer.bucket import ObjectFile
+    from include.xcom_viewer.source import Source
 
-STREAM_BUFFER = 1024 * 1024
-"""Bytes of one column that are read at once, where the whole file is."""
+STREAM_BUFFER_BYTES = 1024 * 1024
+"""Of one column, read at once where the whole file is read."""
 
 
-class Part(NamedTuple):
+class RowGroups(NamedTuple):
     """Row groups that are read together, and which rows of the table they are."""
 
-    groups: list[int]
+    numbers: list[int]
     first_row: int
     rows: int
 
 
-def preview(source: ObjectFile, first_row: int, first_column: int) -> Table:
+def preview(source: Source, first_row: int, first_column: int) -> TablePage:
     """Return a page of a frame.
 
     Args:
@@ -48,21 +48,24 @@ def preview(source: ObjectFile, first_row: int, first_column: int) -> Table:
     columns = [field for field in frame.fields if not field.is_index]
     first_column = min(first_column, max(0, len(columns) - 1))
     chosen = levels + columns[first_column : first_column + tables.PAGE_COLUMNS]
-    chunks = _Chunks(file.metadata, chosen, BUDGET - source.bytes_read)
-    part = chunks.part(first_row)
-    if not part.first_row <= first_row < part.first_row + part.rows:
+    chunks = _Chunks(file.metadata, chosen, BUDGET_BYTES - source.bytes_read)
+    groups = chunks.row_groups(first_row)
+    if not groups.first_row <= first_row < groups.first_row + groups.rows:
         first_row = 0
     try:
-        data = file.read_row_groups(part.groups, columns=[field.name for field in chunks.readable])
+        names = [field.name for field in chunks.readable]
+        data = file.read_row_groups(groups.numbers, columns=names)
+    except XComStoreError:  # some of which are OSErrors, too
+        raise
     except OSError as error:
         raise ObjectCorrupt(f"a part of the Parquet file is damaged ({error}).") from error
-    rows = range(first_row, min(first_row + tables.PAGE_ROWS, part.first_row + part.rows))
-    table = Table(
+    rows = range(first_row, min(first_row + tables.PAGE_ROWS, groups.first_row + groups.rows))
+    table = TablePage(
         rows=file.metadata.num_rows,
         columns_total=len(columns),
-        columns=[_column(field, data, rows, part, chunks) for field in chosen],
-        rows_read=part.rows,
-        rows_read_words=_words(part, file.metadata.num_rows),
+        columns=[_column(field, data, rows, groups, chunks) for field in chosen],
+        rows_read=groups.rows,
+        rows_read_words=_words(groups, file.metadata.num_rows),
         first_row=first_row,
         readable_rows=chunks.readable_rows(),
         row_labels=_row_labels(frame, rows),
@@ -79,7 +82,7 @@ def preview(source: ObjectFile, first_row: int, first_column: int) -> Table:
     return table
 
 
-def open_file(source: ObjectFile, *, streamed: bool = False) -> Any:
+def open_file(source: Source, *, streamed: bool = False) -> Any:
     """Open a Parquet file; texts are read as dictionaries.
 
     Args:
@@ -93,16 +96,16 @@ def open_file(source: ObjectFile, *, streamed: bool = False) -> Any:
     import pyarrow.parquet as pq
 
     try:
-        metadata = pq.read_metadata(pa.PythonFile(source, "r"))
+        metadata = pq.read_metadata(pa.PythonFile(source.file(), "r"))
         group = metadata.row_group(0)
         chunks = [group.column(position) for position in range(metadata.num_columns)]
         texts = [one.path_in_schema for one in chunks if one.physical_type == "BYTE_ARRAY"]
         return pq.ParquetFile(
-            pa.PythonFile(source, "r"),
+            pa.PythonFile(source.file(), "r"),
             metadata=metadata,
             read_dictionary=texts,  # takes no more memory than what is in the file
             pre_buffer=not streamed,
-            buffer_size=STREAM_BUFFER if streamed else 0,
+            buffer_size=STREAM_BUFFER_BYTES if streamed else 0,
         )
     except (XComStoreError, TooLarge):
         raise
@@ -143,19 +146,19 @@ class _Chunks:
             return ""
         return str(self.metadata.row_group(0).column(0).compression).lower()
 
-    def part(self, row: int) -> Part:
+    def row_groups(self, row: int) -> RowGroups:
         """Return the row groups to read for a page from this row on; the first ones if need be."""
         groups = [0]
         while groups[-1] + 1 < self.metadata.num_row_groups and self._fits(
             [*groups, groups[-1] + 1], self._wanted
         ):
             groups.append(groups[-1] + 1)
-        head = Part(groups, 0, sum(map(self._rows, groups)))
+        head = RowGroups(groups, 0, sum(map(self._rows, groups)))
         first = 0
         for group in range(self.metadata.num_row_groups):
             if head.rows <= row < first + self._rows(group):
                 fits = self._fits([group], self._wanted)
-                return Part([group], first, self._rows(group)) if fits else head
+                return RowGroups([group], first, self._rows(group)) if fits else head
             first += self._rows(group)
         return head
 
@@ -181,18 +184,18 @@ class _Chunks:
         return (
             cells_held <= tables.MAX_CELLS
             and sum(chunk.total_compressed_size for chunk in found) <= self._budget
-            and sum(chunk.total_uncompressed_size for chunk in found) <= tables.MAX_MEMORY
+            and sum(chunk.total_uncompressed_size for chunk in found) <= tables.MAX_UNPACKED_BYTES
         )
 
 
-def _column(field: Field, data: Any, rows: range, part: Part, chunks: _Chunks) -> Column:
+def _column(field: Field, data: Any, rows: range, groups: RowGroups, chunks: _Chunks) -> ColumnView:
     import pyarrow as pa
 
     arrow = chunks.schema.field(field.name).type
-    column = Column(field.label, field.dtype, _family(field, arrow), field.is_index)
+    column = ColumnView(field.label, field.dtype, _family(field, arrow), field.is_index)
     if field in chunks.readable:
         values = field.to_show(data.column(field.name))
-        first = part.first_row
+        first = groups.first_row
         tables.fill(column, values, rows.start - first, rows.stop - first, field.meaning)
     column.figures = column.figures or statistics.Figures(0)
     if not pa.types.is_nested(arrow) and field.words is None:
@@ -214,9 +217,9 @@ def _row_labels(frame: Frame, rows: range) -> list[str]:
     return [str(start + step * row) for row in rows]
 
 
-def _words(part: Part, total: int) -> str:
-    if part.rows == total:
+def _words(groups: RowGroups, total: int) -> str:
+    if groups.rows == total:
         return "all rows"
-    if not part.first_row:
-        return f"the first {part.rows:,} rows"
-    return f"the rows {part.first_row + 1:,} to {part.first_row + part.rows:,}"
+    if not groups.first_row:
+        return f"the first {groups.rows:,} rows"
+    return f"the rows {groups.first_row + 1:,} to {groups.first_row + groups.rows:,}"

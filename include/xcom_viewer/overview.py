@@ -1,6 +1,6 @@
 """What the metadata database tells of XComs: the heads of cards, and the lines of a run's table.
 
-No request to S3: these pages are shown at once, whatever S3 does.
+Nothing is requested from the store: these pages are shown at once, whatever the store does.
 """
 
 from __future__ import annotations
@@ -9,17 +9,19 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from include.xcom_store import keys, settings
 from include.xcom_store.codecs import binary
 from include.xcom_store.errors import XComStoreError
-from include.xcom_store.record import Reference, check_format, inline_text
-from include.xcom_viewer import downloads, expectations, rows, states
+from include.xcom_store.record import Reference, inline_text
+from include.xcom_viewer import downloads, entries, expectations, states
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Callable
 
     from include.xcom_store.keys import Owner
-    from include.xcom_viewer.rows import Entry
+    from include.xcom_store.record import StoredObject
+    from include.xcom_store.stores.base import Store
+    from include.xcom_viewer.entries import Entry
     from include.xcom_viewer.states import State
 
 PAGE_LINES = 200
@@ -30,8 +32,9 @@ class Card:
     """One XCom, as its row has it.
 
     Attributes:
-        bytes: of its objects' first, or of its JSON in the database.
-        reference: None where it is in the database, or where the row is not to be trusted.
+        bytes: of its main object, or of its JSON in the database.
+        stored: its main object; None where it is in the database, or where the row is not to be
+            trusted.
         state: why the reference is not followed; None if it is.
         is_table: whether there is a CSV of it.
     """
@@ -41,7 +44,7 @@ class Card:
     type: str
     summary: str
     bytes: int
-    reference: Reference | None = None
+    stored: StoredObject | None = None
     leaves: int = 0
     state: State | None = None
     is_table: bool = False
@@ -54,33 +57,37 @@ class Card:
     @property
     def short_summary(self) -> str:
         """The summary of a table without its columns."""
-        if self.reference and self.reference.codec == binary.NAME:
+        if self.stored and self.stored.codec == binary.NAME:
             return ""  # it repeats the size
         return self.summary.partition(":")[0] if self.is_table else self.summary
 
 
-def card(entry: Entry) -> Card:
-    """Return what is known of an XCom without its value."""
+def card(entry: Entry, connect: Callable[[], Store]) -> Card:
+    """Return what is known of an XCom without its value.
+
+    Args:
+        entry: its row.
+        connect: returns the store that a reference has to lead to. Called for nothing else:
+            settings that cannot be used do not hide what is in the database.
+    """
     record = entry.record
     if record is None:
         return _plain(entry)
     try:
-        check_format(record)
-        if inline_text(record) is not None:
-            text = str(record["inline"])
-            return _card(entry, str(record["type"]), str(record["summary"]), len(text.encode()))
+        if not entry.in_store:
+            size = len(inline_text(record).encode())
+            return _card(entry, record["type"], record["summary"], size)
         reference = Reference.from_record(record)
-        options = settings.load()
-        key = reference.locate(options.bucket, options.prefix, entry.owner)
-        keys.stem(key)
+        connect().key(reference.stored.uri, entry.owner)
     except XComStoreError as error:
         found = _card(entry, "reference", "", 0)
         found.state = states.of(error)
         return found
-    found = _card(entry, reference.type, str(reference.summary), reference.bytes)
-    found.reference = reference
+    stored = reference.stored
+    found = _card(entry, stored.type, reference.summary, stored.bytes)
+    found.stored = stored
     found.leaves = reference.leaves
-    found.is_table = reference.codec in downloads.TABLES
+    found.is_table = stored.codec in downloads.TABLE_CODECS
     return found
 
 
@@ -105,8 +112,8 @@ class Run:
     lines: list[Card] = field(default_factory=list)
     total: int = 0
     tasks: int = 0
-    in_s3: int = 0
-    bytes_in_s3: int = 0
+    in_store: int = 0
+    bytes_in_store: int = 0
     bytes_in_database: int = 0
     is_cut: bool = False
 
@@ -116,21 +123,21 @@ class Run:
         return self.start + len(self.lines)
 
 
-def of_run(dag_id: str, run_id: str, start: int) -> Run:
-    """Return the lines from `start` on, and the totals."""
+def of_run(dag_id: str, run_id: str, start: int, connect: Callable[[], Store]) -> Run:
+    """Return the lines from `start` on, and the totals; for `connect` see `card`."""
     run = Run(max(0, start))
     tasks: set[Any] = set()
-    for entry in rows.of_run(dag_id, run_id):
-        found = card(entry)
+    for entry in entries.of_run(dag_id, run_id):
+        found = card(entry, connect)
         if run.start <= run.total < run.start + PAGE_LINES:
             run.lines.append(found)
         run.total += 1
         tasks.add((entry.owner.task_id, entry.owner.map_index))
-        run.in_s3 += entry.in_s3
-        if entry.in_s3:
-            run.bytes_in_s3 += found.bytes
+        run.in_store += entry.in_store
+        if entry.in_store:
+            run.bytes_in_store += found.bytes
         else:
             run.bytes_in_database += found.bytes
     run.tasks = len(tasks)
-    run.is_cut = run.total >= rows.MAX_STORED
+    run.is_cut = run.total >= entries.MAX_RUN_ROWS
     return run

@@ -6,26 +6,26 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from include.xcom_store import document, settings
+from include.xcom_store import documents
 from include.xcom_store.codecs import arrow, binary, ge_result, json_text, npy, polars_frame
 from include.xcom_store.codecs import frames as frame_codec
-from include.xcom_store.errors import ObjectCorrupt
 from include.xcom_store.record import inline_text
-from include.xcom_viewer import arrays, arrow_tables, bucket, documents, expectations, frames
-from include.xcom_viewer.bucket import ObjectFile
-from include.xcom_viewer.located import Located, locate, read_json
+from include.xcom_viewer import arrays, arrow_tables, expectations, frames, objects, trees
+from include.xcom_viewer.source import NoPreview, Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from include.xcom_viewer.rows import Entry
+    from include.xcom_store.record import StoredObject
+    from include.xcom_store.stores.base import Store
+    from include.xcom_viewer.entries import Entry
 
-MAX_TEXT = 100_000
-"""Characters of a text that are shown."""
-WHOLE = 1024 * 1024
-"""Bytes up to which an object is read whole: one request, and its SHA-256 is compared."""
-HEAD = 256
-"""Bytes of bytes that are shown."""
+MAX_TEXT_CHARACTERS = 100_000
+"""Of a text, or of raw JSON."""
+WHOLE_BYTES = 1024 * 1024
+"""Objects up to this size are read whole: one request, and their SHA-256 is checked."""
+HEAD_BYTES = 256
+"""Of a value of bytes, what is shown."""
 
 
 @dataclass
@@ -34,91 +34,94 @@ class Body:
 
     Attributes:
         kind: names the template.
-        bytes_read: from S3.
-        checked: whether size and SHA-256 of the whole object were compared.
-        located: the object; None for a value of the database.
+        bytes_read: from the store.
+        checked: whether size and SHA-256 of the whole object were checked.
+        stored: the object; None for a value of the database.
     """
 
     kind: str
     content: Any
     bytes_read: int = 0
     checked: bool = False
-    located: Located | None = None
-
-    @property
-    def uri(self) -> str:
-        """The object's, or nothing for a value of the database."""
-        return f"s3://{settings.load().bucket}/{self.located.key}" if self.located else ""
+    stored: StoredObject | None = None
 
 
 @dataclass(frozen=True)
-class Part:
-    """Which part of a value is shown."""
+class Window:
+    """Which part of a value is shown: from which row and column on, or its JSON as it is."""
 
     row: int = 0
     column: int = 0
     raw: bool = False
 
 
-def preview(entry: Entry, leaf: int | None, part: Part) -> Body:
-    """Return what the card of an XCom shows. Reads S3.
+def of_database(entry: Entry, window: Window) -> Body:
+    """Return what the card of a value in the database shows.
 
     Raises:
-        XComStoreError, TooLarge, Busy: see `states`.
+        ObjectCorrupt: it is not what this backend wrote.
     """
-    located = locate(entry, leaf)
-    if located is None:
-        return _of_json(_in_database(entry), part)
-    body = _of_object(located, part)
-    body.located = located
+    if entry.record is None:
+        return _of_json(entry.stored, window)
+    return _of_json(documents.load(inline_text(entry.record).encode()), window)
+
+
+def of_object(store: Store, stored: StoredObject, window: Window) -> Body:
+    """Return what the card of a value in the store shows. Reads the store.
+
+    Args:
+        store: where the object is.
+        stored: the object, as `objects.locate` returned it.
+        window: which part of it.
+
+    Raises:
+        XComStoreError, TooLarge, NoPreview: see `states`.
+    """
+    body = _of_codec(store, stored, window)
+    body.stored = stored
     return body
 
 
-def _of_object(located: Located, part: Part) -> Body:
-    if located.codec in (json_text.NAME, ge_result.NAME):
-        body = _of_json(read_json(located), part)
-        body.bytes_read, body.checked = located.bytes, True
+def _of_codec(store: Store, stored: StoredObject, window: Window) -> Body:
+    if stored.codec in (json_text.NAME, ge_result.NAME):
+        body = _of_json(objects.read_json(store, stored), window)
+        body.bytes_read, body.checked = stored.bytes, True
         return body
-    if located.codec == binary.NAME:
-        data = bucket.connect().get_range(located.key, 0, min(HEAD, located.bytes), located.bytes)
-        return Body("bytes", _hex_rows(data), len(data))
-    if located.codec not in _PREVIEWS:
-        raise ObjectCorrupt(f"it was written with codec {located.codec!r}, unknown here.")
-    kind, read = _PREVIEWS[located.codec]
-    source = ObjectFile(located.key, located.bytes)
-    if whole := located.bytes <= WHOLE:
-        source.read_whole(located.sha256)
-    return Body(kind, read(source, part), source.bytes_read, whole)
+    source = Source(store, stored)
+    if stored.codec == binary.NAME:
+        data = source.read(0, min(HEAD_BYTES, source.size))
+        return Body("bytes", _hex_rows(data), source.bytes_read)
+    if stored.codec not in _PREVIEWS:
+        raise NoPreview(f"it was written with codec {stored.codec!r}")
+    kind, read = _PREVIEWS[stored.codec]
+    if whole := source.size <= WHOLE_BYTES:
+        source.read_whole()
+    return Body(kind, read(source, window), source.bytes_read, whole)
 
 
-_PREVIEWS: dict[str, tuple[str, Callable[[ObjectFile, Part], Any]]] = {
-    frame_codec.NAME: ("table", lambda source, part: frames.preview(source, part.row, part.column)),
-    arrow.NAME: ("table", lambda source, part: arrow_tables.preview(source, part.row, part.column)),
-    polars_frame.NAME: (
-        "table",
-        lambda source, part: arrow_tables.preview(source, part.row, part.column),
-    ),
-    npy.NAME: ("array", lambda source, _part: arrays.preview(source)),
+def _of_arrow(source: Source, window: Window) -> Any:
+    return arrow_tables.preview(source, window.row, window.column)
+
+
+_PREVIEWS: dict[str, tuple[str, Callable[[Source, Window], Any]]] = {
+    frame_codec.NAME: ("table", lambda source, at: frames.preview(source, at.row, at.column)),
+    arrow.NAME: ("table", _of_arrow),
+    polars_frame.NAME: ("table", _of_arrow),
+    npy.NAME: ("array", lambda source, _at: arrays.preview(source)),
 }
 
 
-def _in_database(entry: Entry) -> Any:
-    text = inline_text(entry.record) if entry.record is not None else None
-    return entry.stored if text is None else document.load(text.encode())
-
-
-def _of_json(content: Any, part: Part) -> Body:
-    if part.raw:
+def _of_json(content: Any, window: Window) -> Body:
+    most = MAX_TEXT_CHARACTERS
+    if window.raw:
         text = content if isinstance(content, str) else json.dumps(content, indent=2)
-        return Body("raw", text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}…")
+        return Body("raw", text if len(text) <= most else f"{text[:most]}…")
+    if isinstance(content, str):
+        return Body("text", {"text": content[:most], "hidden": max(0, len(content) - most)})
     if verdict := expectations.read(content):
         return Body("expectations", verdict)
-    if isinstance(content, str):
-        return Body("text", {"text": content[:MAX_TEXT], "hidden": max(0, len(content) - MAX_TEXT)})
-    try:
-        return Body("tree", documents.tree(content))
-    except (ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
-        raise ObjectCorrupt(f"the document cannot be shown ({error!r}).") from error
+    leaves, document = objects.split_leaves(content)
+    return Body("tree", trees.tree(document, leaves))
 
 
 def _hex_rows(data: bytes) -> list[tuple[str, str, str]]:

@@ -9,10 +9,10 @@ from include.xcom_store.errors import (
     ConfigurationError,
     ObjectCorrupt,
     ObjectMissing,
-    XComStoreError,
     StoreUnreachable,
+    XComStoreError,
 )
-from include.xcom_viewer.bucket import NoPreview, TooLarge
+from include.xcom_viewer.source import NoPreview, TooLarge
 from include.xcom_viewer.work import Busy
 
 
@@ -22,7 +22,7 @@ class State(NamedTuple):
     Attributes:
         name: for style and tests.
         passes: trying again may help.
-        downloads: the object can be had all the same.
+        downloads: the object can still be downloaded.
         status: of HTTP, where it is a page's only content.
         detail: the error's own words.
     """

@@ -16,12 +16,12 @@ from include.xcom_viewer.cells import PLAIN
 if TYPE_CHECKING:
     from include.xcom_store.codecs.frames.describe import Meaning
 
-BINS = 16
-TOP = 3
+HISTOGRAM_BINS = 16
+MAX_FREQUENT = 3
 
 
 @dataclass(frozen=True)
-class Bar:
+class HistogramBar:
     """One bar of a histogram: its values, how many, and its height from 0 to 1."""
 
     label: str
@@ -47,7 +47,7 @@ class Figures:
     greatest: str | None = None
     mean: str | None = None
     top: list[tuple[str, int]] = field(default_factory=list)
-    bars: list[Bar] = field(default_factory=list)
+    bars: list[HistogramBar] = field(default_factory=list)
     exact: set[str] = field(default_factory=set)
 
     @property
@@ -151,19 +151,19 @@ def _range(found: Figures, column: Any, meaning: Meaning) -> None:
 def _frequent(found: Figures, values: Any, times: Any, meaning: Meaning) -> None:
     import pyarrow.compute as pc
 
-    order = pc.sort_indices(times, sort_keys=[("", "descending")])[:BINS]
+    order = pc.sort_indices(times, sort_keys=[("", "descending")])[:HISTOGRAM_BINS]
     counts = times.take(order).to_pylist()
-    if not counts or (counts[0] == 1 and len(values) > TOP):
+    if not counts or (counts[0] == 1 and len(values) > MAX_FREQUENT):
         return  # all differ: none is frequent
     texts = [text or "" for text in cells.texts(values.take(order), meaning)]
-    found.top = list(zip(texts, counts, strict=True))[:TOP]
+    found.top = list(zip(texts, counts, strict=True))[:MAX_FREQUENT]
     found.bars = [
-        Bar(cells.shorten(text, 40), count, count / counts[0])
+        HistogramBar(cells.shorten(text, 40), count, count / counts[0])
         for text, count in zip(texts, counts, strict=True)
     ]
 
 
-def _histogram(column: Any) -> list[Bar]:
+def _histogram(column: Any) -> list[HistogramBar]:
     import numpy as np
 
     numbers = _numbers(column)
@@ -174,19 +174,19 @@ def _histogram(column: Any) -> list[Bar]:
     if not math.isfinite(width):
         return []
     if not width:
-        return [Bar(_edge(low, column.type), len(numbers), 1.0)]
+        return [HistogramBar(_edge(low, column.type), len(numbers), 1.0)]
     if isinstance(width, int):
-        step = width // BINS + 1  # as many whole numbers in each bin
+        step = width // HISTOGRAM_BINS + 1  # as many whole numbers in each bin
         ends = [low + step * number for number in range(width // step + 2)]
         offsets = numbers.astype(np.uint64) - np.uint64(low % 2**64)  # which may be beyond int64
         counts = np.bincount((offsets // np.uint64(step)).astype(int)).tolist()
     else:
-        ends = [low + width / BINS * number for number in range(BINS)] + [high]
+        ends = [low + width / HISTOGRAM_BINS * number for number in range(HISTOGRAM_BINS)] + [high]
         # From 0 to 1: bins of large numbers that differ by little are not distinct otherwise.
-        counts = np.histogram((numbers - low) / width, BINS, (0, 1))[0].tolist()
+        counts = np.histogram((numbers - low) / width, HISTOGRAM_BINS, (0, 1))[0].tolist()
     shown = [_edge(end, column.type) for end in ends]
     return [
-        Bar(f"{start} to {end}", count, count / max(counts))
+        HistogramBar(f"{start} to {end}", count, count / max(counts))
         for count, start, end in zip(counts, shown, shown[1:], strict=False)
     ]
 

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 PAGE_ROWS = 20
 PAGE_COLUMNS = 30
-MAX_MEMORY = 32 * 1024 * 1024
-"""Bytes that a preview may unpack."""
+MAX_UNPACKED_BYTES = 32 * 1024 * 1024
+"""What a preview may unpack."""
 MAX_CELLS = 2_000_000
 
 
 @dataclass
-class Column:
+class ColumnView:
     """One column of a page.
 
     Attributes:
@@ -37,7 +37,7 @@ class Column:
 
 
 @dataclass
-class Table:
+class TablePage:
     """A table, of which one page of rows and one of columns is shown.
 
     Attributes:
@@ -54,7 +54,7 @@ class Table:
 
     rows: int | None
     columns_total: int
-    columns: list[Column]
+    columns: list[ColumnView]
     rows_read: int
     rows_read_words: str
     first_row: int
@@ -93,7 +93,7 @@ def family(kind: Any) -> str:
     return "text" if is_text else "other"
 
 
-def fill(column: Column, data: Any, start: int, stop: int, meaning: Meaning) -> None:
+def fill(column: ColumnView, data: Any, start: int, stop: int, meaning: Meaning) -> None:
     """Compute a column's figures over all of `data`, and the cells of rows start to stop."""
     import pyarrow as pa
 

@@ -1,7 +1,7 @@
-"""Threads that wait for S3: few, for a limited time, and none of Airflow's own.
+"""Threads that wait for the store: few, for a limited time, and none of Airflow's own.
 
-Airflow's endpoints share a pool of threads and an event loop. What waits for S3 must be in neither,
-so that Airflow's own pages do not notice an S3 that is slow or away.
+Airflow's endpoints share a pool of threads and an event loop. What waits for the store must be in
+neither, so that Airflow's own pages do not notice a store that is slow or away.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-THREADS = 4
-WAITING = 16
-"""Pieces of work that may run or wait at once; more are turned away."""
-SECONDS = 10.0
-"""After which a page says that S3 is too slow. The thread ends later, by the store's timeouts."""
+MAX_THREADS = 4
+MAX_UNFINISHED = 16
+"""Pieces of work that may run or wait at once; excess requests get a 503."""
+ANSWER_SECONDS = 10.0
+"""After them a page says that S3 is too slow. The thread ends later, by the store's timeouts."""
 
 
 class Busy(Exception):
@@ -29,22 +29,26 @@ class Busy(Exception):
 
 
 class Pool:
-    """Runs blocking functions for coroutines of one event loop."""
+    """Runs blocking functions for coroutines of one event loop.
+
+    Attributes:
+        unfinished: pieces of work that run or wait, those included that nobody waits for any more.
+    """
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(THREADS, "xcom_viewer")
-        self._unfinished = 0
+        self._threads = ThreadPoolExecutor(MAX_THREADS, "xcom_viewer")
+        self.unfinished = 0
 
-    async def run(self, function: Callable[[], T], seconds: float = SECONDS) -> T:
+    async def run(self, function: Callable[[], T], seconds: float = ANSWER_SECONDS) -> T:
         """Return what the function returns.
 
         Raises:
             Busy: too much is waiting already.
             StoreUnreachable: it takes longer than `seconds`.
         """
-        if self._unfinished >= WAITING:
+        if self.unfinished >= MAX_UNFINISHED:
             raise Busy
-        self._unfinished += 1
+        self.unfinished += 1
         future = asyncio.get_running_loop().run_in_executor(self._threads, function)
         future.add_done_callback(self._finished)
         try:
@@ -54,6 +58,6 @@ class Pool:
             raise StoreUnreachable(f"S3 has not answered within {seconds:g} seconds.") from error
 
     def _finished(self, future: asyncio.Future[T]) -> None:
-        self._unfinished -= 1
+        self.unfinished -= 1
         if not future.cancelled():
             future.exception()  # its page has given up on it; asyncio would complain otherwise

@@ -115,15 +115,8 @@ def compare(wanted, task_id):
 def celery_values():
     @task(queue="worker-1", retries=0)
     def push_small():
-        ti = get_current_context()["ti"]
-        wrong = []
         for key, value in SMALL.items():
-            try:
-                ti.xcom_push(key, value)
-            except Exception as error:
-                wrong.append(f"{key}: {error!r}"[:300])
-        if wrong:
-            raise AssertionError("; ".join(wrong))
+            get_current_context()["ti"].xcom_push(key, value)
 
     @task(queue="worker-2", retries=0, trigger_rule="all_done")
     def pull_small():

@@ -98,19 +98,22 @@ def test_a_bar(value, limit, at_least, holds):
 def test_growth(seconds, steepest):
     sizes = [1e6, 10e6, 100e6, 190e6]
     figures = [{"bytes": b, "seconds": s} for b, s in zip(sizes, seconds, strict=True)]
-    assert growth._steepest(figures, "seconds") == pytest.approx(steepest)
+    assert growth.steepest_step(figures, "seconds") == pytest.approx(steepest)
 
 
 def test_the_proxy_is_as_far_away_as_it_says(tmp_path):
     async def times():
+        ended = asyncio.Event()
+
         async def echo(reader, writer):
             while line := await reader.readline():
                 writer.write(line)
             writer.close()
+            await writer.wait_closed()
+            ended.set()
 
-        async def ask():
+        async def ask(began):
             writer.write(b"hello\n")
-            began = time.monotonic()
             assert await reader.readline() == b"hello\n"
             return time.monotonic() - began
 
@@ -121,9 +124,12 @@ def test_the_proxy_is_as_far_away_as_it_says(tmp_path):
         with log.open("wb") as out, processes.start(command, output=out, cwd=ROOT):
             while not log.read_text().endswith("\n"):
                 await asyncio.sleep(0.05)
+            began = time.monotonic()
             reader, writer = await asyncio.open_connection(ports.LOOPBACK, int(log.read_text()))
-            first, second = await ask(), await ask()
+            first, second = await ask(began), await ask(time.monotonic())
             writer.close()
+            await writer.wait_closed()
+            await ended.wait()
         server.close()
         return first, second
 

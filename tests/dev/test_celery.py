@@ -36,7 +36,7 @@ needs_servers = pytest.mark.skipif(bool(missing()), reason=missing() or "they ar
 @pytest.fixture
 def nothing_installed(monkeypatch, tmp_path):
     monkeypatch.setattr(postgres, "_FOLDERS", ())
-    monkeypatch.setattr(redis_server, "_FOLDER", str(tmp_path))
+    monkeypatch.setattr(redis_server, "FOLDER", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))
     return tmp_path
 
@@ -84,8 +84,8 @@ def test_the_newest_postgres_is_taken(nothing_installed, monkeypatch):
 
 
 def test_nothing_is_begun_without_the_servers(bare_copy, tmp_path):
-    if Path(redis_server._FOLDER, "redis-server").exists():
-        pytest.skip(f"cannot be hidden: redis-server in {redis_server._FOLDER}")
+    if Path(redis_server.FOLDER, "redis-server").exists():
+        pytest.skip(f"cannot be hidden: redis-server in {redis_server.FOLDER}")
     done = bare_copy.run("demo", "--executor", "CeleryExecutor", PATH=str(tmp_path))
     assert done.returncode == 1
     assert "sudo apt-get install postgresql redis-server" in done.stderr

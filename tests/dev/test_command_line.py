@@ -183,5 +183,5 @@ def test_the_time_of_the_setup_is_counted_by_one_command_only(monkeypatch):
         pytest.skip("needs to run in .venv")
     monkeypatch.setattr(cli.environment.MAIN.__class__, "is_current", lambda _self: True)
     monkeypatch.setenv("_DEV_SETUP_SECONDS", "46.1")
-    assert cli._enter_environment() == 46.1
-    assert cli._enter_environment() == 0
+    assert cli.enter_environment() == 46.1
+    assert cli.enter_environment() == 0

@@ -40,7 +40,7 @@ def test_what_a_demo_tells(project_copy):
     (xcom,) = tiny["xcoms"]
     assert (xcom["task_id"], xcom["key"], xcom["stored"]) == ("make", "return_value", "s3")
     assert xcom["uri"].startswith("s3://airflow-xcoms/xcom/dag_id=tiny/run_id=scheduled__")
-    assert xcom["bytes"] > 256
+    assert xcom["bytes"] > 1024
 
     assert failing["state"] == "failed"
     assert failing["problems"] == ["the run ended as failed, expected is success"]

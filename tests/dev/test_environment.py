@@ -50,7 +50,7 @@ def test_no_venv_module(tmp_path, monkeypatch, said):
     python.chmod(0o755)
     monkeypatch.setattr(environment, "_base_python", lambda: str(python))
     with pytest.raises(DevError, match=r"sudo apt install python3\.\d+-venv"):
-        environment._make_venv(dict(os.environ))
+        environment.make_venv(dict(os.environ))
 
 
 def test_no_venv_module_for_real(bare_copy):
@@ -113,7 +113,7 @@ def test_a_moved_environment_is_not_current(tmp_path):
 
 
 def test_the_lock_has_uv_with_its_hashes():
-    name, stanza = environment._locked_uv()
+    name, stanza = environment.locked_uv()
     assert name.startswith("uv==")
     assert stanza.startswith(name)
     assert stanza.count("--hash=sha256:") > 1

@@ -68,7 +68,8 @@ def test_stop_twice_is_no_error():
 
 
 def test_status_of_the_command_comes_through():
-    assert processes.start([sys.executable, "-c", "raise SystemExit(7)"]).wait(15) == 7
+    with processes.start([sys.executable, "-c", "raise SystemExit(7)"]) as process:
+        assert process.wait(15) == 7
 
 
 def test_a_child_in_its_own_session_ends_too(tmp_path):
@@ -81,11 +82,13 @@ def test_a_child_in_its_own_session_ends_too(tmp_path):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux hands orphans to the guard")
 def test_an_orphan_ends_when_the_command_has_ended(tmp_path):
-    with (tmp_path / "log").open("wb") as output:
-        process = processes.start([*PARENT, "0"], output=output)
-    child = int(printed(tmp_path / "log"))
-    assert process.wait(15) == 0
-    assert gone(child, 0.5)
+    with (
+        (tmp_path / "log").open("wb") as output,
+        processes.start([*PARENT, "0"], output=output) as process,
+    ):
+        child = int(printed(tmp_path / "log"))
+        assert process.wait(15) == 0
+        assert gone(child, 0.5)
 
 
 def test_what_ignores_the_polite_signal_is_killed_after_the_grace_time(tmp_path):

@@ -16,7 +16,7 @@ def reference(content: bytes, name: str = f"return_value-{UNIQUE}.json.zst", **c
     return {
         "__id__": "xcom_store/1",
         "uri": f"{BASE}/{name}",
-        "codec": "json",
+        "codec": "python-json",
         "bytes": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
         "type": "dict",

@@ -74,7 +74,7 @@ def test_stop_leaves_nothing_and_the_data_can_be_used_again(tmp_path):
     with S3Server.start(tmp_path, bucket="one-bucket") as first:
         obstore.put(store(first), "kept", b"x" * 100_000)
         was_running = pids(first)
-        held = list(first._port_of.values())
+        held = list(first.port_of.values())
     assert all(gone(pid, 0.5) for pid in was_running)
     assert all(ports.is_free(port) for port in held)
     with S3Server.start(tmp_path, bucket="one-bucket") as second:

@@ -9,7 +9,7 @@ import pytest
 from dev import settings_file
 from dev.errors import DevError
 
-ENV = "# comment\n\nAIRFLOW__XCOM_STORE__BUCKET=my-bucket\nAIRFLOW__XCOM_STORE__ENDPOINT_URL=http://localhost:8333\n"
+ENV = "# comment\n\nAIRFLOW__XCOM_STORE__URL=s3://my-bucket/a/prefix\nAIRFLOW__XCOM_STORE__ENDPOINT_URL=http://localhost:8333\n"
 SETTINGS = """
 airflow:
   connections:
@@ -48,8 +48,8 @@ def read(tmp_path, monkeypatch):
 
 def test_what_is_read(read):
     settings = read()
-    assert (settings.bucket, settings.s3_port, settings.keys) == (
-        "my-bucket",
+    assert (settings.location, settings.s3_port, settings.keys) == (
+        ("s3", "aws_default", "my-bucket", "a/prefix"),
         8333,
         ("an-id", "a-secret"),
     )
@@ -68,7 +68,7 @@ def test_what_is_read(read):
 
 def test_the_projects_own_files_can_be_read():
     settings = settings_file.read()
-    assert settings.bucket
+    assert settings.location
     assert settings.s3_port
     assert all(settings.keys)
 
@@ -92,8 +92,10 @@ def test_env_line_without_equals_sign(read):
 
 
 def test_what_the_local_server_needs(read):
-    with pytest.raises(DevError, match="does not set AIRFLOW__XCOM_STORE__BUCKET"):
-        _ = read(env="").bucket
+    with pytest.raises(DevError, match="does not set AIRFLOW__XCOM_STORE__URL"):
+        _ = read(env="").location
+    with pytest.raises(DevError, match=r"\.env: \[xcom_store\] url is 'my-bucket'"):
+        _ = read(env="AIRFLOW__XCOM_STORE__URL=my-bucket").location
     with pytest.raises(DevError, match="no local S3 server to start"):
         _ = read(env="AIRFLOW__XCOM_STORE__ENDPOINT_URL=https://s3.example.com").s3_port
     with pytest.raises(DevError, match="no connection aws_default with conn_login"):

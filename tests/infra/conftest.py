@@ -56,7 +56,7 @@ def create(template, aws):
             name=name,
             outputs=outputs,
             settings=settings,
-            bucket=settings["AIRFLOW__XCOM_STORE__BUCKET"],
+            bucket=outputs["Url"].removeprefix("s3://").partition("/")[0],
             policy=lambda output: read_policy(aws("iam"), outputs[output]),
             properties=lambda resource: resolved(name, resource),
         )
@@ -122,7 +122,7 @@ def iam_server(tmp_path_factory):
     module = pytest.importorskip("dev.s3_server", reason="no S3 server here: dev/ is not shipped")
     folder = tmp_path_factory.mktemp("iam-s3")
     weed = folder / "weed"
-    weed.write_text(f'#!/bin/sh\nexec "{module._weed()}" "$@" -s3.iam.readOnly=false\n')
+    weed.write_text(f'#!/bin/sh\nexec "{module.weed_program()}" "$@" -s3.iam.readOnly=false\n')
     weed.chmod(0o755)
     with module.S3Server.start(folder / "data", bucket="some-bucket", weed=weed) as server:
         yield server
@@ -176,10 +176,10 @@ def user(iam_server):
 def use(xcom, configure, monkeypatch):
     """The backend with a bucket and a connection."""
 
-    def use(bucket, endpoint, pasted, **settings):
+    def use(bucket, endpoint, pasted, prefix="xcom", **settings):
         as_connection(monkeypatch, pasted)
-        settings = {"prefix": "xcom", "region_name": "us-east-1", **settings}
-        configure(bucket=bucket, endpoint_url=endpoint, **settings)
+        settings = {"region_name": "us-east-1", **settings}
+        configure(url=f"s3://{bucket}/{prefix}", endpoint_url=endpoint, **settings)
         return xcom
 
     return use

@@ -9,8 +9,9 @@ import pytest
 
 pytest.importorskip("moto")
 pytest.importorskip("boto3")
-from include.xcom_store import store
+from include.xcom_store import settings
 from include.xcom_store.errors import AccessDenied, ConfigurationError
+from include.xcom_store.stores import base
 from tests.airflow_process import airflow
 from tests.infra.conftest import ACCOUNT, as_connection
 from tests.moto_iam import enforcing
@@ -18,7 +19,7 @@ from tests.moto_iam import enforcing
 __all__ = ["airflow"]
 
 pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse AWS..S3..BucketPolicy")
-LARGE = ["x" * 300, b"y" * 70_000]  # an object, and a leaf under it
+LARGE = ["x" * 2_000, b"y" * 70_000]  # an object, and a leaf under it
 
 
 def filled_in(output, key):
@@ -114,7 +115,7 @@ def test_the_role_by_the_connection_of_the_outputs(use, worker, moto_server):
     xcom = use(worker.bucket, moto_server, worker.outputs["RoleConnection"])
     xcom.push(LARGE)
     assert xcom.pull() == LARGE
-    assert "amazon provider's session" in store.connect().access.source
+    assert "amazon provider's session" in base.connect(settings.load()).access.source
 
 
 def test_the_role_asks_for_the_external_id(use, worker, moto_server):

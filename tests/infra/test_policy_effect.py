@@ -26,7 +26,7 @@ from tests.moto_iam import enforcing
 
 pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse AWS..S3..BucketPolicy")
 
-LARGE = ["x" * 300, b"y" * 70_000]  # an object, and a leaf under it
+LARGE = ["x" * 2_000, b"y" * 70_000]  # an object, and a leaf under it
 
 
 def other(bucket):

@@ -32,7 +32,7 @@ FOLDER = Path(os.environ["ROTATION_FOLDER"])
 def rotation():
     @task(retries=0)
     def first():
-        return ["x" * 300]
+        return ["x" * 2_000]
 
     @task(retries=1, retry_delay=timedelta(seconds=1))
     def lasting(value, ti=None):
@@ -43,7 +43,7 @@ def rotation():
 
     @task(retries=0)
     def last(value):
-        assert value == ["x" * 300]
+        assert value == ["x" * 2_000]
         return value
 
     last(lasting(first()))
@@ -66,8 +66,7 @@ def real(name, tmp_path, moto_server, iam_server):
     prefix = f"xcom-{uuid.uuid4().hex[:12]}"
     environment = settings(name, moto_server) | {
         "AIRFLOW__CORE__XCOM_BACKEND": "include.s3_xcom_backend.S3XComBackend",
-        "AIRFLOW__XCOM_STORE__BUCKET": iam_server.bucket,
-        "AIRFLOW__XCOM_STORE__PREFIX": prefix,
+        "AIRFLOW__XCOM_STORE__URL": f"s3://{iam_server.bucket}/{prefix}",
         "AIRFLOW__XCOM_STORE__ENDPOINT_URL": iam_server.endpoint_url,
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "ROTATION_FOLDER": str(tmp_path),

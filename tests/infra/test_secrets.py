@@ -15,19 +15,20 @@ import pytest
 pytest.importorskip("moto")
 pytest.importorskip("boto3")
 pytest.importorskip("airflow.providers.amazon")
-from include.xcom_store import store
+from include.xcom_store import settings as backend_settings
 from include.xcom_store.errors import AccessDenied
+from include.xcom_store.stores import base
 from tests.infra.conftest import as_connection
 from tests.infra.secrets_backends import BACKENDS, put, settings
 from tests.infra.users import connection, root_of
 
-LARGE = ["x" * 300]
+LARGE = ["x" * 2_000]
 
 
 def push_and_pull(xcom):
     xcom.push(LARGE)
     assert xcom.pull() == LARGE
-    assert store.connect().access.source == "keys of connection 'aws_default'"
+    assert base.connect(backend_settings.load()).access.source == "keys of connection 'aws_default'"
 
 
 @pytest.fixture
@@ -105,7 +106,7 @@ def test_a_mounted_file(no_connection, s3_server, monkeypatch, tmp_path):
 
 def test_rotating_keys(xcom, configure, user, iam_server, monkeypatch):
     def new_process():
-        configure(bucket=iam_server.bucket, endpoint_url=iam_server.endpoint_url)
+        configure(url=f"s3://{iam_server.bucket}/xcom", endpoint_url=iam_server.endpoint_url)
 
     as_connection(monkeypatch, connection(user.first))
     new_process()

@@ -126,6 +126,10 @@ VALUES = {
     "datetime": lambda: dt.datetime(2026, 11, 22, 1, 2, 3, 4),
     "datetime, zoned": lambda: [AMBIGUOUS.replace(tzinfo=BERLIN), AMBIGUOUS.replace(tzinfo=dt.UTC)],
     "timezone": lambda: [dt.timezone(dt.timedelta(hours=2)), dt.timezone(dt.timedelta(0), "Z")],
+    "timezone with the name that it would have anyway": lambda: [
+        dt.timezone(dt.timedelta(hours=1), "UTC+01:00"),
+        dt.timezone(dt.timedelta(0), "UTC"),
+    ],
     "zoneinfo": lambda: BERLIN,
     "timedelta": lambda: dt.timedelta(days=-1, microseconds=1),
     "pendulum": lambda: pendulum.datetime(2026, 11, 22, 1, 2, 3, 4, tz="Europe/Berlin"),

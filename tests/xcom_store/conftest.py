@@ -16,11 +16,12 @@ DAG, RUN, TASK = "trips", "manual__2026-11-22T10:00:00+00:00", "load"
 @pytest.fixture
 def configure(monkeypatch):
     """Set `[xcom_store]` options, and forget what was read before."""
-    from include.xcom_store import settings, store
+    from include.xcom_store import settings
+    from include.xcom_store.stores import base
 
     def forget():
         settings.load.cache_clear()
-        store._connect.cache_clear()
+        base.connect.cache_clear()
 
     def configure(**options):
         for name, value in options.items():
@@ -57,7 +58,7 @@ def connect(monkeypatch):
 
 @pytest.fixture
 def s3(s3_server, configure, monkeypatch):
-    """A prefix of its own in the bucket, with the backend configured for it."""
+    """A prefix of its own in the bucket, with the backend configured for it; keys relative to it."""
     import obstore
     from obstore.store import S3Store
 
@@ -69,9 +70,11 @@ def s3(s3_server, configure, monkeypatch):
         "extra": {"region_name": "us-east-1"},
     }
     monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
-    configure(bucket=s3_server.bucket, prefix=prefix, endpoint_url=s3_server.endpoint_url)
+    url = f"s3://{s3_server.bucket}/{prefix}"
+    configure(url=url, endpoint_url=s3_server.endpoint_url)
     client = S3Store(
         s3_server.bucket,
+        prefix=prefix,
         endpoint=s3_server.endpoint_url,
         access_key_id=s3_server.access_key_id,
         secret_access_key=s3_server.secret_access_key,
@@ -80,11 +83,25 @@ def s3(s3_server, configure, monkeypatch):
     )
 
     def keys():
-        return sorted(o["path"] for page in obstore.list(client, prefix) for o in page)
+        return sorted(o["path"] for page in obstore.list(client) for o in page)
 
     return SimpleNamespace(
-        client=client, prefix=prefix, bucket=s3_server.bucket, keys=keys, server=s3_server
+        client=client,
+        url=url,
+        prefix=prefix,
+        bucket=s3_server.bucket,
+        keys=keys,
+        server=s3_server,
     )
+
+
+@pytest.fixture
+def store(configure):
+    """Return the process's store for what is configured now."""
+    from include.xcom_store import settings
+    from include.xcom_store.stores import base
+
+    return lambda: base.connect(settings.load())
 
 
 @pytest.fixture

@@ -96,10 +96,10 @@ class FaultProxy:
             while True:
                 head = buffer.head()
                 fault = self._next()
-                if not (KINDS[fault.kind] if fault else _pass)(self, fault, client, buffer, head):
+                if not (KINDS[fault.kind] if fault else pass_on)(self, fault, client, buffer, head):
                     return
 
-    def _ask(self, head: bytes, body: bytes) -> bytes:
+    def ask(self, head: bytes, body: bytes) -> bytes:
         """The server's whole answer to a request, head and body."""
         with socket.create_connection(("127.0.0.1", self.upstream), timeout=60) as server:
             server.sendall(head + body)
@@ -177,8 +177,8 @@ def reset(connection: socket.socket) -> None:
 # Each returns whether the connection goes on.
 
 
-def _pass(proxy, _fault, client, buffer, head):
-    client.sendall(proxy._ask(head, buffer.body(head)))
+def pass_on(proxy, _fault, client, buffer, head):
+    client.sendall(proxy.ask(head, buffer.body(head)))
     return True
 
 
@@ -195,7 +195,7 @@ def _reset_request(proxy, fault, client, buffer, head):
 
 def _reset_answer(proxy, fault, client, buffer, head):
     """The server does what was asked; of its answer only a part arrives."""
-    answer = proxy._ask(head, buffer.body(head))
+    answer = proxy.ask(head, buffer.body(head))
     client.sendall(answer[: int(fault.at * len(answer))])
     time.sleep(0.01)  # RST overtakes what was sent
     reset(client)
@@ -204,7 +204,7 @@ def _reset_answer(proxy, fault, client, buffer, head):
 
 def _truncate(proxy, fault, client, buffer, head):
     """The answer's body ends early, the connection is closed in an orderly way."""
-    answer = proxy._ask(head, buffer.body(head))
+    answer = proxy.ask(head, buffer.body(head))
     start = answer.index(b"\r\n\r\n") + 4
     client.sendall(answer[: start + int(fault.at * (len(answer) - start))])
     return False
@@ -212,7 +212,7 @@ def _truncate(proxy, fault, client, buffer, head):
 
 def _shorten(proxy, fault, client, buffer, head):
     """The answer's body ends early, and its head says that this is all."""
-    answer = proxy._ask(head, buffer.body(head))
+    answer = proxy.ask(head, buffer.body(head))
     start = answer.index(b"\r\n\r\n") + 4
     body = answer[start:][: int(fault.at * (len(answer) - start))]
     lines = answer[: start - 4].split(b"\r\n")
@@ -222,7 +222,7 @@ def _shorten(proxy, fault, client, buffer, head):
 
 
 def _flip_answer(proxy, fault, client, buffer, head):
-    answer = bytearray(proxy._ask(head, buffer.body(head)))
+    answer = bytearray(proxy.ask(head, buffer.body(head)))
     _flip(answer, answer.index(b"\r\n\r\n") + 4, fault.at)
     client.sendall(answer)
     return True
@@ -231,7 +231,7 @@ def _flip_answer(proxy, fault, client, buffer, head):
 def _flip_request(proxy, fault, client, buffer, head):
     body = bytearray(buffer.body(head))
     _flip(body, 0, fault.at)
-    client.sendall(proxy._ask(head, bytes(body)))
+    client.sendall(proxy.ask(head, bytes(body)))
     return True
 
 
@@ -243,13 +243,13 @@ def _flip(data: bytearray, start: int, at: float) -> None:
 def _delay(proxy, fault, client, buffer, head):
     body = buffer.body(head)
     time.sleep(fault.seconds)
-    client.sendall(proxy._ask(head, body))
+    client.sendall(proxy.ask(head, body))
     return True
 
 
 def _slowly(proxy, fault, client, buffer, head):
     """The answer comes, in ten pieces over the time."""
-    answer = proxy._ask(head, buffer.body(head))
+    answer = proxy.ask(head, buffer.body(head))
     piece = len(answer) // 10 + 1
     for start in range(0, len(answer), piece):
         time.sleep(fault.seconds / 10)

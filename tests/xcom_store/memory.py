@@ -1,4 +1,4 @@
-"""A bucket in memory, for tests of what becomes of a value where S3 itself is not the question."""
+"""A store in memory, for tests of what becomes of a value where the service is not the question."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from include.xcom_store import values
 from include.xcom_store.keys import Owner
 from include.xcom_store.settings import Settings
 
-SETTINGS = Settings(bucket="bucket")
 OWNER = Owner("trips", "manual__1", "load", -1, "return_value")
+ROOT = "s3://bucket/xcom/"
 
 
 class Target(io.BytesIO):
@@ -20,13 +20,19 @@ class Target(io.BytesIO):
 
 
 class MemoryStore:
-    """Takes the place of `include.xcom_store.store.Store`."""
+    """Takes the place of `include.xcom_store.stores.base.Store`."""
 
-    def __init__(self):
+    def __init__(self, **options):
+        self.settings = Settings(url="s3://bucket/xcom", **options)
         self.objects: dict[str, bytes] = {}
 
     def uri(self, key):
-        return f"s3://bucket/{key}"
+        return f"{ROOT}{key}"
+
+    def key(self, uri, owner=None):
+        assert uri.startswith(ROOT)
+        assert owner is None or owner.owns(uri.removeprefix(ROOT))
+        return uri.removeprefix(ROOT)
 
     def put(self, key, write):
         target = Target()
@@ -41,10 +47,11 @@ class MemoryStore:
 
 
 def there_and_back(value, threshold=0):
-    """Return what a value comes back as; the store must be a `MemoryStore`."""
+    """Return what a value comes back as."""
     from airflow.sdk.serde import deserialize
 
-    stored = json.loads(json.dumps(values.push(value, OWNER, SETTINGS, threshold), allow_nan=False))
+    store = MemoryStore(threshold=threshold)
+    stored = json.loads(json.dumps(values.push(value, OWNER, store), allow_nan=False))
     if not (isinstance(stored, dict) and "__id__" in stored):
         return deserialize(stored)
-    return values.pull(stored, OWNER, SETTINGS)[0]
+    return values.pull(stored, OWNER, store)

@@ -20,7 +20,6 @@ from urllib.parse import parse_qs
 import pytest
 
 pytest.importorskip("obstore")
-from include.xcom_store import store
 
 BACKOFF = 0.3
 """Seconds; obstore does not ask for new credentials twice within a tenth of one."""
@@ -107,8 +106,8 @@ def start(service):
 
 
 def push_and_pull(xcom, key):
-    xcom.push(["x" * 300], key=key)
-    assert xcom.pull(key) == ["x" * 300]
+    xcom.push(["x" * 1_100], key=key)
+    assert xcom.pull(key) == ["x" * 1_100]
 
 
 def with_token_file(monkeypatch, tmp_path):
@@ -118,7 +117,7 @@ def with_token_file(monkeypatch, tmp_path):
 
 class TestContainer:
     def test_of_a_pod_refreshed_while_the_process_goes_on(
-        self, xcom, service, monkeypatch, tmp_path
+        self, xcom, store, service, monkeypatch, tmp_path
     ):
         """EKS pod identity: an address and a token file."""
         url = f"http://127.0.0.1:{start(service)}/creds"
@@ -128,10 +127,10 @@ class TestContainer:
         asked = len(service.asked)
         assert asked >= 1
         assert set(service.asked) == {("/creds", "the-pod-token")}
-        client = store.connect()
+        client = store()
         time.sleep(BACKOFF)
         push_and_pull(xcom, "second")  # expiring, so asked again, by the same store
-        assert store.connect() is client
+        assert store() is client
         assert len(service.asked) > asked
 
     def test_is_asked_once_while_the_keys_are_valid(self, xcom, service, monkeypatch, tmp_path):
@@ -144,7 +143,7 @@ class TestContainer:
         assert len(service.asked) == 1
 
     def test_new_keys_are_taken_up_when_the_old_are_revoked(
-        self, xcom, service, monkeypatch, tmp_path
+        self, xcom, store, service, monkeypatch, tmp_path
     ):
         from include.xcom_store.errors import AccessDenied
 
@@ -169,7 +168,7 @@ class TestContainer:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="SSL_CERT_FILE counts on Linux only")
-def test_a_role_by_web_identity(xcom, service, monkeypatch, tmp_path):
+def test_a_role_by_web_identity(xcom, store, service, monkeypatch, tmp_path):
     """IAM roles for service accounts; obstore asks STS by TLS only."""
     certificates(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -181,7 +180,7 @@ def test_a_role_by_web_identity(xcom, service, monkeypatch, tmp_path):
     monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
     (tmp_path / "token").write_text("first-token")
     push_and_pull(xcom, "first")
-    assert "AWS_WEB_IDENTITY_TOKEN_FILE" in store.connect().access.source
+    assert "AWS_WEB_IDENTITY_TOKEN_FILE" in store().access.source
     assert service.asked[0]["RoleArn"] == [ROLE]
     assert service.asked[0]["WebIdentityToken"] == ["first-token"]
     (tmp_path / "token").write_text("second-token")  # as Kubernetes renews it
@@ -190,7 +189,7 @@ def test_a_role_by_web_identity(xcom, service, monkeypatch, tmp_path):
     assert service.asked[-1]["WebIdentityToken"] == ["second-token"]
 
 
-def test_the_role_of_an_instance(xcom, service, monkeypatch):
+def test_the_role_of_an_instance(xcom, store, service, monkeypatch):
     """EC2, by way of the amazon provider's session; no other metadata address is asked."""
     pytest.importorskip("airflow.providers.amazon")
     called = []
@@ -208,7 +207,7 @@ def test_the_role_of_an_instance(xcom, service, monkeypatch):
     monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", f"http://127.0.0.1:{port}/")
     push_and_pull(xcom, "first")
     push_and_pull(xcom, "second")
-    assert store.connect().access.source == "the amazon provider's session for environment"
+    assert store().access.source == "the amazon provider's session for environment"
     roles = InstanceHandler.ROLES
     assert service.asked == [
         ("PUT", "/latest/api/token"), ("GET", roles), (f"{roles}worker", None)

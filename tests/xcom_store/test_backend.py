@@ -29,7 +29,7 @@ def trips():
 def lies_at(xcom, record):
     import obstore
 
-    key = record["uri"].removeprefix(f"s3://{xcom.s3.bucket}/")
+    key = record["uri"].removeprefix(f"{xcom.s3.url}/")
     return bytes(obstore.get(xcom.s3.client, key).bytes())
 
 
@@ -39,16 +39,39 @@ class TestWhatThePushLeaves:
         assert xcom.s3.keys() == []
 
     def test_at_the_threshold_in_the_database_above_it_in_s3(self, xcom):
-        assert xcom.push("x" * 254, key="at") == "x" * 254
-        assert xcom.push("x" * 255, key="above")["__id__"] == "xcom_store/1"
+        assert xcom.push("x" * 1_022, key="at") == "x" * 1_022
+        assert xcom.push("x" * 1_023, key="above")["__id__"] == "xcom_store/1"
         assert len(xcom.s3.keys()) == 1
 
     def test_a_reference_and_no_payload(self, xcom):
         record = xcom.push(ROWS)
-        assert record["uri"].startswith(f"s3://{xcom.s3.bucket}/{xcom.s3.prefix}/dag_id=trips/")
+        assert record["uri"].startswith(f"{xcom.s3.url}/dag_id=trips/")
         assert record["uri"].endswith(xcom.s3.keys()[0])
-        assert (record["codec"], record["type"]) == ("json", "list")
+        assert (record["codec"], record["type"]) == ("python-json", "list")
         assert "vendor_id" not in json.dumps(record)
+
+    @pytest.mark.parametrize(("result", "verdict"), [
+        ({"success": True, "statistics": {"evaluated_expectations": 2, "successful_expectations": 2}},
+         "2 of 2 expectations met"),
+        ({"success": False, "expectation_type": "expect_x", "kwargs": {}, "result": {}},
+         "0 of 1 expectations met"),
+        ({"success": False, "validation_results": [
+            {"success": True, "statistics": {"evaluated_expectations": 2, "successful_expectations": 2}},
+            {"success": False, "statistics": {"evaluated_expectations": 3, "successful_expectations": 1}},
+        ]}, "3 of 5 expectations met in 2 validations"),
+    ], ids=["suite", "expectation", "checkpoint"])  # fmt: skip
+    def test_a_validation_is_an_object_however_small(self, xcom, result, verdict):
+        record = xcom.push(result)
+        assert (record["codec"], record["summary"]) == ("python-json", verdict)
+        assert xcom.pull() == result
+
+    @pytest.mark.parametrize("near", [
+        {"success": 1, "statistics": {}}, {"success": True, "run_results": 5}, {"success": True},
+        {"success": True, "statistics": {"evaluated_expectations": "2", "successful_expectations": 1}},
+        {"success": True, "validation_results": []},
+    ], ids=str)  # fmt: skip
+    def test_what_only_looks_like_one_stays_in_the_database(self, xcom, near):
+        assert xcom.push(near) == near
 
     def test_0_sends_all_but_none_to_s3(self, xcom, configure):
         configure(threshold=0)
@@ -171,10 +194,31 @@ class TestPull:
             assert part in str(error.value)
 
 
+class TestKeptInTheDatabase:
+    """What clients without this backend read."""
+
+    def test_json_over_the_threshold(self, xcom, configure):
+        configure(keep_in_database="other/* trips/load/return_*")
+        assert xcom.push(ROWS) == ROWS
+        assert xcom.push(ROWS, key="more")["__id__"] == "xcom_store/1"
+
+    def test_a_validation(self, xcom, configure):
+        configure(keep_in_database="*")
+        result = {"success": True, "expectation_type": "expect_x", "kwargs": {}}
+        assert xcom.push(result) == result
+
+    @pytest.mark.parametrize("value", [["x" * 70_000], (1, 2)], ids=["too large", "not JSON"])
+    def test_anything_else_warns(self, xcom, configure, caplog, value):
+        configure(keep_in_database="trips/*")
+        assert xcom.push(value)["__id__"] == "xcom_store/1"
+        assert "meant for clients without this backend" in caplog.text
+        assert xcom.pull() == value
+
+
 class TestNoBucket:
     @pytest.fixture(autouse=True)
     def no_bucket(self, xcom, configure):
-        configure(bucket=None)
+        configure(url=None)
 
     def test_small_values_work(self, xcom):
         xcom.push((1, "a"))
@@ -182,7 +226,7 @@ class TestNoBucket:
 
     @pytest.mark.parametrize("value", [ROWS, trips()], ids=["list", "frame"])
     def test_a_large_one_says_what_to_set(self, xcom, value):
-        with pytest.raises(ConfigurationError, match="Set AIRFLOW__XCOM_STORE__BUCKET to"):
+        with pytest.raises(ConfigurationError, match="Set AIRFLOW__XCOM_STORE__URL to"):
             xcom.push(value)
 
 
@@ -222,3 +266,43 @@ def test_a_value_of_another_task_is_not_followed(xcom, supervisor):
     supervisor.put(xcom.push(ROWS, task_id="other"), key="return_value", **WHERE)
     with pytest.raises(AccessDenied, match="not an object of"):
         xcom.pull()
+
+
+class TestTheLog:
+    """One line for what a person asked for, with what it was and where it lies."""
+
+    def lines(self, caplog):
+        return [r.getMessage() for r in caplog.records if r.levelname == "INFO"]
+
+    @pytest.mark.parametrize("which", [{"map_index": -1}, {"map_index": None}], ids=str)
+    def test_of_one_value(self, xcom, caplog, which):
+        caplog.set_level("INFO")
+        uri = xcom.push(ROWS)["uri"]
+        xcom.backend.get_one(key="return_value", **WHERE, **which)
+        pushed, pulled = self.lines(caplog)
+        assert pushed.startswith("XCom push: list, 50 items, 1.4 kB, ")
+        assert pulled.startswith("XCom pull: list, 50 items, 1.4 kB, ")
+        assert pulled.endswith(uri)
+
+    def test_of_all_values_of_a_task_that_has_one(self, xcom, caplog):
+        xcom.push(ROWS)
+        caplog.set_level("INFO")
+        caplog.clear()
+        assert xcom.backend.get_all(key="return_value", **WHERE) == [ROWS]
+        (line,) = self.lines(caplog)
+        assert line.startswith("XCom pull: list, 50 items")
+
+    def test_of_many_values(self, xcom, caplog):
+        for index in range(3):
+            xcom.push(ROWS, map_index=index)
+        caplog.set_level("INFO")
+        caplog.clear()
+        assert xcom.backend.get_all(key="return_value", **WHERE) == [ROWS] * 3
+        (line,) = self.lines(caplog)
+        assert line.startswith("XCom pull: 3 values of dag_id=")
+
+    def test_a_label_cannot_forge_a_line(self, xcom, caplog):
+        caplog.set_level("INFO")
+        xcom.push(pd.DataFrame({"a\nXCom push: forged\x1b[2J": [1]}))
+        (line,) = self.lines(caplog)
+        assert line.isprintable()

@@ -24,11 +24,11 @@ def value_of(process, number):
 
     mark = process * 10_000 + number
     return (
-        lambda: [process, number, "x" * 300],
+        lambda: [process, number, "x" * 1_100],
         lambda: pd.DataFrame({"process": [process] * 500, "number": range(mark, mark + 500)}),
         lambda: {"who": (process, number), "frame": pd.DataFrame({"a": [mark]}), "s": {mark}},
         lambda: np.full(1_000, mark),
-        lambda: f"{mark}".encode() * 500,
+        lambda: f"{mark}".encode() * 1_500,
     )[number % 5]()
 
 
@@ -62,7 +62,7 @@ def test_none_lost_none_mixed_up(xcom, processes, count):
     from include.s3_xcom_backend import S3XComBackend
     from tests.xcom_store.identical import assert_identical
 
-    assert os.environ["AIRFLOW__XCOM_STORE__PREFIX"] == xcom.s3.prefix  # workers inherit it
+    assert os.environ["AIRFLOW__XCOM_STORE__URL"] == xcom.s3.url  # workers inherit it
     context = multiprocessing.get_context("spawn")
     start, results = context.Barrier(processes), context.Queue()
     workers = [
@@ -90,7 +90,7 @@ def test_none_lost_none_mixed_up(xcom, processes, count):
             assert_identical(value_of(process, int(key.removeprefix("key"))), pulled)
     assert len(uris) == processes * count
     visible = xcom.s3.keys()
-    objects = {f"s3://{xcom.s3.bucket}/{key}" for key in visible}
+    objects = {f"{xcom.s3.url}/{key}" for key in visible}
     assert uris <= objects
     leaves = sum(number % 5 == 2 for number in range(count)) * processes
     assert len(objects) == len(uris) + leaves

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import http.server
+import threading
+
 import pytest
 
 pytest.importorskip("obstore")
-from include.xcom_store import connection, store
-from include.xcom_store.errors import ConfigurationError
+from include.xcom_store.errors import ConfigurationError, StoreUnreachable
 from include.xcom_store.settings import Settings
+from include.xcom_store.stores import s3
+from include.xcom_store.stores.location import parse_url
 
 pytestmark = pytest.mark.usefixtures("no_credentials_around")
 
@@ -15,7 +19,8 @@ KEYS = {"login": "the-key", "password": "the-secret"}
 
 
 def resolve(**options):
-    return connection.resolve(Settings(bucket="bucket", **options))
+    settings = Settings(**{"url": "s3://bucket", **options})
+    return s3.resolve(parse_url(settings.url), settings)
 
 
 def key_id(access):
@@ -63,7 +68,7 @@ class TestStaticKeys:
     def test_another_connection(self, connect):
         connect(login="no", password="no")
         connect("xcoms", **KEYS)
-        assert key_id(resolve(conn_id="xcoms")) == "the-key"
+        assert key_id(resolve(url="s3://xcoms@bucket")) == "the-key"
 
     def test_no_secret_in_the_representation(self, connect):
         connect(**KEYS, extra={"aws_session_token": "the-token"})
@@ -132,12 +137,12 @@ class TestEnvironment:
         assert access.credentials is None
         assert next(iter(variables)) in access.source
 
-    def test_keys_of_the_environment_reach_s3(self, s3, monkeypatch):
+    def test_keys_of_the_environment_reach_s3(self, s3, store, monkeypatch):
         monkeypatch.delenv("AIRFLOW_CONN_AWS_DEFAULT")
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", s3.server.access_key_id)
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", s3.server.secret_access_key)
-        store.connect().put(f"{s3.prefix}/x", lambda sink: sink.write(b"x"))
-        assert s3.keys() == [f"{s3.prefix}/x"]
+        store().put("x", lambda sink: sink.write(b"x"))
+        assert s3.keys() == ["x"]
 
 
 class TestRefused:
@@ -146,7 +151,7 @@ class TestRefused:
     )
     def test_an_unknown_extra_about_access(self, connect, name):
         connect(**KEYS, extra={name: "x"})
-        with pytest.raises(ConfigurationError, match=f"'aws_default'.*{name}.*conn_id"):
+        with pytest.raises(ConfigurationError, match=f"'aws_default'.*{name}.*s3://conn_id@bucket"):
             resolve()
 
     @pytest.mark.parametrize("verify", [False, "false", "/etc/ca.pem"])
@@ -158,7 +163,8 @@ class TestRefused:
     def test_a_connection_of_another_type(self, connect):
         connect(conn_type="postgres", **KEYS)
         with pytest.raises(
-            ConfigurationError, match=r"'postgres', not aws. Set \[xcom_store\] conn_id"
+            ConfigurationError,
+            match=r"'postgres', not aws. Name an AWS connection in \[xcom_store\] url",
         ):
             resolve()
 
@@ -172,14 +178,43 @@ def test_what_does_not_concern_access_is_left_alone(connect, extra):
     assert key_id(resolve()) == "the-key"
 
 
-def test_a_region_that_nobody_names_is_asked_of_the_bucket(configure, connect, moto_server):
+def test_a_region_that_nobody_names_is_asked_of_the_bucket(connect, moto_server):
     boto3 = pytest.importorskip("boto3")
-    s3 = boto3.client("s3", endpoint_url=moto_server, region_name="eu-central-1",
-                      aws_access_key_id="x", aws_secret_access_key="y")  # fmt: skip
-    s3.create_bucket(
+    boto3.client("s3", endpoint_url=moto_server, region_name="eu-central-1",
+                 aws_access_key_id="x", aws_secret_access_key="y").create_bucket(
         Bucket="far-away", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
-    )
+    )  # fmt: skip
     connect(**KEYS)
-    configure(bucket="far-away", endpoint_url=moto_server)
-    store.connect().put("x", lambda sink: sink.write(b"x"))
-    assert store.connect()._client.config["region"] == "eu-central-1"
+    settings = Settings(url="s3://far-away", endpoint_url=moto_server)
+    location = parse_url(settings.url)
+    client = s3.client(location, settings, s3.resolve(location, settings))
+    assert client.config["region"] == "eu-central-1"
+
+
+def test_a_bucket_that_cannot_say_its_region_now_is_not_taken_for_one_in_us_east_1(connect):
+    class Busy(http.server.BaseHTTPRequestHandler):
+        def do_HEAD(self):
+            self.send_error(503)
+
+        def log_message(self, *_):
+            pass
+
+    connect(**KEYS)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Busy) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        endpoint = f"http://127.0.0.1:{server.server_port}"
+        settings = Settings(url="s3://bucket", endpoint_url=endpoint)
+        location = parse_url(settings.url)
+        with pytest.raises(StoreUnreachable, match="region"):
+            s3.find_region(location, settings, s3.resolve(location, settings))
+        server.shutdown()
+
+
+@pytest.mark.parametrize("endpoint", [
+    "localhost:9000", "ftp://x", "https://key:the-secret@host", "http://host?key=the-secret",
+])  # fmt: skip
+def test_an_endpoint_that_cannot_be_used(connect, endpoint):
+    connect(**KEYS)
+    with pytest.raises(ConfigurationError, match="AIRFLOW__XCOM_STORE__ENDPOINT_URL") as error:
+        resolve(endpoint_url=endpoint)
+    assert "the-secret" not in str(error.value)

@@ -10,9 +10,10 @@ import pytest
 
 pytest.importorskip("obstore")
 pytest.importorskip("airflow.providers.amazon")
-from include.xcom_store import connection, store
 from include.xcom_store.errors import AccessDenied, ConfigurationError
 from include.xcom_store.settings import Settings
+from include.xcom_store.stores import s3
+from include.xcom_store.stores.location import parse_url
 
 pytestmark = pytest.mark.usefixtures("no_credentials_around")
 
@@ -29,7 +30,8 @@ aws_secret_access_key = y
 
 
 def resolve(**options):
-    return connection.resolve(Settings(bucket="bucket", **options))
+    settings = Settings(**{"url": "s3://bucket", **options})
+    return s3.resolve(parse_url(settings.url), settings)
 
 
 def key_id(access):
@@ -115,17 +117,17 @@ def test_an_extra_that_the_provider_ignores_is_refused(connect, name):
         resolve()
 
 
-def test_an_assumed_role_reaches_s3(configure, connect, moto_server):
+def test_an_assumed_role_reaches_s3(configure, connect, store, moto_server):
     boto3 = pytest.importorskip("boto3")
-    s3 = boto3.client("s3", endpoint_url=moto_server, region_name="us-east-1",
+    bucket = boto3.client("s3", endpoint_url=moto_server, region_name="us-east-1",
                       aws_access_key_id="x", aws_secret_access_key="y")  # fmt: skip
-    s3.create_bucket(Bucket="assumed")
+    bucket.create_bucket(Bucket="assumed")
     service = {"sts": {"endpoint_url": moto_server}, "s3": {"endpoint_url": moto_server}}
     connect(**KEYS, extra={"role_arn": "arn:aws:iam::123456789012:role/xcoms",
                            "region_name": "us-east-1", "service_config": service})  # fmt: skip
-    configure(bucket="assumed")
-    store.connect().put("x/y", lambda sink: sink.write(b"data"))
-    assert s3.get_object(Bucket="assumed", Key="x/y")["Body"].read() == b"data"
+    configure(url="s3://assumed")
+    store().put("x/y", lambda sink: sink.write(b"data"))
+    assert bucket.get_object(Bucket="assumed", Key="xcom/x/y")["Body"].read() == b"data"
 
 
 def test_no_credentials_anywhere():

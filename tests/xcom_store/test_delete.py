@@ -12,7 +12,7 @@ import pandas as pd
 
 from tests.xcom_store.conftest import DAG, RUN, TASK
 
-ROWS = ["x" * 300]
+ROWS = ["x" * 1_100]
 WHERE = {"dag_id": DAG, "run_id": RUN, "task_id": TASK}
 NEIGHBOURS = [
     {"key": "return_value2"},

@@ -28,7 +28,7 @@ from include.xcom_store.errors import (
 )
 from tests.xcom_store.conftest import DAG, RUN, TASK
 
-ROWS = ["x" * 300]
+ROWS = ["x" * 1_100]
 LOGIN, SECRET, TOKEN = "the-access-key", "the-secret-key", "the-session-token"
 QUICK = {"connect_timeout": 1, "request_timeout": 2, "retry_timeout": 1}
 
@@ -99,18 +99,20 @@ def test_each_error_is_also_the_builtin():
     ((403, "RequestTimeTooSkewed"), AccessDenied, "clock"),
     ((403, "AccessDenied"), AccessDenied, "policy"),
     ((403, "KMS.AccessDeniedException"), AccessDenied, "policy"),
-    ((404, "NoSuchBucket"), ConfigurationError, "correct [xcom_store] bucket"),
+    ((404, "NoSuchBucket"), ConfigurationError, "correct [xcom_store] url"),
     ((400, "AuthorizationHeaderMalformed"), ConfigurationError, "[xcom_store] region_name"),
     ((301, "PermanentRedirect"), ConfigurationError, "[xcom_store] region_name"),
     ((400, "IllegalLocationConstraint"), ConfigurationError, "[xcom_store] region_name"),
-    ((503, "SlowDown"), StoreUnreachable, "S3"),
-    ((500, "InternalError"), StoreUnreachable, "S3"),
+    ((400, "InvalidArgument"), errors.XComStoreError, "refuses this request"),
+    ((405, "MethodNotAllowed"), errors.XComStoreError, "refuses this request"),
+    ((503, "SlowDown"), StoreUnreachable, "The store"),
+    ((500, "InternalError"), StoreUnreachable, "The store"),
 ])  # fmt: skip
 def test_an_answer_of_s3(xcom, answer, answered, kind, advice):
     answer(*answered)
     with pytest.raises(kind) as error:
         xcom.push(ROWS)
-    uri = f"s3://{xcom.s3.bucket}/{xcom.s3.prefix}/dag_id="
+    uri = f"{xcom.s3.url}/dag_id="
     assert_helpful(error, advice, "'aws_default'", "http://127.0.0.1:", uri)
     assert xcom.rows == {}
 
@@ -125,9 +127,9 @@ def test_the_same_on_a_pull(xcom, answer):
 
 def test_no_bucket_of_that_name(xcom, configure, monkeypatch, moto_server):
     connect(monkeypatch)
-    configure(endpoint_url=moto_server, bucket="nowhere")
+    configure(endpoint_url=moto_server, url="s3://nowhere")
     with pytest.raises(
-        ConfigurationError, match=r"Create the bucket, or correct \[xcom_store\] bucket"
+        ConfigurationError, match=r"Create the bucket, or correct \[xcom_store\] url"
     ) as error:
         xcom.push(ROWS)
     assert_helpful(error, moto_server, "s3://nowhere/", "'aws_default'")
@@ -189,7 +191,7 @@ def test_a_damaged_object(xcom, value, damage, kind):
         obstore.put(xcom.s3.client, key, damage(data))
     with pytest.raises(kind) as error:
         xcom.pull()
-    assert_helpful(error, f"s3://{xcom.s3.bucket}/{key}", "task")
+    assert_helpful(error, f"{xcom.s3.url}/{key}", "task")
 
 
 def test_a_large_object_that_was_cut(xcom):
@@ -203,16 +205,15 @@ def test_a_large_object_that_was_cut(xcom):
 
 @pytest.mark.parametrize("size", [100, 20_000_000], ids=["small", "multipart"])
 @pytest.mark.parametrize("failure", [ValueError, KeyboardInterrupt])
-def test_an_interrupted_upload_leaves_nothing(xcom, size, failure):
+def test_an_interrupted_upload_leaves_nothing(xcom, store, size, failure):
     boto3 = pytest.importorskip("boto3")
-    from include.xcom_store import store
 
     def write(sink):
         sink.write(bytes(size))
         raise failure("on the way")
 
     with pytest.raises(failure):
-        store.connect().put(f"{xcom.s3.prefix}/x", write)
+        store().put("x", write)
     server = xcom.s3.server
     s3 = boto3.client("s3", endpoint_url=server.endpoint_url, aws_access_key_id=server.access_key_id,
                       aws_secret_access_key=server.secret_access_key, region_name="us-east-1")  # fmt: skip

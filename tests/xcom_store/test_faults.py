@@ -27,8 +27,8 @@ from include.xcom_store.errors import (
     AccessDenied,
     ObjectCorrupt,
     ObjectMissing,
-    XComStoreError,
     StoreUnreachable,
+    XComStoreError,
 )
 from tests.xcom_store.conftest import DAG, RUN, TASK
 from tests.xcom_store.fault_proxy import KINDS, Fault, FaultProxy
@@ -63,7 +63,7 @@ def flip(data, position):
 
 
 def small(number):
-    return [number, "x" * 300]
+    return [number, "x" * 1_100]
 
 
 def leaves(number):

@@ -23,7 +23,12 @@ FRAMES = [name for name, make in VALUES.items() if isinstance(make(), (pd.DataFr
 @pytest.fixture
 def in_parts(monkeypatch):
     """Row groups of two rows, and no two kinds of columns read at once."""
-    for name, value in {"SMALL": 0, "FIRST_ROW_GROUP": 1, "ROW_GROUP": 2, "AT_ONCE": 0}.items():
+    for name, value in {
+        "ONE_GROUP_CELLS": 0,
+        "FIRST_GROUP_ROWS": 1,
+        "GROUP_ROWS": 2,
+        "READ_CELLS": 0,
+    }.items():
         monkeypatch.setattr(codec, name, value)
 
 

@@ -10,10 +10,11 @@ import pytest
 pytest.importorskip("pandas")
 pytest.importorskip("polars")
 pytest.importorskip("pyarrow")
-from include.xcom_store import codecs, keys, store, values
+from include.xcom_store import codecs, keys, values
+from include.xcom_store.codecs import json_text
 from tests.xcom_store.golden.make import HERE, SUMS, VALUES, file_name
 from tests.xcom_store.identical import assert_identical
-from tests.xcom_store.memory import OWNER, SETTINGS, MemoryStore
+from tests.xcom_store.memory import OWNER, MemoryStore
 
 
 def record_of(name):
@@ -21,15 +22,14 @@ def record_of(name):
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_it_is_read_as_it_was_written(name, monkeypatch):
-    record, bucket = record_of(name), MemoryStore()
+def test_it_is_read_as_it_was_written(name):
+    record, store = record_of(name), MemoryStore()
     if "uri" in record:
-        own = record["uri"].removeprefix("s3://bucket/")
-        bucket.objects[own] = (HERE / name / file_name(record, own)).read_bytes()
+        own = store.key(record["uri"])
+        store.objects[own] = (HERE / name / file_name(record, own)).read_bytes()
         for leaf in (HERE / name).glob("leaves/*"):
-            bucket.objects[f"{keys.stem(own)}/{leaf.name}"] = leaf.read_bytes()
-    monkeypatch.setattr(store, "connect", lambda: bucket)
-    value, _ = values.pull(record, OWNER, SETTINGS)
+            store.objects[f"{keys.stem(own)}/{leaf.name}"] = leaf.read_bytes()
+    value = values.pull(record, OWNER, store)
     if name == "great_expectations":
         expected = {"success": True, "suite_name": "taxi.demo"}
         assert {field: value[field] for field in expected} == expected
@@ -40,7 +40,11 @@ def test_it_is_read_as_it_was_written(name, monkeypatch):
 
 
 def test_every_codec_has_one():
-    assert {record_of(name).get("codec") for name in VALUES} == {*codecs.CODECS, None}
+    assert {record_of(name).get("codec") for name in VALUES} == {
+        *codecs.CODECS,
+        json_text.NAME,
+        None,
+    }
 
 
 def test_they_are_the_files_that_were_released():

@@ -25,7 +25,7 @@ ALL = {"key": "return_value", **WHERE}
 
 
 def push_mapped(xcom, count=30):
-    values = [[index, "x" * 300] if index % 3 else (index,) for index in range(count)]
+    values = [[index, "x" * 1_100] if index % 3 else (index,) for index in range(count)]
     for index, value in enumerate(values):
         xcom.push(value, map_index=index)
     return values
@@ -53,14 +53,14 @@ class TestGetAll:
 
         push_mapped(xcom, 5)
         gone = json.loads(xcom.rows[DAG, RUN, TASK, 4, "return_value"])["uri"]
-        obstore.delete(xcom.s3.client, gone.split("/", 3)[3])
+        obstore.delete(xcom.s3.client, gone.removeprefix(f"{xcom.s3.url}/"))
         with pytest.raises(ObjectMissing, match="map_index=4") as error:
             xcom.backend.get_all(**ALL)
         assert gone in str(error.value)
 
     def test_a_row_of_another_task_is_refused(self, xcom, supervisor):
         push_mapped(xcom, 3)
-        stranger = xcom.push(["x" * 300], task_id="other", map_index=1)
+        stranger = xcom.push(["x" * 1_100], task_id="other", map_index=1)
         supervisor.put(stranger, map_index=1, **ALL)
         with pytest.raises(AccessDenied):
             xcom.backend.get_all(**ALL)
@@ -79,8 +79,8 @@ class TestLazySequence:
                 comms.GetXComSequenceSlice(start=None, stop=None, step=None, **ALL)
             ).root
 
-        supervisor._GetXComCount = lambda _: comms.XComCountResponse(len=len(rows()))
-        supervisor._GetXComSequenceItem = lambda message: (
+        supervisor.answers["GetXComCount"] = lambda _: comms.XComCountResponse(len=len(rows()))
+        supervisor.answers["GetXComSequenceItem"] = lambda message: (
             comms.XComSequenceIndexResult(root=rows()[message.offset])
             if message.offset < len(rows())
             else comms.ErrorResponse()
@@ -102,7 +102,7 @@ class TestLazySequence:
     ):
         from airflow.sdk.definitions._internal import contextmanager
 
-        supervisor.put(xcom.push(["x" * 300], **other), map_index=0, **ALL)
+        supervisor.put(xcom.push(["x" * 1_100], **other), map_index=0, **ALL)
         ti = SimpleNamespace(dag_id=DAG, run_id=RUN)
         monkeypatch.setattr(contextmanager, "_get_current_context", lambda: {"ti": ti})
         with pytest.raises(AccessDenied):
@@ -112,25 +112,25 @@ class TestLazySequence:
 class TestAsync:
     def test_the_same_values(self, xcom):
         async def run():
-            await xcom.backend.aset("return_value", ["x" * 300], map_index=-1, **WHERE)
+            await xcom.backend.aset("return_value", ["x" * 1_100], map_index=-1, **WHERE)
             one = await xcom.backend.aget_one(map_index=-1, **ALL)
             ti = SimpleNamespace(map_index=-1, **WHERE)
             assert await xcom.backend.aget_value(ti_key=ti, key="return_value") == one
             return one, await xcom.backend.aget_all(**ALL)
 
-        assert asyncio.run(run()) == (["x" * 300], [["x" * 300]])
+        assert asyncio.run(run()) == (["x" * 1_100], [["x" * 1_100]])
 
     @pytest.mark.parametrize("call", ["aset", "aget_one", "aget_all"])
     def test_the_event_loop_goes_on(self, xcom, monkeypatch, call):
-        from include.xcom_store.store import Store
+        from include.xcom_store.stores.base import Store
 
-        xcom.push(["x" * 300])
+        xcom.push(["x" * 1_100])
         for name in ("put", "get"):
             slow = getattr(Store, name)
             monkeypatch.setattr(Store, name, lambda *a, slow=slow: (time.sleep(0.5), slow(*a))[1])
 
         async def run():
-            arguments = {"value": ["y" * 300], "map_index": -1} if call == "aset" else {}
+            arguments = {"value": ["y" * 1_100], "map_index": -1} if call == "aset" else {}
             work = asyncio.create_task(getattr(xcom.backend, call)(**ALL, **arguments))
             longest = 0.0
             while not work.done():
@@ -147,7 +147,7 @@ def test_threads_share_the_backend(xcom):
     from concurrent.futures import ThreadPoolExecutor
 
     def there_and_back(number):
-        value = [number, "x" * 300]
+        value = [number, "x" * 1_100]
         xcom.push(value, key=f"key{number}")
         return xcom.pull(f"key{number}") == value
 
@@ -158,14 +158,15 @@ def test_threads_share_the_backend(xcom):
 FORK = """
 import os, sys, time
 from airflow.sdk import DAG
-from include.xcom_store import store
+from include.xcom_store import settings
+from include.xcom_store.stores import base
 from include.xcom_store.errors import StoreUnreachable
 key = sys.argv[1]
-store.connect().put(key, lambda sink: sink.write(b"x"))
+base.connect(settings.load()).put(key, lambda sink: sink.write(b"x"))
 child = os.fork()
 if not child:
     try:
-        store.connect().put(key, lambda sink: sink.write(b"y"))
+        base.connect(settings.load()).put(key, lambda sink: sink.write(b"y"))
         os._exit(0)  # works
     except StoreUnreachable as error:
         print(error, flush=True)
@@ -182,7 +183,7 @@ sys.exit("hangs")
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_forked_child_works_or_fails_at_once(s3):
-    command = [sys.executable, "-W", "ignore", "-c", FORK, f"{s3.prefix}/fork"]
+    command = [sys.executable, "-W", "ignore", "-c", FORK, "fork"]
     run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert run.returncode in (0, 7), run.stderr
     if run.returncode == 7:

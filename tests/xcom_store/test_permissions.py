@@ -21,7 +21,7 @@ from tests.moto_iam import ROOT, forget_everything, switch_enforcement
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/production.md"
 BUCKET = "policy-bucket"
-LARGE = ["x" * 300, b"y" * 70_000]  # an object, and a leaf under it
+LARGE = ["x" * 1_100, b"y" * 70_000]  # an object, and a leaf under it
 
 
 def policy(bucket=BUCKET):
@@ -52,7 +52,7 @@ def as_user(xcom, configure, monkeypatch, moto_server, enforced):
     """The backend with that user's keys."""
     connection = {"conn_type": "aws", "login": enforced.key, "password": enforced.secret}
     monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
-    configure(bucket=BUCKET, endpoint_url=moto_server, prefix="xcom", region_name="us-east-1")
+    configure(url=f"s3://{BUCKET}/xcom", endpoint_url=moto_server, region_name="us-east-1")
     return xcom
 
 
@@ -63,7 +63,7 @@ def test_pushing_and_pulling_is_allowed(as_user):
 
 
 def test_another_prefix_is_denied(as_user, configure):
-    configure(prefix="elsewhere")
+    configure(url=f"s3://{BUCKET}/elsewhere")
     with pytest.raises(AccessDenied, match="policy of these credentials lacks this action"):
         as_user.push(LARGE)
 

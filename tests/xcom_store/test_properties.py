@@ -17,11 +17,10 @@ pytest.importorskip("pyarrow")
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from include.xcom_store import store
 from include.xcom_store.errors import ValueNotStorable
 from tests.xcom_store.generated import Trip, frames, values
 from tests.xcom_store.identical import assert_identical
-from tests.xcom_store.memory import MemoryStore, there_and_back
+from tests.xcom_store.memory import there_and_back
 
 SLOW_IS_FINE = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 normal = settings(max_examples=100, derandomize=True, **SLOW_IS_FINE)
@@ -29,10 +28,8 @@ normal = settings(max_examples=100, derandomize=True, **SLOW_IS_FINE)
 
 def check(value, threshold, counts=None):
     counts = Counter() if counts is None else counts
-    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        bucket = MemoryStore()
-        patch.setattr(store, "connect", lambda: bucket)
         try:
             back = there_and_back(value, threshold)
         except ValueNotStorable:

@@ -7,30 +7,40 @@ import json
 import pytest
 
 from include.xcom_store import keys
-from include.xcom_store.errors import AccessDenied, ObjectCorrupt
+from include.xcom_store.errors import AccessDenied, ConfigurationError, ObjectCorrupt
 from include.xcom_store.keys import Owner
-from include.xcom_store.record import Reference, check_format, inline_record, is_record
+from include.xcom_store.record import (
+    Reference,
+    StoredObject,
+    inline_record,
+    inline_text,
+    is_record,
+)
+from include.xcom_store.settings import Settings
+from include.xcom_store.stores.base import Store
 
 OWNER = Owner("trips", "manual__1", "load", -1, "return_value")
-KEY = keys.new_stem("xcom", OWNER) + ".json"
+KEY = keys.new_stem(OWNER) + ".json"
+STORE = Store(Settings(url="s3://bucket/xcom"))
 
 
-def reference(**fields):
+def reference(summary="1 keys", leaves=0, written_by=None, **fields):
     known = {
-        "uri": f"s3://bucket/{KEY}", "codec": "json", "bytes": 9, "sha256": "0" * 64,
-        "type": "dict", "summary": "1 keys", "leaves": 0, "written_by": {"pandas": "3.1.1"},
+        "uri": f"s3://bucket/xcom/{KEY}", "codec": "python-json", "type": "dict", "bytes": 9,
+        "sha256": "0" * 64,
     }  # fmt: skip
-    return Reference(**{**known, **fields})
+    versions = {"pandas": "3.1.1"} if written_by is None else written_by
+    return Reference(StoredObject(**{**known, **fields}), summary, leaves, versions)
 
 
 def test_the_record_is_format_1():
     assert reference().to_record() == {
         "__id__": "xcom_store/1",
-        "uri": f"s3://bucket/{KEY}",
-        "codec": "json",
+        "uri": f"s3://bucket/xcom/{KEY}",
+        "codec": "python-json",
+        "type": "dict",
         "bytes": 9,
         "sha256": "0" * 64,
-        "type": "dict",
         "summary": "1 keys",
         "leaves": 0,
         "written_by": {"pandas": "3.1.1"},
@@ -49,11 +59,11 @@ def test_it_stays_under_2_KB(letter):
     from include.xcom_store.codecs import frames
 
     owner = Owner(letter * 250, letter * 250, letter * 250, 10_000, letter * 512)
-    uri = f"s3://{'b' * 63}/{keys.new_stem('p' * 150, owner)}.parquet"
+    uri = f"s3://{'b' * 63}/{'p' * 150}/{keys.new_stem(owner)}.parquet"
     wide = pd.DataFrame([range(2_000)], columns=[letter * 20 + str(n) for n in range(2_000)])
     summary = frames.encode(wide, "zstd").summary
     versions = {"pandas": "3.1.1", "pyarrow": "26.0.1", "numpy": "2.4.1"}
-    record = reference(uri=uri, codec="great_expectations", type="pandas.DataFrame",
+    record = reference(uri=uri, codec="great_expectations-json", type="pandas.DataFrame",
                        bytes=10**13, summary=summary, leaves=10**6, written_by=versions)  # fmt: skip
     assert len(json.dumps(record.to_record(), ensure_ascii=False).encode()) <= 2_048
 
@@ -62,7 +72,8 @@ def test_it_stays_under_2_KB(letter):
     {"extra": 1}, {"inline2": ""}, {"uri": None}, {"uri": ["s3://bucket/"]}, {"codec": {}},
     {"bytes": -1}, {"bytes": "9"}, {"bytes": True}, {"bytes": 9.0}, {"sha256": "0" * 63},
     {"sha256": "G" * 64}, {"sha256": "0" * 64 + "\n"}, {"sha256": None}, {"type": 1},
-    {"leaves": -1}, {"leaves": "1"}, {"leaves": None},
+    {"leaves": -1}, {"leaves": "1"}, {"leaves": None}, {"summary": 1}, {"written_by": []},
+    {"bytes": 10**400},
 ])  # fmt: skip
 def test_a_record_of_another_form_is_refused(change):
     with pytest.raises(ObjectCorrupt, match="not one this backend wrote"):
@@ -81,9 +92,10 @@ def test_a_record_that_lacks_a_field_is_refused(name):
 def test_another_format_says_so(mark):
     record = {**reference().to_record(), "__id__": mark}
     assert is_record(record)
-    with pytest.raises(ObjectCorrupt, match="newer version: deploy that version") as error:
-        check_format(record)
-    assert repr(mark) in str(error.value)
+    for read in (Reference.from_record, inline_text):
+        with pytest.raises(ObjectCorrupt, match="newer version: deploy that version") as error:
+            read(record)
+        assert repr(mark) in str(error.value)
 
 
 @pytest.mark.parametrize("value", [
@@ -105,22 +117,25 @@ def test_an_inline_record():
 
 
 def test_its_own_object_is_found():
-    assert reference().locate("bucket", "xcom", OWNER) == KEY
+    assert STORE.key(reference().stored.uri, OWNER) == KEY
 
 
 @pytest.mark.parametrize("uri", [
-    f"s3://other/{KEY}", f"s3://bucket2/{KEY}", f"s3://bucket//{KEY}", f"S3://bucket/{KEY}",
-    f"s3a://bucket/{KEY}", f"https://bucket/{KEY}", f"file:///bucket/{KEY}", f"bucket/{KEY}", KEY,
-    f"s3://user@bucket/{KEY}", f"s3://bucket/x/{KEY}", f"s3://bucket/xcom/../{KEY}",
-    f"s3://bucket/{KEY.replace('xcom/', 'xcom2/', 1)}", f"s3://bucket/%78com/{KEY[5:]}",
-    f"s3://bucket/{KEY}#", f"s3://bucket/{KEY}?x=1", f"s3://bucket/{KEY}\n", "s3://bucket/xcom/", "",
-    f"s3://bucket/{KEY.replace('trips', '%2e%2e')}", f"s3://bucket/{KEY.replace('trips', '..')}",
+    f"s3://other/xcom/{KEY}", f"s3://bucket2/xcom/{KEY}", f"s3://bucket//xcom/{KEY}",
+    f"S3://bucket/xcom/{KEY}", f"s3a://bucket/xcom/{KEY}", f"https://bucket/xcom/{KEY}",
+    f"file:///bucket/xcom/{KEY}", f"bucket/xcom/{KEY}", KEY, f"xcom/{KEY}",
+    f"s3://user@bucket/xcom/{KEY}", f"s3://bucket/x/xcom/{KEY}", f"s3://bucket/xcom/../{KEY}",
+    f"s3://bucket/xcom/x/{KEY}", f"s3://bucket/xcom//{KEY}", f"s3://bucket/{KEY}",
+    f"s3://bucket/xcom2/{KEY}", f"s3://bucket/%78com/{KEY}", f"s3://bucket/xcom/{KEY}#",
+    f"s3://bucket/xcom/{KEY}?x=1", f"s3://bucket/xcom/{KEY}\n", "s3://bucket/xcom/", "",
+    f"s3://bucket/xcom/{KEY.replace('trips', '%2e%2e')}",
+    f"s3://bucket/xcom/{KEY.replace('trips', '..')}",
 ])  # fmt: skip
 def test_any_other_place_is_refused(uri):
     with pytest.raises(AccessDenied):
-        reference(uri=uri).locate("bucket", "xcom", OWNER)
+        STORE.key(uri, OWNER)
 
 
 def test_without_a_bucket_nothing_is_followed():
-    with pytest.raises(AccessDenied, match="bucket"):
-        reference().locate(None, "xcom", OWNER)
+    with pytest.raises(ConfigurationError, match="no store is set"):
+        Store(Settings()).key(reference().stored.uri, OWNER)

@@ -11,9 +11,10 @@ import pytest
 from tests.xcom_store import conftest as fixtures
 from tests.xcom_tools import sweep_airflow
 
-configure, s3, supervisor, xcom = (
+configure, s3, store, supervisor, xcom = (
     fixtures.configure,
     fixtures.s3,
+    fixtures.store,
     fixtures.supervisor,
     fixtures.xcom,
 )
@@ -65,9 +66,8 @@ def aws(moto_server, configure, monkeypatch):
     bucket = client("s3")
     bucket.create_bucket(Bucket=MOTO_BUCKET)
     connect("root", "root")
-    configure(
-        bucket=MOTO_BUCKET, endpoint_url=moto_server, prefix="xcom", region_name="us-east-1"
-    )  # fmt: skip
+    url = f"s3://{MOTO_BUCKET}/xcom"
+    configure(url=url, endpoint_url=moto_server, region_name="us-east-1")
     yield SimpleNamespace(
         s3=bucket, client=client, enforce=enforce, connect=connect, endpoint=moto_server
     )
@@ -80,7 +80,7 @@ def command(monkeypatch, capsys):
     """Run a command as the shell would; its exit code and what it printed."""
     from include.xcom_tools import cli
 
-    monkeypatch.setattr(cli, "_log", lambda _level: None)  # the tests' own stays
+    monkeypatch.setattr(cli, "configure_log", lambda _level: None)  # the tests' own stays
     monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "server")
 
     def command(*arguments):

@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 import uuid
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -141,7 +142,7 @@ def api_server(tmp_path_factory):
     env["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS"] = "False"
     env["AIRFLOW__CORE__DAGS_FOLDER"] = str(folder / "dags")
     server = module.AirflowServer(home, port, env)
-    server._make_database()
+    server.make_database()
     with sqlite3.connect(home / "airflow.db") as db:
         db.execute("INSERT INTO dag_bundle (name) VALUES ('tests')")
     db.close()
@@ -169,13 +170,16 @@ def connect(api_server, monkeypatch):
     """Return a client for a user, as the tool makes it from the environment."""
     from include.xcom_tools import airflow_access
 
+    clients = ExitStack()
+
     def connect(user="sweeper", **more):
         monkeypatch.setenv("AIRFLOW_API_URL", api_server.url)
         monkeypatch.setenv("AIRFLOW_API_USERNAME", user)
         monkeypatch.setenv("AIRFLOW_API_PASSWORD", PASSWORD)
-        return airflow_access.connect(**more)
+        return clients.enter_context(airflow_access.connect(**more))
 
-    return connect
+    with clients:
+        yield connect
 
 
 @pytest.fixture
@@ -186,14 +190,12 @@ def airflow(api_server):
 
 
 @pytest.fixture
-def sweep(s3, connect):
+def sweep(s3, store, connect):
     """Sweep the test's prefix; what it told, and the sweep itself."""
-    from include.xcom_store import settings
-    from include.xcom_tools.sweep_bucket import SweepBucket
     from include.xcom_tools.sweep_run import Sweep
 
     def sweep(api=None, *, delete=True, grace=timedelta(0), **more):
-        run = Sweep(SweepBucket(settings.load()), api or connect(), delete, grace, **more)
+        run = Sweep(store(), api or connect(), delete, grace, **more)
         told = list(run.findings())
         return SimpleNamespace(told=told, run=run, total=run.total, kinds=[f.kind for f in told])
 

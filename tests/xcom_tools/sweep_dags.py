@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 from airflow.sdk import dag, task
@@ -39,13 +40,13 @@ def gone():
 
 @dag(schedule=None)
 def churn():
-    """Writes as long as a sweep may take."""
+    """Writes until the file that the run's conf names is there."""
 
     @task
-    def push(ti: Any = None) -> None:
-        end = time.monotonic() + 60
+    def push(ti: Any = None, dag_run: Any = None) -> None:
+        until, end = Path(dag_run.conf["until"]), time.monotonic() + 300
         number = 0
-        while time.monotonic() < end:
+        while not until.exists() and time.monotonic() < end:
             ti.xcom_push(f"key {number % 50}", [*BIG, number])
             number += 1
 

@@ -183,8 +183,15 @@ def seen(monkeypatch):
     def seen(url=None, **environment):
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
-        with airflow_access.connect(url) as api:
-            return api.url, api._client.headers.get("Authorization")
+        clients = []
+
+        def api(client, rate):
+            clients.append(client)
+            return AirflowApi(client, rate)
+
+        monkeypatch.setattr(airflow_access, "AirflowApi", api)
+        with airflow_access.connect(url) as made:
+            return made.url, clients[0].headers.get("Authorization")
 
     return seen
 
@@ -241,7 +248,7 @@ def test_nothing_set(seen):
 
 
 def test_no_address(seen):
-    with pytest.raises(ToolError, match="no address of an Airflow"):
+    with pytest.raises(ToolError, match="not the address of an Airflow"):
         seen("localhost:8080", AIRFLOW_API_TOKEN="t")
 
 

@@ -7,6 +7,7 @@ deletion among several) the answer is AWS's, given by a proxy.
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 
@@ -119,16 +120,16 @@ def test_with_a_policy_for_values_alone_the_configuration_is_not_known(aws, repo
 # ------------------------------------------------------------------------ ten broken set-ups
 
 
-def test_1_no_bucket_is_set(report, configure):
-    configure(bucket=None)
+def test_1_no_store_is_set(report, configure):
+    configure(url=None)
     found = report()
     assert errors(found) == {"settings"}
-    assert "AIRFLOW__XCOM_STORE__BUCKET" in only(found["settings"]).to_do
+    assert "Set AIRFLOW__XCOM_STORE__URL to s3://bucket/prefix" in only(found["settings"]).found
     assert "write" not in found
 
 
 def test_2_the_bucket_does_not_exist(aws, report, configure):
-    configure(bucket="nobody-made-this")
+    configure(url="s3://nobody-made-this/xcom")
     found = report()
     assert errors(found) == {"bucket"}
     assert "NoSuchBucket" in only(found["bucket"]).found
@@ -158,7 +159,7 @@ def test_4_wrong_region(aws, report, configure):
     aws.client("s3", "eu-west-1").create_bucket(
         Bucket="bucket-in-ireland", CreateBucketConfiguration=where
     )
-    configure(bucket="bucket-in-ireland", region_name="us-east-1")
+    configure(url="s3://bucket-in-ireland/xcom", region_name="us-east-1")
     found = report()
     assert errors(found) == {"region"}
     assert only(found["region"]).found == "The bucket is in eu-west-1, us-east-1 is configured."
@@ -175,7 +176,8 @@ def test_5_no_right_to_delete(s3, report, configure, monkeypatch):
     assert "is not authorized to perform: s3:DeleteObject" in line.found
     assert f"Allow s3:DeleteObject on arn:aws:s3:::{s3.bucket}/{s3.prefix}/*" in line.to_do
     (left,) = s3.keys()
-    assert f"has left s3://{s3.bucket}/{left} behind" in line.to_do
+    assert left.startswith("_check/")
+    assert f"has left {s3.url}/{left} behind" in line.to_do
 
 
 def test_6_read_only(aws, report):
@@ -259,7 +261,7 @@ def answer_instead(monkeypatch, proxy, method, status, body):
 
     def answer(proxy, fault, client, buffer, head):
         if not head.startswith(method):
-            return fault_proxy._pass(proxy, fault, client, buffer, head)
+            return fault_proxy.pass_on(proxy, fault, client, buffer, head)
         asked = re.search(r"<Key>(.*?)</Key>", buffer.body(head).decode("latin-1"))
         said = body.replace("{key}", asked.group(1) if asked else "")
         head = f"HTTP/1.1 {status}\r\nContent-Length: {len(said)}\r\n\r\n"
@@ -273,14 +275,42 @@ def answer_instead(monkeypatch, proxy, method, status, body):
 # ------------------------------------------------------------------------ settings and connection
 
 
-def test_settings_that_cannot_be_used(report, configure):
-    configure(threshold=-1)
-    assert "threshold is -1" in only(report()["settings"]).found
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [({"threshold": -1}, "threshold is -1"), ({"url": "bucket/xcom"}, "url is 'bucket/xcom'")],
+)
+def test_settings_that_cannot_be_used(report, configure, options, said):
+    configure(**options)
+    found = report()
+    assert errors(found) == {"settings"}
+    assert said in only(found["settings"]).found
 
 
 def test_switched_off(s3, report, configure):
     configure(offload=False)
-    assert report()["settings"][1].found == "offload is False: nothing new goes to S3."
+    assert report()["settings"][1].found == "offload is False: nothing new goes to the store."
+
+
+def test_the_url_names_the_connection(s3, report, configure, monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_OTHER", os.environ["AIRFLOW_CONN_AWS_DEFAULT"])
+    monkeypatch.delenv("AIRFLOW_CONN_AWS_DEFAULT")
+    configure(url=s3.url.replace("://", "://other@"))
+    found = report()
+    assert not errors(found)
+    assert only(found["settings"]).found.startswith(f"{s3.url}/, ")
+    assert only(found["connection"]).found.startswith("'other' from the environment variable")
+
+
+def test_whether_it_is_the_backend(s3, report, monkeypatch):
+    from airflow.sdk.bases.xcom import BaseXCom
+    from airflow.sdk.execution_time import xcom
+
+    from include.s3_xcom_backend import S3XComBackend
+
+    monkeypatch.setattr(xcom, "XCom", BaseXCom)
+    assert only(report()["backend"]).state == "warning"
+    monkeypatch.setattr(xcom, "XCom", S3XComBackend)
+    assert "backend" not in report()
 
 
 def test_a_connection_of_another_type(s3, report, monkeypatch):
@@ -402,7 +432,7 @@ def test_the_exit_code_and_json(s3, command, configure):
     done = command("check", "--json")
     assert done.code == 0
     assert {line["about"]: line["state"] for line in done.lines()}["endpoint"] == "ok"
-    configure(bucket=None)
+    configure(url=None)
     done = command("check")
     assert done.code == 1
-    assert "error      settings       No bucket is set" in done.out
+    assert "error      settings       no store is set" in done.out

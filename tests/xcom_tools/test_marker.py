@@ -9,88 +9,90 @@ import pytest
 
 pytest.importorskip("dev.airflow_server", reason="no dev/ here")
 
+from include.xcom_store.stores.base import Store
 from include.xcom_tools import marker
 from include.xcom_tools.errors import OK, UNREACHABLE, USAGE, ToolError
 from tests.xcom_tools.sweep_airflow import BIG, PASSWORD, owner
 
 
 @pytest.fixture
-def bucket(s3):
-    from include.xcom_store import settings
-    from include.xcom_tools.sweep_bucket import SweepBucket
+def here(s3, store):
+    """The store whose prefix is claimed."""
+    return store()
 
-    return SweepBucket(settings.load())
+
+def elsewhere(store, name):
+    """The store of another prefix in the same bucket."""
+    options = store.settings
+    return Store(options._replace(url=f"{options.url}/{name}"))
 
 
 def written(s3):
-    return json.loads(bytes(obstore.get(s3.client, f"{s3.prefix}/{marker.NAME}").bytes()))
+    return json.loads(bytes(obstore.get(s3.client, marker.KEY).bytes()))
 
 
-def test_nobody_has_claimed_it(airflow, bucket, connect):
-    assert marker.is_ours(bucket, connect()) is False
+def test_nobody_has_claimed_it(airflow, here, connect):
+    assert marker.is_ours(here, connect()) is False
 
 
-def test_claimed_once_and_again(airflow, bucket, connect, s3):
+def test_claimed_once_and_again(airflow, here, connect, s3):
     api = connect()
-    marker.claim(bucket, api)
+    marker.claim(here, api)
     first = written(s3)
-    assert marker.is_ours(bucket, api)
+    assert marker.is_ours(here, api)
     assert first["deployment_id"] == api.variable(marker.VARIABLE)
-    assert first["uri"] == f"s3://{s3.bucket}/{s3.prefix}/"
-    marker.claim(bucket, api)
+    assert first["uri"] == f"{s3.url}/"
+    marker.claim(here, api)
     assert written(s3) == first
 
 
-def test_two_prefixes_of_one_deployment(airflow, bucket, connect, s3, configure):
+def test_two_prefixes_of_one_deployment(airflow, here, connect, s3, configure):
     api = connect()
-    marker.claim(bucket, api)
+    marker.claim(here, api)
     first = written(s3)["deployment_id"]
-    bucket.prefix = f"{s3.prefix}/second"
-    marker.claim(bucket, api)
+    marker.claim(elsewhere(here, "second"), api)
     assert api.variable(marker.VARIABLE) == first
 
 
 @pytest.mark.parametrize("theirs", ["another", None])
-def test_another_deployment_is_refused(airflow, bucket, connect, s3, theirs):
-    marker.claim(bucket, connect())
+def test_another_deployment_is_refused(airflow, here, connect, s3, theirs):
+    marker.claim(here, connect())
     airflow.clear()
     if theirs:
         airflow.set_variable(marker.VARIABLE, theirs)
     before = written(s3)
     for attempt in (marker.is_ours, marker.claim):
         with pytest.raises(marker.ForeignPrefix, match="belongs to another Airflow deployment"):
-            attempt(bucket, connect())
+            attempt(here, connect())
     assert written(s3) == before
 
 
-def test_a_marker_that_was_copied_is_refused(airflow, bucket, connect, s3):
-    marker.claim(bucket, connect())
-    copied = bytes(obstore.get(s3.client, f"{s3.prefix}/{marker.NAME}").bytes())
-    bucket.prefix = f"{s3.prefix}/copy"
-    obstore.put(s3.client, f"{bucket.prefix}/{marker.NAME}", copied)
+def test_a_marker_that_was_copied_is_refused(airflow, here, connect, s3):
+    marker.claim(here, connect())
+    obstore.copy(s3.client, marker.KEY, f"copy/{marker.KEY}")
     with pytest.raises(marker.ForeignPrefix, match="it was copied here"):
-        marker.is_ours(bucket, connect())
+        marker.is_ours(elsewhere(here, "copy"), connect())
 
 
 @pytest.mark.parametrize("text", [b"", b"[]", b"{}", b'{"deployment_id": 1}', b"\xff", b"x" * 9999])
-def test_what_is_no_marker_is_refused(airflow, bucket, connect, s3, text):
-    obstore.put(s3.client, f"{s3.prefix}/{marker.NAME}", text)
+def test_what_is_no_marker_is_refused(airflow, here, connect, s3, text):
+    obstore.put(s3.client, marker.KEY, text)
     with pytest.raises(marker.ForeignPrefix, match="is not a marker of this tool"):
-        marker.claim(bucket, connect())
+        marker.claim(here, connect())
 
 
-def test_two_claim_at_once(airflow, bucket, connect, s3, monkeypatch):
+def test_two_claim_at_once(airflow, here, connect, s3, monkeypatch):
     """The one who comes second sees the other's marker, and does not overwrite it."""
-    create = type(bucket).create
+    create = here.create
 
-    def late(self, key, text):
-        theirs = {**json.loads(text), "deployment_id": "faster"}
-        create(self, key, json.dumps(theirs))
-        create(self, key, text)
+    def late(key, data):
+        theirs = {**json.loads(data), "deployment_id": "faster"}
+        assert create(key, json.dumps(theirs).encode())
+        return create(key, data)
 
-    monkeypatch.setattr(type(bucket), "create", late)
+    monkeypatch.setattr(here, "create", late)
     with pytest.raises(marker.ForeignPrefix, match="faster"):
-        marker.claim(bucket, connect())
+        marker.claim(here, connect())
 
 
 # ------------------------------------------------------------- as the command has it
@@ -126,7 +128,7 @@ def test_deleting_wants_a_claim_and_a_dry_run_does_not(airflow, command, s3):
     found, dag, total = map(json.loads, out.splitlines())
     assert (found["kind"], found["deleted"], found["objects"]) == ("orphan", True, 1)
     assert (dag["dag_id"], dag["deleted"], total["deleted"]) == ("trips", 1, 1)
-    assert s3.keys() == [f"{s3.prefix}/{marker.NAME}"]
+    assert s3.keys() == [marker.KEY]
 
 
 def test_a_second_deployment_may_not_even_look(airflow, command, s3):

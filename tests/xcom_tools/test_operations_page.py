@@ -13,7 +13,6 @@ pytest.importorskip("pandas")
 import numpy as np
 import pandas as pd
 
-from include.xcom_store.failures import FAILURES
 from tests.xcom_store import fault_proxy
 from tests.xcom_store.fault_proxy import Fault, FaultProxy
 
@@ -24,7 +23,7 @@ pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="docs/ is not shipped"
 
 FRAME = pd.DataFrame({"a": [1.5] * 10})
 VALUES = {
-    "a value of up to 8 MiB": lambda: ["x" * 300],
+    "a value of up to 8 MiB": lambda: ["x" * 2_000],
     "one of 20 MiB": lambda: np.random.default_rng(1).bytes(20 * 1024**2),
     "a dict with two frames": lambda: {"one": FRAME, "two": FRAME},
 }
@@ -48,7 +47,7 @@ def requests(s3, configure, monkeypatch):
             method, method
         )
         seen.append("DELETE" if target.endswith("?delete") else kind)
-        return fault_proxy._pass(proxy, fault, client, buffer, head)
+        return fault_proxy.pass_on(proxy, fault, client, buffer, head)
 
     monkeypatch.setitem(fault_proxy.KINDS, "count", count)
 
@@ -123,7 +122,8 @@ def test_the_rate_is_the_day_divided():
 
 def sayings() -> str:
     """All text in the backend's code, with the fields of f-strings left out."""
-    files = [ROOT / "include" / "s3_xcom_backend.py", *(ROOT / "include/xcom_store").rglob("*.py")]
+    folder = ROOT / "include"
+    files = [*folder.glob("*backend.py"), *(folder / "xcom_store").rglob("*.py")]
     found = []
     for file in files:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
@@ -151,13 +151,14 @@ def test_the_messages_are_those_of_the_code():
 
 
 def test_no_failure_is_left_out():
-    from include.xcom_store import errors, failures
+    from include.xcom_store import errors
+    from include.xcom_store.stores import base, failures
 
     messages = [text for row in table("When something fails") for text in quoted(row[1])]
     kinds = {kind.__name__ for kind in errors.XComStoreError.__subclasses__()}
     assert kinds <= set(messages)
-    named = [
-        failure for failure in vars(failures).values() if isinstance(failure, failures.Failure)
-    ]
-    for failure in (*FAILURES.values(), *named):
-        assert any(failure.advice.startswith(text) for text in messages), failure.advice
+    for module in (failures, *base.SERVICES.values()):
+        for held in vars(module).values():
+            for failure in held.values() if isinstance(held, dict) else [held]:
+                if isinstance(failure, failures.Failure):
+                    assert any(failure.advice.startswith(text) for text in messages), failure

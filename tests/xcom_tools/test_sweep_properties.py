@@ -31,20 +31,20 @@ steps = st.one_of(
 class World:
     """What was pushed, and a check after each sweep."""
 
-    def __init__(self, rows, s3, sweep):
-        self.rows, self.s3, self.swept = rows, s3, sweep
+    def __init__(self, rows, s3, sweep, store):
+        self.rows, self.s3, self.swept, self.store = rows, s3, sweep, store
 
     def push(self, whose, value, later=0):
         self.rows.push(VALUES[value], whose, later=later)
 
     def retry(self, whose, value):
         """A new try deletes what the earlier one pushed, through the backend, and pushes again."""
-        from include.xcom_store import settings, values
+        from include.xcom_store import values
         from include.xcom_store.record import is_record
 
         record = self.rows.value(whose)
         if is_record(record):
-            values.remove(record, whose, settings.load())
+            values.remove(record, whose, self.store)
         self.rows.delete_xcom(whose)
         self.push(whose, value)
 
@@ -71,7 +71,7 @@ class World:
         """The keys of all objects that rows refer to."""
         records = [self.rows.value(whose) for whose in OWNERS]
         stems = [
-            record["uri"].removeprefix(f"s3://{self.s3.bucket}/").partition(".")[0]
+            record["uri"].removeprefix(f"{self.s3.url}/").partition(".")[0]
             for record in records
             if isinstance(record, dict)
         ]
@@ -84,8 +84,8 @@ class World:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(history=st.lists(steps, min_size=3, max_size=25))
-def test_no_referenced_object_is_ever_deleted(api_server, s3, sweep, history):
-    check(api_server, s3, sweep, history)
+def test_no_referenced_object_is_ever_deleted(api_server, s3, sweep, store, history):
+    check(api_server, s3, sweep, store, history)
 
 
 @pytest.mark.long
@@ -95,16 +95,18 @@ def test_no_referenced_object_is_ever_deleted(api_server, s3, sweep, history):
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(history=st.lists(steps, min_size=5, max_size=60))
-def test_no_referenced_object_is_ever_deleted_in_many_histories(api_server, s3, sweep, history):
-    check(api_server, s3, sweep, history)
+def test_no_referenced_object_is_ever_deleted_in_many_histories(
+    api_server, s3, sweep, store, history
+):
+    check(api_server, s3, sweep, store, history)
 
 
-def check(api_server, s3, sweep, history):
+def check(api_server, s3, sweep, store, history):
     import obstore
 
     api_server.rows.clear()
     if left := s3.keys():
         obstore.delete(s3.client, left)
-    world = World(api_server.rows, s3, sweep)
+    world = World(api_server.rows, s3, sweep, store())
     for what, *with_ in [*history, ("sweep", True, True)]:
         getattr(world, what)(*with_)

@@ -46,24 +46,24 @@ sys.exit(code)
 """
 
 
-async def put_all(store, names):
+async def put_all(client, names):
     """Write an object each, many at once; when each was written."""
     gate = asyncio.Semaphore(32)
 
     async def put(name):
         async with gate:
-            await obstore.put_async(store, name, b'{"value": 1}')
+            await obstore.put_async(client, name, b'{"value": 1}')
             return time.time()
 
     return await asyncio.gather(*map(put, names))
 
 
-def made(store, bucket, prefix, dag, run):
+def made(client, url, dag, run):
     """Make a run's objects; its rows, without those of some."""
-    stems = [keys.new_stem(prefix, owner(dag, run, index=index)) for index in range(INDEXES)]
-    written = asyncio.run(put_all(store, [f"{stem}.json" for stem in stems]))
+    stems = [keys.new_stem(owner(dag, run, index=index)) for index in range(INDEXES)]
+    written = asyncio.run(put_all(client, [f"{stem}.json" for stem in stems]))
     return [
-        [index, {"__id__": "xcom_store/1", "uri": f"s3://{bucket}/{stem}.json"}, when]
+        [index, {"__id__": "xcom_store/1", "uri": f"{url}/{stem}.json"}, when]
         for index, (stem, when) in enumerate(zip(stems, written, strict=True))
     ][ORPHANS_A_RUN:]
 
@@ -77,38 +77,39 @@ def environment(tmp_path, s3_server):
         pytest.skip(f"{error} is not installed")
     prefix, home, [port] = f"xcom-{uuid.uuid4().hex[:12]}", tmp_path / "home", ports.free_ports(1)
     home.mkdir()
+    url = f"s3://{s3_server.bucket}/{prefix}"
     connection = {
         "conn_type": "aws",
         "login": s3_server.access_key_id,
         "password": s3_server.secret_access_key,
     }
     settings = {
-        "AIRFLOW__XCOM_STORE__BUCKET": s3_server.bucket,
-        "AIRFLOW__XCOM_STORE__PREFIX": prefix,
+        "AIRFLOW__XCOM_STORE__URL": url,
         "AIRFLOW__XCOM_STORE__ENDPOINT_URL": s3_server.endpoint_url,
         "AIRFLOW__XCOM_STORE__REGION_NAME": "us-east-1",
         "AIRFLOW__XCOM_STORE__OPERATION_TIMEOUT": "0.5",
         "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(connection),
     }
-    store = S3Store(
+    client = S3Store(
         s3_server.bucket,
+        prefix=prefix,
         endpoint=s3_server.endpoint_url,
         access_key_id=s3_server.access_key_id,
         secret_access_key=s3_server.secret_access_key,
         region="us-east-1",
         client_options={"allow_http": True},
     )
-    with postgres.serve(tmp_path / "postgres") as url:
+    with postgres.serve(tmp_path / "postgres") as database:
         env = airflow_environment.make(home, port, settings)
-        env[airflow_environment.DATABASE] = url.replace("postgresql:", "postgresql+psycopg2:")
+        env[airflow_environment.DATABASE] = database.replace("postgresql:", "postgresql+psycopg2:")
         with AirflowServer(home, port, env) as server:
-            server._make_database()
+            server.make_database()
             script = str(Path(__file__).with_name("sweep_many_rows.py"))
             rows = subprocess.Popen([sys.executable, script], env=env, stdin=subprocess.PIPE)
             for dag in range(DAGS):
                 for run in range(RUNS):
                     names = f"dag{dag}", f"manual__{run}"
-                    found = made(store, s3_server.bucket, prefix, *names)
+                    found = made(client, url, *names)
                     rows.stdin.write(json.dumps([*names, found]).encode() + b"\n")
             rows.stdin.close()
             assert rows.wait(300) == 0

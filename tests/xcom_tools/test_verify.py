@@ -17,13 +17,13 @@ from tests.xcom_tools.sweep_airflow import (  # noqa: F401
     owner,
 )
 
-TEXT = "x" * 300
+TEXT = "x" * 2_000  # goes to the store
 FRAME = pd.DataFrame({"a": range(5)})
 
 
 @pytest.fixture
 def verify(connect, command):  # noqa: F811
-    connect().__exit__(None, None, None)  # leaves the address and the password in the environment
+    connect()  # leaves the address and the password in the environment
 
     def verify(*arguments):
         done = command("verify", "--dag-id", "trips", *arguments, "--json")
@@ -34,7 +34,7 @@ def verify(connect, command):  # noqa: F811
 
 
 def key_of(record, s3):
-    return record["uri"].removeprefix(f"s3://{s3.bucket}/")
+    return record["uri"].removeprefix(f"{s3.url}/")
 
 
 def test_all_is_well(s3, airflow, verify, command):  # noqa: F811
@@ -69,7 +69,7 @@ def test_each_damage_is_named(s3, airflow, verify):  # noqa: F811
     airflow.put({"__id__": "xcom_store/1", "uri": other["uri"]}, owner(task="edited"))
     airflow.push(TEXT, owner(task="whole"))
     obstore.delete(s3.client, key_of(gone, s3))
-    obstore.put(s3.client, key_of(changed, s3), b'"' + b"y" * 300 + b'"')
+    obstore.put(s3.client, key_of(changed, s3), b'"' + b"y" * 2_000 + b'"')
     obstore.delete(s3.client, f"{key_of(leaf, s3).removesuffix('.json')}/0.parquet")
     done = verify()
     assert done.code == 1

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-SECONDS = 300.0
+RUN_SECONDS = 300.0
+PREFIX = "xcom"
 
 
 class CountingProxy(FaultProxy):
@@ -33,8 +34,8 @@ class CountingProxy(FaultProxy):
 
     bytes_sent = 0
 
-    def _ask(self, head: bytes, body: bytes) -> bytes:
-        answer = super()._ask(head, body)
+    def ask(self, head: bytes, body: bytes) -> bytes:
+        answer = super().ask(head, body)
         self.bytes_sent += len(answer)
         return answer
 
@@ -57,7 +58,7 @@ class Site:
             env = {
                 "AIRFLOW__CORE__XCOM_BACKEND": "include.s3_xcom_backend.S3XComBackend",
                 "AIRFLOW__XCOM_STORE__VIEWER": "True",
-                "AIRFLOW__XCOM_STORE__BUCKET": s3_server.bucket,
+                "AIRFLOW__XCOM_STORE__URL": f"s3://{s3_server.bucket}/{PREFIX}",
                 "AIRFLOW__XCOM_STORE__ENDPOINT_URL": proxy.url,
                 "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
                 **settings,
@@ -71,14 +72,14 @@ class Site:
 
     def run(self, *dag_ids: str) -> None:
         """Run these DAGs, wait for the end of each."""
-        deadline = time.monotonic() + SECONDS
+        deadline = time.monotonic() + RUN_SECONDS
         while not {dag["dag_id"] for dag in self.api.dags()} >= set(dag_ids):
             assert self.api.import_errors() == []
             assert time.monotonic() < deadline, "the DAGs are not listed"
             time.sleep(0.3)
         for dag_id in dag_ids:
             body = {"logical_date": None, "conf": {}}
-            made = self.api._call("POST", f"api/v2/dags/{dag_id}/dagRuns", body)
+            made = self.api.call("POST", f"api/v2/dags/{dag_id}/dagRuns", body)
             self.runs[dag_id] = made["dag_run_id"]
         for dag_id in dag_ids:
             while self._state(dag_id) not in ("success", "failed"):
@@ -94,12 +95,11 @@ class Site:
         """What the database holds for an XCom."""
         path = f"{self._run(dag_id, 'api/v2/dags', 'dagRuns')}/taskInstances/{task_id}/xcomEntries"
         query = f"map_index={map_index}&stringify=false&deserialize=false"
-        return self.api._call("GET", f"{path}/{_quote(key)}?{query}")["value"]
+        return self.api.call("GET", f"{path}/{_quote(key)}?{query}")["value"]
 
     def object(self, dag_id: str, task_id: str, key: str, map_index: int = -1) -> str:
-        """The key of an XCom's object in the bucket."""
-        uri = self.row(dag_id, task_id, key, map_index)["uri"]
-        return uri.split("/", 3)[3]
+        """The key of an XCom's object in the store."""
+        return self.row(dag_id, task_id, key, map_index)["uri"].partition(f"/{PREFIX}/")[2]
 
     def leaves(self, dag_id: str, task_id: str, key: str, number: int) -> list[str]:
         """The key of the object of one value inside another."""
@@ -121,7 +121,7 @@ class Site:
 
     def memory(self) -> int:
         """Bytes of private memory that the API server's processes hold."""
-        guard = psutil.Process(self.server._processes["api-server"].pid)
+        guard = psutil.Process(self.server.components["api-server"].pid)
         return sum(process.memory_full_info().uss for process in guard.children(recursive=True))
 
     def seconds(self, path: str) -> float:
@@ -154,6 +154,7 @@ def _connection(s3_server: Any) -> dict[str, str]:
 def _store(s3_server: Any) -> S3Store:
     return S3Store(
         s3_server.bucket,
+        prefix=PREFIX,
         endpoint=s3_server.endpoint_url,
         access_key_id=s3_server.access_key_id,
         secret_access_key=s3_server.secret_access_key,

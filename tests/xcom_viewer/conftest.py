@@ -78,14 +78,18 @@ def viewer(airflow_app, table, s3):  # noqa: F811
     from fastapi.testclient import TestClient
 
     from include.s3_xcom_backend import S3XComBackend
-    from include.xcom_viewer import bucket
+    from include.xcom_viewer.app import application
 
-    bucket.forget()
+    lookup = application().state.lookup
+    lookup.forget()
 
     def push(value, **where):
         names = {"dag_id": DAG, "run_id": RUN, "task_id": "load", "map_index": -1}
         names |= {"key": "return_value"} | where
         return table(S3XComBackend.serialize_value(value, **names), **names)
+
+    def key(record):
+        return record["uri"].removeprefix(f"{s3.url}/")
 
     def client(user):
         headers = {}
@@ -104,8 +108,10 @@ def viewer(airflow_app, table, s3):  # noqa: F811
             names["key"] = "return_value"
         return client(user).get(f"{PREFIX}/{page}?{urlencode(names | query)}")
 
-    yield SimpleNamespace(push=push, get=get, client=client, s3=s3, table=table)
-    bucket.forget()
+    yield SimpleNamespace(
+        push=push, get=get, client=client, s3=s3, table=table, key=key, lookup=lookup
+    )
+    lookup.forget()
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 
 import pytest
@@ -32,7 +34,7 @@ PAGES = ["task", "run", "value", "download"]
 )
 def test_who_may_see_what(viewer, page, user, dag_id, status):
     for dag in (DAG, OTHER_DAG):
-        viewer.push([SECRET + "." * 300], dag_id=dag)
+        viewer.push([SECRET + "." * 2_000], dag_id=dag)
     answer = viewer.get(page, user, dag_id=dag_id)
     assert answer.status_code == status
     assert answer.headers["content-type"].startswith("text/html" if status != 200 else ("text/html", "application/octet-stream"))  # fmt: skip
@@ -93,7 +95,7 @@ def test_nothing_is_changed(viewer, method):
 
 
 def test_headers(viewer):
-    viewer.push(["x" * 300])
+    viewer.push(["x" * 2_000])
     nonces = set()
     for page in PAGES:
         for user in ("admin", None):
@@ -120,8 +122,8 @@ def test_headers(viewer):
 
 def forge(viewer, edit):
     """A row of DAG whose reference was edited to lead to OTHER_DAG's object."""
-    victim = viewer.push([SECRET + "." * 300], dag_id=OTHER_DAG)
-    own = viewer.push(["harmless" + "." * 300])
+    victim = viewer.push([SECRET + "." * 2_000], dag_id=OTHER_DAG)
+    own = viewer.push(["harmless" + "." * 2_000])
     edited = dict(own)
     edit(edited, victim)
     viewer.table(edited)
@@ -141,6 +143,7 @@ FORGED = {
     "another DAG's object": _uri(lambda victim, _own: victim),
     "another DAG's, without its own": lambda own, victim: own.update(uri=victim["uri"]),
     "another bucket": _uri(lambda victim, _own: victim.replace("s3://airflow-xcoms", "s3://other")),
+    "another connection": _uri(lambda victim, _own: victim.replace("s3://", "s3://other@")),
     "no bucket": _uri(lambda victim, _own: victim.removeprefix("s3://")),
     "another scheme": _uri(lambda victim, _own: victim.replace("s3://", "file://")),
     "dots": _uri(lambda victim, own: _beyond(victim, own, "../../../../" + "dag_id=")),
@@ -188,38 +191,75 @@ def _push_with_leaf(viewer, dag_id):
     return viewer.push({"f": pd.DataFrame({SECRET if dag_id == OTHER_DAG else "own": [1]})}, dag_id=dag_id)  # fmt: skip
 
 
+OWN = {"codec": "pandas-parquet", "type": "pandas.DataFrame", "bytes": 100, "sha256": "0" * 64}
+
+
 @pytest.mark.parametrize(
-    "note",
+    "leaf",
     [
-        {"extension": "parquet/../../../../../{victim}"},
-        {"extension": "/../{victim}"},
-        {"extension": "%2f..%2f{victim}"},
-        {"extension": "parquet?x=/{victim}"},
-        {"extension": ""},
-        {"extension": 5},
-        {"extension": "parquet", "bytes": -5},
-        {"extension": "parquet", "bytes": "x"},
-        {"extension": "parquet", "codec": "nothing"},
+        {"uri": "{victim}/0.parquet"},
+        {"uri": "s3://{bucket}/{victim}/0.parquet"},
+        {"uri": "../../../../../{victim}/0.parquet"},
+        {"uri": "0.parquet/../../../../../../{victim}/0.parquet"},
+        {"uri": "/../{victim}/0.parquet"},
+        {"uri": "0.%2f..%2f{victim}/0.parquet"},
+        {"uri": "0.parquet?x=/{victim}/0.parquet"},
+        {"uri": "0.parquet\n"},
+        {"uri": "0."},
+        {"uri": ""},
+        {"uri": 5},
+        {"uri": None},
+        {"bytes": -5},
+        {"bytes": "x"},
+        {"codec": 5},
+        {"sha256": "0"},
+        {"key": "{victim}/0.parquet"},
+        "0.parquet",
+        None,
     ],
     ids=str,
 )
-def test_a_forged_leaf(viewer, note):
-    """Whoever may write objects of this task instance may not reach another's by a leaf's note."""
-    import hashlib
-    import json
-
-    victim = _push_with_leaf(viewer, OTHER_DAG)["uri"].split("/", 3)[3]
+def test_a_forged_leaf(viewer, leaf):
+    """Whoever may write objects of this task instance may not reach another's by a leaf's URI."""
+    victim = viewer.key(_push_with_leaf(viewer, OTHER_DAG)).removesuffix(".json")
     own = _push_with_leaf(viewer, DAG)
-    document = {"f": {"$xcom": ["leaf", 0, {
-        "type": "pandas.DataFrame", "codec": "parquet", "bytes": 100, "sha256": "0" * 64,
-    } | {k: v.format(victim=victim.removesuffix(".json")) if isinstance(v, str) else v for k, v in note.items()}]}}  # fmt: skip
-    data = json.dumps(document).encode()
-    obstore.put(viewer.s3.client, own["uri"].split("/", 3)[3], data)
-    viewer.table(own | {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()})
+    if isinstance(leaf, dict):
+        leaf = {"uri": "0.parquet", **OWN} | {
+            name: value.format(victim=victim, bucket=viewer.s3.bucket)
+            if isinstance(value, str)
+            else value
+            for name, value in leaf.items()
+        }
+    forge_document(viewer, own, {"$xcom": ["leaves", [leaf], {"f": {"$xcom": ["leaf", 0]}}]})
     for page in ("value", "download"):
         answer = viewer.get(page, leaf=0)
         assert SECRET.encode() not in answer.content
         assert state(answer) in ("corrupt", "missing"), answer.text[-500:]
+
+
+def test_a_leaf_of_a_codec_that_the_viewer_does_not_know(viewer):
+    """Of a newer backend, say: there is no preview, and the file can be downloaded."""
+    own = _push_with_leaf(viewer, DAG)
+    leaf = {"uri": "0.parquet", **OWN, "codec": "xarray-zarr"}
+    forge_document(viewer, own, {"$xcom": ["leaves", [leaf], {"$xcom": ["leaf", 0]}]})
+    assert state(viewer.get("value", leaf=0)) == "no-preview"
+
+
+def forge_document(viewer, record, document):
+    """Replace the object of a value, and make its row fit."""
+    data = json.dumps(document).encode()
+    obstore.put(viewer.s3.client, viewer.key(record), data)
+    viewer.table(record | {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()})
+
+
+@pytest.mark.parametrize("leaves", [5, "x", None, {"0": {}}, [[]]], ids=str)
+@pytest.mark.parametrize("number", [0, 7, "x", None, [0], {}], ids=str)
+def test_leaves_that_are_none(viewer, leaves, number):
+    document = {"$xcom": ["leaves", leaves, [{"$xcom": ["leaf", number]}]]}
+    forge_document(viewer, _push_with_leaf(viewer, DAG), document)
+    assert state(viewer.get("value")) == "corrupt"
+    for page in ("value", "download"):
+        assert state(viewer.get(page, leaf=0)) in ("corrupt", "missing")
 
 
 @pytest.mark.parametrize("leaf", [1, 7, "0/../0", "00", "0.parquet/..", "9" * 30])

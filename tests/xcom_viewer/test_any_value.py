@@ -16,12 +16,12 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 
 from include.xcom_store.errors import ValueNotStorable
-from include.xcom_viewer import downloads, located
-from include.xcom_viewer.bucket import NoPreview
+from include.xcom_viewer import downloads, objects
+from include.xcom_viewer.source import NoPreview
 from tests.xcom_store.cases import VALUES
 from tests.xcom_store.generated import frames, values
 from tests.xcom_store.test_properties import SLOW_IS_FINE
-from tests.xcom_viewer.memory import bucket_in_memory, push, show
+from tests.xcom_viewer.memory import ViewerInMemory
 
 csv.field_size_limit(sys.maxsize)
 few = hypothesis_settings(max_examples=60, derandomize=True, **SLOW_IS_FINE)
@@ -29,23 +29,25 @@ many = hypothesis_settings(max_examples=3_000, **SLOW_IS_FINE)
 
 
 def check(value, threshold=0):
-    with bucket_in_memory(), warnings.catch_warnings():
+    memory = ViewerInMemory(threshold)
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            entry = push(value, threshold)
+            entry = memory.push(value)
         except ValueNotStorable:
             return
         if "Int128" in str((entry.record or {}).get("summary")):
             with pytest.raises(NoPreview, match="64 bits"):
-                show(entry)
+                memory.show(entry)
             return
-        shown = show(entry)
+        shown = memory.show(entry)
         assert "Error" not in shown.html or "Error" in str(value)
         for leaf in (None, *range((entry.record or {}).get("leaves", 0))):
-            show(entry, leaf)
-            place = located.locate(entry, leaf)
-            if place and place.codec in downloads.TABLES:
-                rows = list(csv.reader(io.StringIO(b"".join(downloads.csv(place)).decode())))
+            memory.show(entry, leaf)
+            stored = objects.locate(entry, memory, leaf) if entry.in_store else None
+            if stored and stored.codec in downloads.TABLE_CODECS:
+                text = b"".join(downloads.csv(memory, stored)).decode()
+                rows = list(csv.reader(io.StringIO(text)))
                 assert len({len(row) for row in rows if row}) <= 1
 
 

@@ -126,7 +126,7 @@ def test_an_instance_of_a_mapped_task(site, visit):
     assert frame.locator("tbody tr").last.locator("td").all_inner_texts() == [str(number), "19"]
     visit.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     frame.get_by_role("button", name="Copy URI").click()
-    uri = f"s3://airflow-xcoms/{site.object(DAG, 'mapped', 'return_value', number)}"
+    uri = site.row(DAG, "mapped", "return_value", number)["uri"]
     assert visit.page.evaluate("navigator.clipboard.readText()") == uri
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import statistics
 import threading
@@ -140,7 +141,9 @@ def test_an_s3_that_hangs_does_not_slow_airflows_own_pages(site, visit):
             visit.page.goto(site.task_page("viewer_values", "values"))
             frame = visit.open_tab()
             visit.picture("s3-hangs")
-            assert frame.get_by_text("S3 does not answer").count()
+            # Which of the two a card says depends on how many of those above have given up by now.
+            said = re.compile("S3 does not answer|Too many previews at once")
+            assert frame.get_by_text(said).count()
             answers = [answer.result() for answer in waiting]
     finally:
         site.proxy.inject(None)

@@ -18,7 +18,7 @@ from tests.xcom_viewer.test_tables import generated
 
 
 def stored(viewer, record):
-    return bytes(obstore.get(viewer.s3.client, record["uri"].split("/", 3)[3]).bytes())
+    return bytes(obstore.get(viewer.s3.client, viewer.key(record)).bytes())
 
 
 def csv(viewer, **query):
@@ -30,7 +30,7 @@ def csv(viewer, **query):
 
 
 @pytest.mark.parametrize("value", [
-    pd.DataFrame({"a": [1]}), np.arange(10), b"x" * 1000, ["y" * 300], "z" * 200_000,
+    pd.DataFrame({"a": [1]}), np.arange(10), b"x" * 2_000, ["y" * 2_000], "z" * 200_000,
     pa.table({"a": [1]}),
 ], ids=lambda value: type(value).__name__)  # fmt: skip
 def test_an_object_as_it_is(viewer, value):
@@ -43,7 +43,7 @@ def test_an_object_as_it_is(viewer, value):
 
 
 def test_in_pieces(viewer, monkeypatch):
-    monkeypatch.setattr(downloads, "PIECE", 1000)
+    monkeypatch.setattr(downloads, "PIECE_BYTES", 1000)
     record = viewer.push(np.random.default_rng(0).random(5_000))
     assert viewer.get("download").content == stored(viewer, record)
 
@@ -59,12 +59,12 @@ def test_a_leaf(viewer):
 def test_what_is_no_file(viewer):
     viewer.push(5)
     assert viewer.get("download").status_code == 404
-    viewer.push(["y" * 300])
+    viewer.push(["y" * 2_000])
     assert viewer.get("download", **{"as": "csv"}).status_code == 404
 
 
 def test_a_name_in_any_script(viewer):
-    viewer.push(["y" * 300], key='quarter"s\n résumé')
+    viewer.push(["y" * 2_000], key='quarter"s\n résumé')
     answer = viewer.get("download", key='quarter"s\n résumé')
     assert answer.status_code == 200
     assert "\n" not in answer.headers["content-disposition"]
@@ -74,11 +74,11 @@ def test_a_name_in_any_script(viewer):
 def test_of_a_changed_object_the_download_does_not_end_well(viewer, monkeypatch, pieces):
     """The last piece is only sent when the SHA-256 is right: what is complete is right."""
     if pieces == "many":
-        monkeypatch.setattr(downloads, "PIECE", 1000)
+        monkeypatch.setattr(downloads, "PIECE_BYTES", 1000)
     record = viewer.push(np.arange(1_000))
     changed = bytearray(stored(viewer, record))
     changed[-1] ^= 1
-    obstore.put(viewer.s3.client, record["uri"].split("/", 3)[3], bytes(changed))
+    obstore.put(viewer.s3.client, viewer.key(record), bytes(changed))
     if pieces == "one":
         assert viewer.get("download").status_code == 502
         return
@@ -90,7 +90,7 @@ def test_of_a_changed_object_the_download_does_not_end_well(viewer, monkeypatch,
 
 def test_downloads_are_counted(viewer):
     """However they end, the next ones are not refused."""
-    viewer.push(["y" * 300])
+    viewer.push(["y" * 2_000])
     for _ in range(6):
         assert viewer.get("download").status_code == 200
         assert viewer.get("download", key="nothing").status_code == 404

@@ -15,6 +15,7 @@ pytest.importorskip("obstore")
 pytest.importorskip("include.xcom_viewer", reason="the viewer was deleted")
 import obstore
 
+from include.xcom_store.sizes import size_text
 from tests.xcom_viewer.conftest import DAG, RUN
 
 HOSTILE = "<script>alert('x')</script>\" onload=\"alert(1)"
@@ -37,7 +38,7 @@ def state(answer):
 
 
 def test_a_card_for_each_xcom(viewer):
-    reference = viewer.push(["x" * 300], key="long")
+    reference = viewer.push(["x" * 2_000], key="long")
     viewer.push(5, key="small")
     answer = viewer.get("task")
     shown = text(answer)
@@ -45,7 +46,7 @@ def test_a_card_for_each_xcom(viewer):
     assert f'data-copy="{reference["sha256"]}"' in answer.text
     assert "2026-11-22 10:00:05 UTC" in shown
     assert re.findall(r'<article class="card" id="(\w+)"', answer.text) == ["long", "small"]
-    assert "1 byte in Airflow's database" in shown
+    assert "1 B in Airflow's database" in shown
     assert f'data-copy="{reference["uri"]}"' in answer.text
     for address in re.findall(r'data-src="([^"]+)"', answer.text):
         parts = urlsplit(html.unescape(address))
@@ -86,16 +87,16 @@ def test_no_xcom(viewer):
 
 
 def test_a_run_is_a_line_each_and_totals(viewer):
-    first = viewer.push(["x" * 300], task_id="a")
-    second = viewer.push(b"y" * 1000, task_id="b", map_index=3)
+    first = viewer.push(["x" * 2_000], task_id="a")
+    second = viewer.push(b"y" * 2_000, task_id="b", map_index=3)
     viewer.push({"n": 1}, task_id="c")
     answer = viewer.get("run")
     shown = text(answer)
     assert "XComs 3 Task instances 3 In S3 2" in shown
-    assert f"{(first['bytes'] + second['bytes']) / 1000:.3g} KB" in shown
-    assert "In the database 1 8 bytes" in shown
+    assert f"In S3 2 {size_text(first['bytes'] + second['bytes'])}" in shown
+    assert "In the database 1 8 B" in shown
     assert re.findall(r'<td class="id">(\w)</td>', answer.text) == ["a", "b", "c"]
-    assert "b 3 return_value bytes 1 KB S3" in shown
+    assert "b 3 return_value bytes 2.0 kB S3" in shown
 
 
 def test_a_long_run_is_paged(viewer):
@@ -126,8 +127,8 @@ def test_a_long_run_is_paged(viewer):
         (dt.datetime(2026, 1, 2, 3, tzinfo=dt.UTC), ["2026-01-02T03:00:00"]),
         (float("nan"), ["nan"]),
         (2**70, [str(2**70)]),
-        (b"\x00abc", ["4 bytes: 00 61 62 63"]),
-        ([["x" * 300]], ["list 1 item", "x" * 300]),
+        (b"\x00abc", ["4 B: 00 61 62 63"]),
+        ([["x" * 2_000]], ["list 1 item", "x" * 300]),
         (list(range(1000)), ["list 1,000 items", "800 more"]),
         ("z" * 200_000, ["100,000 more characters are not shown"]),
     ],
@@ -145,7 +146,7 @@ def test_bytes(viewer):
     shown = text(viewer.get("value"))
     assert "0000 00 01 02" in shown
     assert "0040 40 41 42" in shown
-    assert "256 bytes read from S3" in shown
+    assert "256 B read from S3" in shown
 
 
 def test_values_of_others(viewer):
@@ -254,9 +255,8 @@ def test_arrow(viewer, what):
 def test_a_deleted_object(viewer):
     import pandas as pd
 
-    for key, value in {"frame": pd.DataFrame({"a": [1]}), "json": ["x" * 300]}.items():
-        uri = viewer.push(value, key=key)["uri"]
-        obstore.delete(viewer.s3.client, uri.split("/", 3)[3])
+    for key, value in {"frame": pd.DataFrame({"a": [1]}), "json": ["x" * 2_000]}.items():
+        obstore.delete(viewer.s3.client, viewer.key(viewer.push(value, key=key)))
         answer = viewer.get("value", key=key)
         assert state(answer) == "missing"
         assert "Clear the task" in text(answer)
@@ -274,12 +274,12 @@ def test_a_corrupt_object(viewer, kind, size):
         "frame": pd.DataFrame({"a": [1] * 100}),
         "array": np.arange(100),
         "arrow": pa.table({"a": [1] * 100}),
-        "json": ["x" * 300],
-        "bytes": b"x" * 1000,
+        "json": ["x" * 2_000],
+        "bytes": b"x" * 2_000,
     }
     record = viewer.push(values[kind])
     garbage = b"\xff" * (record["bytes"] + (size == "other"))
-    obstore.put(viewer.s3.client, record["uri"].split("/", 3)[3], garbage)
+    obstore.put(viewer.s3.client, viewer.key(record), garbage)
     # The beginning of bytes is anything, and nobody reads all of it for a page.
     if (kind, size) != ("bytes", "same"):
         assert state(viewer.get("value")) == "corrupt"
@@ -299,25 +299,23 @@ def test_too_large(viewer):
 
 
 def test_wrong_keys(viewer, monkeypatch):
-    viewer.push(["x" * 300])
-    from include.xcom_viewer import bucket
+    viewer.push(["x" * 2_000])
 
     wrong = {"conn_type": "aws", "login": "nobody", "password": "wrong"}
     monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(wrong))
-    bucket.forget()
+    viewer.lookup.forget()
     assert state(viewer.get("value")) == "denied"
     assert viewer.get("download").status_code == 403
     monkeypatch.undo()
 
 
 def test_nobody_listens(viewer, monkeypatch):
-    viewer.push(["x" * 300])
+    viewer.push(["x" * 2_000])
     from include.xcom_store import settings
-    from include.xcom_viewer import bucket
 
     monkeypatch.setenv(settings.variable("endpoint_url"), "http://127.0.0.1:9")
     settings.load.cache_clear()
-    bucket.forget()
+    viewer.lookup.forget()
     answer = viewer.get("value")
     assert state(answer) == "unreachable"
     assert "Try again" in text(answer)
@@ -355,7 +353,7 @@ def test_everything_is_escaped(viewer):
         ),
         "verdict": verdict,
         "tree": {HOSTILE: [HOSTILE, {HOSTILE: HOSTILE}] * 20},
-        "text": HOSTILE * 20,
+        "text": HOSTILE * 40,
         HOSTILE: 1,
     }
     for key, value in values.items():
@@ -383,7 +381,7 @@ def test_an_error_of_ours(airflow_app, viewer, monkeypatch):
 
     viewer.push(5)
     cookie = viewer.client("admin").headers["cookie"]
-    monkeypatch.setattr(overview, "card", lambda _entry: 1 / 0)
+    monkeypatch.setattr(overview, "card", lambda *_: 1 / 0)
     client = TestClient(airflow_app, headers={"Cookie": cookie}, raise_server_exceptions=False)
     answer = client.get(
         "/xcom-viewer/task", params={"dag_id": DAG, "run_id": RUN, "task_id": "load"}

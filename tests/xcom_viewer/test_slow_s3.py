@@ -11,7 +11,8 @@ import pytest
 pytest.importorskip("obstore")
 pytest.importorskip("include.xcom_viewer", reason="the viewer was deleted")
 from include.xcom_store.errors import StoreUnreachable
-from include.xcom_viewer import bucket, work
+from include.xcom_viewer import source, work
+from include.xcom_viewer.source import StoreLookup
 from include.xcom_viewer.work import Busy, Pool
 from tests.xcom_viewer.test_pages import state
 
@@ -25,14 +26,14 @@ def test_the_event_loop_goes_on_while_threads_wait():
 
     async def main():
         pool = Pool()
-        waiting = [asyncio.ensure_future(pool.run(held.wait)) for _ in range(work.THREADS)]
+        waiting = [asyncio.ensure_future(pool.run(held.wait)) for _ in range(work.MAX_THREADS)]
         started = time.perf_counter()
         for _ in range(20):
             await asyncio.sleep(0.001)
         assert time.perf_counter() - started < 0.5
         held.set()
-        assert await asyncio.gather(*waiting) == [True] * work.THREADS
-        while pool._unfinished:
+        assert await asyncio.gather(*waiting) == [True] * work.MAX_THREADS
+        while pool.unfinished:
             await asyncio.sleep(0.01)
 
     run(main())
@@ -45,10 +46,10 @@ def test_what_takes_too_long_is_given_up():
         pool = Pool()
         with pytest.raises(StoreUnreachable, match=r"0\.05 seconds"):
             await pool.run(held.wait, 0.05)
-        assert pool._unfinished == 1  # its thread waits still
+        assert pool.unfinished == 1  # its thread waits still
         held.set()
         assert await pool.run(lambda: 5) == 5
-        while pool._unfinished:
+        while pool.unfinished:
             await asyncio.sleep(0.01)
 
     run(main())
@@ -59,7 +60,7 @@ def test_too_much_at_once_is_turned_away():
 
     async def main():
         pool = Pool()
-        waiting = [asyncio.ensure_future(pool.run(held.wait)) for _ in range(work.WAITING)]
+        waiting = [asyncio.ensure_future(pool.run(held.wait)) for _ in range(work.MAX_UNFINISHED)]
         await asyncio.sleep(0)
         with pytest.raises(Busy):
             await pool.run(lambda: 5)
@@ -87,13 +88,13 @@ def test_a_page_waits_for_a_few_seconds_only(viewer, monkeypatch):
 
     from include.xcom_store import settings
 
-    viewer.push(["x" * 300])
+    viewer.push(["x" * 2_000])
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setenv(
             settings.variable("endpoint_url"), f"http://127.0.0.1:{silent.getsockname()[1]}"
         )
         settings.load.cache_clear()
-        bucket.forget()
+        viewer.lookup.forget()
         started = time.perf_counter()
         answer = viewer.get("value")
         took = time.perf_counter() - started
@@ -103,14 +104,22 @@ def test_a_page_waits_for_a_few_seconds_only(viewer, monkeypatch):
             assert time.perf_counter() - started < 1
     assert state(answer) == "unreachable"
     assert "data-retry" in answer.text
-    assert took < work.SECONDS + 2
+    assert took < work.ANSWER_SECONDS + 2
 
 
 def test_the_connection_is_looked_up_again(viewer, monkeypatch):
     """The API server lives for weeks; keys are changed meanwhile."""
-    viewer.push(["x" * 300])
+    viewer.push(["x" * 2_000])
     assert state(viewer.get("value")) is None
-    first = bucket.connect()
-    assert bucket.connect() is first
-    monkeypatch.setattr(time, "monotonic", lambda now=time.monotonic: now() + bucket.REFRESH)
-    assert bucket.connect() is not first
+    first = viewer.lookup.store()
+    assert viewer.lookup.store() is first
+    later = source.REFRESH_SECONDS
+    monkeypatch.setattr(time, "monotonic", lambda now=time.monotonic: now() + later)
+    assert viewer.lookup.store() is not first
+
+
+def test_the_pages_wait_less_than_tasks(configure):
+    configure(url="s3://bucket", connect_timeout=0.5, retry_timeout=300)
+    found = StoreLookup().store().settings
+    assert (found.connect_timeout, found.retry_timeout) == (0.5, 4.0)
+    assert found.url == "s3://bucket"

@@ -17,17 +17,16 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from include.xcom_viewer import tables
-from include.xcom_viewer.bucket import BUDGET
+from include.xcom_viewer.source import BUDGET_BYTES
 from tests.xcom_store.test_properties import SLOW_IS_FINE
-from tests.xcom_viewer.memory import bucket_in_memory, in_a_fresh_process, push, show
+from tests.xcom_viewer.memory import ViewerInMemory, in_a_fresh_process
 
 ROWS = 5_000
 
 
 @pytest.fixture
 def memory():
-    with bucket_in_memory() as made:
-        yield made
+    return ViewerInMemory()
 
 
 def column(table, label):
@@ -91,7 +90,7 @@ def assert_as_pandas(table, frame, exact=None):
 @pytest.mark.parametrize("seed", range(3))
 def test_figures_are_those_of_pandas(memory, seed):
     frame = generated(ROWS, seed)
-    table = show(push(frame)).content
+    table = memory.show(memory.push(frame)).content
     assert table.is_whole
     assert_as_pandas(table, frame)
     assert column(table, "small").dtype == "uint8"
@@ -104,7 +103,7 @@ def test_figures_are_those_of_pandas(memory, seed):
 
 def test_a_histogram_counts_every_value(memory):
     frame = generated(ROWS).drop(columns=["infinite", "empty"])
-    table = show(push(frame)).content
+    table = memory.show(memory.push(frame)).content
     for label in frame:
         bars = column(table, label).figures.bars
         assert sum(bar.count for bar in bars) == frame[label].notna().sum(), label
@@ -115,8 +114,9 @@ def test_a_histogram_counts_every_value(memory):
 @given(st.lists(st.floats() | st.none(), max_size=30))
 def test_figures_of_any_floats(numbers):
     frame = pd.DataFrame({"a": pd.Series(numbers, dtype="float64")})
-    with bucket_in_memory(), np.errstate(all="ignore"):
-        figures = column(show(push(frame)).content, "a").figures
+    memory = ViewerInMemory()
+    with np.errstate(all="ignore"):
+        figures = column(memory.show(memory.push(frame)).content, "a").figures
         assert figures.nulls == frame["a"].isna().sum()
         assert figures.distinct == frame["a"].nunique()
         if figures.least is not None:
@@ -133,7 +133,7 @@ def test_of_a_large_frame_missing_least_and_greatest_are_of_all_rows(memory):
         [True] * 1_000 + [None] * 100 + [False] * (rows - 1_100), dtype="boolean"
     )
     frame["t"] = pd.date_range("2026", periods=rows, freq="s")
-    table = show(push(frame)).content
+    table = memory.show(memory.push(frame)).content
     assert (table.rows, table.rows_read, table.readable_rows) == (rows, 1_000, 1_000)
     figures = column(table, "i").figures
     assert (figures.least, figures.greatest) == ("0", "299999")
@@ -144,7 +144,7 @@ def test_of_a_large_frame_missing_least_and_greatest_are_of_all_rows(memory):
     assert column(table, "s").figures.nulls == 100
     assert column(table, "s").figures.exact == {"nulls"}
     assert pd.Timestamp(column(table, "t").figures.greatest) == frame["t"].max()
-    html = show(push(frame)).html
+    html = memory.show(memory.push(frame)).html
     assert "of the first 1,000 rows" in html
     assert "≥ 1,000" in html
     assert "Rows from 1,001 on" in html
@@ -168,12 +168,12 @@ def test_of_a_large_frame_missing_least_and_greatest_are_of_all_rows(memory):
     ids=str,
 )
 def test_histograms(memory, numbers, counts):
-    bars = column(show(push(pd.DataFrame({"a": numbers}))).content, "a").figures.bars
+    bars = column(memory.show(memory.push(pd.DataFrame({"a": numbers}))).content, "a").figures.bars
     assert [bar.count for bar in bars] == counts
 
 
 def test_zero_is_not_negative(memory):
-    table = show(push(pd.DataFrame({"a": [0.0, 1.0]}))).content
+    table = memory.show(memory.push(pd.DataFrame({"a": [0.0, 1.0]}))).content
     assert column(table, "a").figures.least == "0"
 
 
@@ -181,8 +181,8 @@ def test_zero_is_not_negative(memory):
 
 
 def test_rows_are_paged(memory):
-    entry = push(pd.DataFrame({"a": range(55)}, index=pd.RangeIndex(100, 155, name="n")))
-    shown = [show(entry, row=row) for row in (0, 20, 40)]
+    entry = memory.push(pd.DataFrame({"a": range(55)}, index=pd.RangeIndex(100, 155, name="n")))
+    shown = [memory.show(entry, row=row) for row in (0, 20, 40)]
     assert [column(one.content, "a").cells for one in shown] == [
         [str(n) for n in range(start, min(start + 20, 55))] for start in (0, 20, 40)
     ]
@@ -190,13 +190,13 @@ def test_rows_are_paged(memory):
     assert "rows 41 to 55 of 55" in " ".join(shown[2].html.split())
     assert "Next rows" in shown[0].html
     assert "Next rows" not in shown[2].html
-    assert show(entry, row=10**6).content.first_row == 0
+    assert memory.show(entry, row=10**6).content.first_row == 0
 
 
 def test_rows_of_a_later_row_group(memory):
     frame = pd.DataFrame({"a": np.arange(450_000), "b": 1.5})
-    entry = push(frame)
-    table = show(entry, row=250_000).content
+    entry = memory.push(frame)
+    table = memory.show(entry, row=250_000).content
     assert column(table, "a").cells[0] == "250000"
     assert table.row_labels[0] == "250000"
     assert table.readable_rows == 450_000
@@ -206,21 +206,23 @@ def test_rows_of_a_later_row_group(memory):
 def test_columns_are_paged(memory):
     frame = pd.DataFrame({f"c{n}": [n] for n in range(95)}, index=["row"])
     frame.index.name = "key"
-    entry = push(frame)
-    labels = [[c.label for c in show(entry, column=start).content.columns] for start in (0, 30, 90)]
+    entry = memory.push(frame)
+    labels = [
+        [c.label for c in memory.show(entry, column=start).content.columns] for start in (0, 30, 90)
+    ]
     assert labels[0] == ["key", *(f"c{n}" for n in range(30))]
     assert labels[1][1] == "c30"
     assert labels[2] == ["key", *(f"c{n}" for n in range(90, 95))]
-    assert "columns 91 to 95 of 95" in " ".join(show(entry, column=90).html.split())
+    assert "columns 91 to 95 of 95" in " ".join(memory.show(entry, column=90).html.split())
 
 
 def test_a_wide_frame(memory):
     """Of ten thousand columns those of the page are read."""
     frame = pd.DataFrame(np.random.default_rng(0).random((1_000, 10_000)))
-    shown = show(push(frame))
+    shown = memory.show(memory.push(frame))
     assert shown.content.columns_total == 10_000
     assert len(shown.content.columns) == 30
-    assert shown.body.bytes_read <= BUDGET
+    assert shown.body.bytes_read <= BUDGET_BYTES
 
 
 @pytest.mark.parametrize("columns", [
@@ -229,7 +231,7 @@ def test_a_wide_frame(memory):
 ], ids=str)  # fmt: skip
 def test_labels(memory, columns):
     frame = pd.DataFrame([range(len(columns))], columns=columns)
-    shown = [found.label for found in show(push(frame)).content.columns]
+    shown = [found.label for found in memory.show(memory.push(frame)).content.columns]
     assert len(shown) == len(columns)
     for label, wanted in zip(shown, frame.columns, strict=True):
         if isinstance(wanted, tuple):
@@ -240,7 +242,7 @@ def test_labels(memory, columns):
 
 def test_index_levels_come_first(memory):
     index = pd.MultiIndex.from_product([["b", "a"], [2, 1]], names=["letter", None])
-    table = show(push(pd.DataFrame({"v": range(4)}, index=index))).content
+    table = memory.show(memory.push(pd.DataFrame({"v": range(4)}, index=index))).content
     assert [(found.label, found.is_index) for found in table.columns] == [
         ("letter", True), ("", True), ("v", False),
     ]  # fmt: skip
@@ -251,13 +253,15 @@ def test_index_levels_come_first(memory):
 def test_no_rows(memory):
     dates = pd.Categorical(pd.to_datetime(["2026-01-01"])[:0])
     frame = pd.DataFrame({"c": dates, "f": np.array([], "f2"), "s": pd.Series([], dtype="str")})
-    shown = show(push(frame))
+    shown = memory.show(memory.push(frame))
     assert shown.content.rows == 0
     assert "Figures of all 0 rows" in " ".join(shown.html.split())
 
 
 def test_half_precision(memory):
-    figures = column(show(push(pd.DataFrame({"a": np.array([1, 3], "f2")}))).content, "a").figures
+    figures = column(
+        memory.show(memory.push(pd.DataFrame({"a": np.array([1, 3], "f2")}))).content, "a"
+    ).figures
     assert (figures.least, figures.greatest, figures.mean, figures.distinct) == ("1", "3", "2", 2)
 
 
@@ -270,7 +274,7 @@ def test_nested_cells(memory):
     columns = {
         name: pd.array(cells, dtype=pd.ArrowDtype(kind)) for name, (kind, cells) in kinds.items()
     }
-    table = show(push(pd.DataFrame(columns))).content
+    table = memory.show(memory.push(pd.DataFrame(columns))).content
     assert column(table, "map").cells == ["{a: 1}", None, "{b: 2, c: 3}", "{}"]
     assert column(table, "struct").cells == ["{x: 1}", None, "{x: None}", "{x: 4}"]
     assert column(table, "list").cells == ["[a]", None, "[b, c]", "[]"]
@@ -278,56 +282,48 @@ def test_nested_cells(memory):
 
 def test_a_category_of_dates(memory):
     frame = pd.DataFrame({"d": pd.Categorical(pd.to_datetime(["2026-01-02", "2026-01-01"] * 3))})
-    table = show(push(frame)).content
+    table = memory.show(memory.push(frame)).content
     assert column(table, "d").cells[:2] == ["2026-01-02 00:00:00", "2026-01-01 00:00:00"]
 
 
 # ---------------------------------------------------------------------------- limits
 
 
-@pytest.fixture
-def counted(memory, monkeypatch):
-    """How many bytes were asked for, and in how many requests."""
-    asked = []
-    whole, part = memory.get, memory.get_range
-    monkeypatch.setattr(memory, "get", lambda k, size, sha: (asked.append(size), whole(k, size, sha))[1])  # fmt: skip
-    monkeypatch.setattr(memory, "get_range", lambda k, a, b, n: (asked.append(b - a), part(k, a, b, n))[1])  # fmt: skip
-    return asked
-
-
-def test_of_a_large_frame_little_is_read(memory, counted):
+def test_of_a_large_frame_little_is_read(memory):
     frame = pd.DataFrame(np.random.default_rng(0).random((250_000, 25)))
-    shown = show(entry := push(frame))
+    shown = memory.show(entry := memory.push(frame))
     assert entry.stored["bytes"] > 40_000_000
-    assert sum(counted) == shown.body.bytes_read < 1_000_000
-    assert len(counted) <= 4
+    assert sum(memory.asked) == shown.body.bytes_read < 1_000_000
+    assert len(memory.asked) <= 4
     for row in (980, 1_000, 200_000):
-        show(entry, row=row)
-    assert sum(counted) < 5_000_000
+        memory.show(entry, row=row)
+    assert sum(memory.asked) < 5_000_000
 
 
-def test_a_small_object_is_one_request_and_checked(memory, counted):
-    shown = show(push(pd.DataFrame({"a": range(100)})))
-    assert len(counted) == 1
+def test_a_small_object_is_one_request_and_checked(memory):
+    shown = memory.show(memory.push(pd.DataFrame({"a": range(100)})))
+    assert len(memory.asked) == 1
     assert shown.body.checked
     assert "size and SHA-256 are as written" in shown.html
 
 
 @pytest.mark.parametrize("kind", ["pyarrow", "polars"])
-def test_a_large_arrow_batch(memory, counted, kind):
+def test_a_large_arrow_batch(memory, kind):
     import polars as pl
 
     values = {f"c{n}": np.random.default_rng(n).random(200_000) for n in range(5)}
-    shown = show(push(pa.table(values) if kind == "pyarrow" else pl.DataFrame(values)))
-    assert sum(counted) <= BUDGET
+    shown = memory.show(
+        memory.push(pa.table(values) if kind == "pyarrow" else pl.DataFrame(values))
+    )
+    assert sum(memory.asked) <= BUDGET_BYTES
     assert [found.label for found in shown.content.columns] == list(values)
     assert "too large" in shown.html
 
 
-def test_many_arrow_batches(memory, counted):
+def test_many_arrow_batches(memory):
     batches = [pa.record_batch({"a": np.random.default_rng(n).random(50_000)}) for n in range(30)]
-    shown = show(push(pa.Table.from_batches(batches)))
-    assert sum(counted) <= BUDGET
+    shown = memory.show(memory.push(pa.Table.from_batches(batches)))
+    assert sum(memory.asked) <= BUDGET_BYTES
     assert 50_000 <= shown.content.rows_read < 30 * 50_000
     assert shown.content.rows is None
 
@@ -344,16 +340,17 @@ def test_what_unpacks_to_much_is_not_unpacked(memory, tmp_path, kind):
         "array": lambda: np.zeros(rows),
         "json": lambda: ["y" * 1000] * 20_000,
     }
-    most, state = in_a_fresh_process(memory, [push(values[kind]())], tmp_path, """
+    most, state = in_a_fresh_process(memory, [memory.push(values[kind]())], tmp_path, """
 import pyarrow as pa
 state = None
 try:
-    preview.preview(entries[0], None, preview.Part())
-except bucket.TooLarge:
+    stored = objects.locate(entries[0], store)
+    preview.of_object(store, stored, preview.Window())
+except source.TooLarge:
     state = "too large"
 print(json.dumps([pa.default_memory_pool().max_memory(), state]))
 """)  # fmt: skip
-    assert most < 3 * tables.MAX_MEMORY
+    assert most < 3 * tables.MAX_UNPACKED_BYTES
     assert (state is not None) is (kind == "json")
 
 
@@ -368,15 +365,15 @@ def test_pandas_is_never_imported(memory, tmp_path):
     frame[5] = 1
     values = [frame, frame.set_index("str")["int"], pa.table({"a": [1], "b": [[1, 2]]}),
               pl.DataFrame({"a": ["x"]}), np.arange(5), {"f": frame, "t": (1, 2)}, b"x" * 9]  # fmt: skip
-    imported = in_a_fresh_process(memory, [push(value) for value in values], tmp_path, """
+    imported = in_a_fresh_process(memory, [memory.push(value) for value in values], tmp_path, """
 for entry in entries:
-    overview.card(entry)
+    overview.card(entry, lambda: store)
     for leaf in (None, *range(entry.stored["leaves"])):
-        preview.preview(entry, leaf, preview.Part())
-        place = located.locate(entry, leaf)
-        pieces = list(downloads.original(place))
-        if place.codec in downloads.TABLES:
-            pieces = list(downloads.csv(place))
+        stored = objects.locate(entry, store, leaf)
+        preview.of_object(store, stored, preview.Window())
+        pieces = list(downloads.original(store, stored))
+        if stored.codec in downloads.TABLE_CODECS:
+            pieces = list(downloads.csv(store, stored))
         assert pieces
 print(json.dumps(sorted({"pandas", "great_expectations", "polars"} & sys.modules.keys())))
 """)  # fmt: skip

@@ -2,5 +2,5 @@
 
 They are run in processes of their own (see `harness`), ours and the floor in .venv, the others in
 the peers' environment. Everything is told by the environment: `AIRFLOW_CONN_AWS_DEFAULT`, and the
-bucket in `AIRFLOW__XCOM_STORE__BUCKET`.
+bucket in `BENCHMARK_BUCKET`.
 """

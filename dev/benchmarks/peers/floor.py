@@ -14,7 +14,7 @@ import uuid
 from functools import cache
 from typing import Any
 
-from include.xcom_store.codecs.frames import FIRST_ROW_GROUP, ROW_GROUP, writer_options
+from include.xcom_store.codecs.frames import FIRST_GROUP_ROWS, GROUP_ROWS, writer_options
 
 
 @cache
@@ -23,7 +23,7 @@ def _store() -> Any:
 
     connection = json.loads(os.environ["AIRFLOW_CONN_AWS_DEFAULT"])
     return S3Store(
-        os.environ["AIRFLOW__XCOM_STORE__BUCKET"],
+        os.environ["BENCHMARK_BUCKET"],
         endpoint=connection["extra"]["endpoint_url"],
         region=connection["extra"]["region_name"],
         access_key_id=connection["login"],
@@ -40,8 +40,8 @@ def push(value: Any) -> Any:
     key = f"floor/{uuid.uuid4()}.parquet"
     table = pa.Table.from_pandas(value)
     sink = pa.BufferOutputStream()
-    options = writer_options(table.slice(0, FIRST_ROW_GROUP))
-    pq.write_table(table, sink, compression="zstd", row_group_size=ROW_GROUP, **options)
+    options = writer_options(table.slice(0, FIRST_GROUP_ROWS))
+    pq.write_table(table, sink, compression="zstd", row_group_size=GROUP_ROWS, **options)
     obstore.put(_store(), key, memoryview(sink.getvalue()).cast("B"))
     return key
 

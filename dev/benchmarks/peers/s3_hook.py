@@ -7,7 +7,7 @@ import os
 import uuid
 from typing import Any
 
-_BUCKET = "AIRFLOW__XCOM_STORE__BUCKET"
+_BUCKET = "BENCHMARK_BUCKET"
 
 
 def push(value: Any) -> Any:

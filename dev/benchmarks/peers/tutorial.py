@@ -11,7 +11,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-_BUCKET = "AIRFLOW__XCOM_STORE__BUCKET"
+_BUCKET = "BENCHMARK_BUCKET"
 
 
 def push(value: Any) -> Any:

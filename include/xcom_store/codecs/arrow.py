@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from include.xcom_store.codecs.base import Encoded
+from include.xcom_store.codecs.base import Encoded, Sink
 
-if TYPE_CHECKING:
-    from include.xcom_store.codecs.base import Sink
-
-NAME = "arrow"
+NAME = "pyarrow-ipc"
 
 
-def accepts(value: Any, _least: int) -> bool:
+def accepts(value: Any) -> bool:
     pa: Any = sys.modules.get("pyarrow")
     return bool(pa) and type(value) in (pa.Table, pa.RecordBatch)
 
@@ -27,15 +24,13 @@ def encode(value: Any, compression: str) -> Encoded:
         with pa.ipc.new_file(pa.PythonFile(sink, "w"), value.schema, options=options) as writer:
             writer.write(value)
 
-    shape = f"{value.num_rows:,} rows × {value.num_columns} columns"
     columns = ", ".join(f"{field.name} {field.type}" for field in value.schema)
-    return Encoded("arrow", write, f"{shape}: {columns}")
+    summary = f"{value.num_rows:,} rows × {value.num_columns} columns: {columns}"
+    return Encoded("arrow", write, summary)
 
 
 def decode(data: bytes | bytearray, type_name: str) -> Any:
     import pyarrow as pa
 
     with pa.ipc.open_file(pa.BufferReader(data)) as reader:
-        if type_name.endswith("RecordBatch"):
-            return reader.get_batch(0)
-        return reader.read_all()
+        return reader.get_batch(0) if type_name.endswith("RecordBatch") else reader.read_all()

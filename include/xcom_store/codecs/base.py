@@ -9,25 +9,21 @@ if TYPE_CHECKING:
 
 
 class Sink(Protocol):
-    """Takes bytes on their way to S3."""
+    """Takes bytes on their way to the store."""
 
     def write(self, data: Any, /) -> int:
         """Take bytes or a buffer; return how many."""
-        ...
 
 
 class Encoded(NamedTuple):
-    """A value ready to be written.
-
-    Attributes:
-        extension: of the object's key, without the leading dot.
-        write: writes all bytes to the sink it is given, once, in order.
-        summary: a short line for people: shape, columns, verdict.
-    """
+    """A value ready to be written."""
 
     extension: str
+    """Of the object's key, without the leading dot."""
     write: Callable[[Sink], Any]
+    """Writes all bytes to the sink, once, in order."""
     summary: str
+    """A short line for people: shape, columns, verdict."""
 
 
 class Codec(Protocol):
@@ -35,14 +31,11 @@ class Codec(Protocol):
 
     NAME: str
 
-    def accepts(self, value: Any, least: int) -> bool:
-        """Tell whether the codec takes the value; under `least` bytes it may leave it."""
-        ...
+    def accepts(self, value: Any) -> bool:
+        """Tell whether the codec takes the value."""
 
     def encode(self, value: Any, compression: str) -> Encoded:
         """Return the value ready to be written; `compression` is `zstd` or `none`."""
-        ...
 
     def decode(self, data: bytes | bytearray, type_name: str) -> Any:
         """Return the value from the object's bytes."""
-        ...

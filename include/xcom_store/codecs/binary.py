@@ -1,16 +1,14 @@
-"""bytes and bytearray, as they are. Small ones inside another value stay in it, as Base64."""
+"""bytes and bytearray, as they are."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from include.xcom_store.codecs.base import Encoded
 
-NAME = "binary"
+NAME = "python-bytes"
 
 
-def accepts(value: Any, least: int) -> bool:
-    return type(value) in (bytes, bytearray) and len(value) >= least
+def accepts(value: object) -> bool:
+    return type(value) in (bytes, bytearray)
 
 
 def encode(value: bytes | bytearray, _compression: str) -> Encoded:

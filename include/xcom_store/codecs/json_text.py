@@ -1,39 +1,27 @@
-"""Documents (see `include.xcom_store.document`) as UTF-8 JSON; from 64 KB on compressed with zstd.
+"""Documents (see `documents`) as UTF-8 JSON, compressed from 64 KB on.
 
-Takes no value by itself: everything without a codec of its own is made a document.
+`values` writes what no codec takes as a document, `ge_result` its results.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from include.xcom_store import document
-from include.xcom_store.codecs.base import Encoded
+from include.xcom_store import documents
+from include.xcom_store.codecs.base import Encoded, Sink
 
-if TYPE_CHECKING:
-    from include.xcom_store.codecs.base import Sink
-
-NAME = "json"
-COMPRESS_FROM = 64 * 1024
-"""Bytes. Below, the request costs more than the bytes, and plain text is readable by anything."""
-MAX_TEXT = 4 * 1024**3
-"""Bytes. An object that unpacks to more is not one of ours."""
-PIECE = 1024 * 1024
-"""Bytes unpacked at once: what is read into is reserved before."""
+NAME = "python-json"
+COMPRESS_FROM_BYTES = 64 * 1024
+"""Below, the request costs more than the bytes, and plain text is readable by anything."""
+MAX_TEXT_BYTES = 4 * 1024**3
+"""An object that unpacks to more is not one of ours."""
+PIECE_BYTES = 1024 * 1024
+"""Unpacked at once: what is read into is reserved before."""
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
 
-def accepts(_value: Any, _least: int) -> bool:
-    return False
-
-
-def encode(value: Any, compression: str) -> Encoded:
-    return encode_text(document.dump(value), compression)
-
-
-def encode_text(text: bytes, compression: str, summary: str = "") -> Encoded:
-    """Encode JSON text that is already there."""
-    if compression == "none" or len(text) < COMPRESS_FROM:
+def encode(text: bytes, compression: str, summary: str = "") -> Encoded:
+    if compression == "none" or len(text) < COMPRESS_FROM_BYTES:
         return Encoded("json", lambda sink: sink.write(text), summary)
 
     def write_compressed(sink: Sink) -> None:
@@ -45,15 +33,22 @@ def encode_text(text: bytes, compression: str, summary: str = "") -> Encoded:
     return Encoded("json.zst", write_compressed, summary)
 
 
-def decode(data: bytes | bytearray, _type_name: str) -> Any:
+def decode(data: bytes | bytearray, _type_name: str = "") -> Any:
+    """Return the document, parsed."""
+    text = unpack(data, MAX_TEXT_BYTES)
+    if len(text) > MAX_TEXT_BYTES:
+        raise ValueError(f"the JSON unpacks to more than {MAX_TEXT_BYTES:,} bytes")
+    return documents.load(text)
+
+
+def unpack(data: bytes | bytearray, max_bytes: int) -> bytes | bytearray:
+    """Return the text of a document; one of more than `max_bytes` is cut soon after these."""
     if data[:4] != _ZSTD_MAGIC:
-        return document.load(data)
+        return data
     import pyarrow as pa
 
     text = bytearray()
     with pa.CompressedInputStream(pa.BufferReader(data), "zstd") as stream:
-        while piece := stream.read(PIECE):
+        while len(text) <= max_bytes and (piece := stream.read(PIECE_BYTES)):
             text += piece
-            if len(text) > MAX_TEXT:
-                raise ValueError(f"the JSON unpacks to more than {MAX_TEXT:,} bytes")
-    return document.load(text)
+    return text

@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import io
 import sys
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-from include.xcom_store.codecs.base import Encoded
+from include.xcom_store.codecs.base import Encoded, Sink
+from include.xcom_store.documents.tags import full_name
 from include.xcom_store.errors import ValueNotStorable
 
-if TYPE_CHECKING:
-    from include.xcom_store.codecs.base import Sink
-
-NAME = "npy"
+NAME = "numpy-npy"
 HEADER = 1024 * 1024
 """Bytes of a header that are read. With numpy's own limit, 10,000, it writes arrays of a thousand
 fields that it then does not read."""
 
 
-def accepts(value: Any, _least: int) -> bool:
+def accepts(value: Any) -> bool:
     numpy: Any = sys.modules.get("numpy")
     return bool(numpy) and isinstance(value, numpy.ndarray)
 
@@ -30,41 +28,44 @@ def accepts(value: Any, _least: int) -> bool:
 def encode(value: Any, _compression: str) -> Encoded:
     import numpy as np
 
+    dtype = value.dtype
     if type(value) is not np.ndarray:
         raise ValueNotStorable(
-            f"a {type(value).__module__}.{type(value).__qualname__} would come back as a plain "
-            "numpy.ndarray. Return numpy.asarray(value), and its mask or fields beside it."
+            f"a {full_name(type(value))} would come back as a plain numpy.ndarray. Return "
+            "numpy.asarray(value), and its mask or fields beside it."
         )
-    if value.dtype.hasobject:
+    if dtype.hasobject:
         raise ValueNotStorable(
-            f"a numpy array of dtype {value.dtype} holds Python objects, which only pickle could "
-            "store. Give it a numeric or string dtype, or return a list."
+            f"a numpy array of dtype {dtype} holds Python objects, which only pickle could store. "
+            "Give it a numeric or string dtype, or return a list."
         )
-    try:
-        str(value.dtype).encode("latin-1")
-    except UnicodeEncodeError as error:
-        raise ValueNotStorable(f"a field of {value.dtype} has a name beyond Latin-1.") from error
-    if value.dtype.metadata:
+    if dtype.metadata:
         raise ValueNotStorable("a numpy dtype with metadata would lose it. Return it separately.")
-    header = io.BytesIO()
-    try:
-        said = np.lib.format.header_data_from_array_1_0(value)
-        np.lib.format.write_array_header_2_0(header, said)
-        kept = read_header(header.getvalue())[2] == value.dtype
-    except (ValueError, SyntaxError, RecursionError, MemoryError):
-        kept = False
-    if not kept:
-        raise ValueNotStorable(
-            f"numpy cannot read an array of this dtype back from a file: {str(value.dtype)[:200]}. "
-            "Return its fields one by one."
-        )
-
-    version = (1, 0) if header.tell() < 2**16 else (2, 0)  # the first has 16 bits for the length
+    # The first version of the format has 16 bits for the length of the header.
+    version = (1, 0) if _header_bytes(value) < 2**16 else (2, 0)
 
     def write(sink: Sink) -> None:
         np.lib.format.write_array(sink, value, version, allow_pickle=False)
 
-    return Encoded("npy", write, f"shape {value.shape}, {value.dtype}")
+    return Encoded("npy", write, f"shape {value.shape}, {dtype}")
+
+
+def _header_bytes(value: Any) -> int:
+    """Return the length of the header, if numpy reads the same dtype back from it."""
+    import numpy as np
+
+    file = io.BytesIO()
+    try:
+        header = np.lib.format.header_data_from_array_1_0(value)
+        np.lib.format.write_array_header_2_0(file, header)
+        if read_header(file.getvalue())[2] != value.dtype:
+            raise ValueError("it comes back as another one")
+    except (ValueError, SyntaxError, RecursionError, MemoryError) as error:
+        raise ValueNotStorable(
+            f"numpy cannot read an array of the dtype {str(value.dtype)[:200]} back from a file "
+            f"({str(error)[:200]}). Return its fields one by one."
+        ) from error
+    return file.tell()
 
 
 def decode(data: bytes | bytearray, _type_name: str) -> Any:
@@ -82,12 +83,9 @@ def header_size(beginning: bytes | bytearray) -> int:
 
 
 def read_header(data: bytes | bytearray) -> tuple[tuple[int, ...], Literal["C", "F"], Any, int]:
-    """Return shape, memory order, dtype, and where the values begin.
+    """Return shape, memory order, dtype, and where the values begin; `ValueError` if there is none.
 
     Not numpy's read_array(): it reserves what the header claims before it looks at the data.
-
-    Raises:
-        ValueError: it is not the beginning of a numpy file, or one of Python objects.
     """
     import numpy as np
 

@@ -7,21 +7,17 @@ from __future__ import annotations
 
 import io
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from include.xcom_store.codecs.base import Encoded
 from include.xcom_store.errors import ValueNotStorable
 
-if TYPE_CHECKING:
-    from include.xcom_store.codecs.base import Sink
-
-NAME = "polars"
+NAME = "polars-ipc"
 
 
-def accepts(value: Any, _least: int) -> bool:
+def accepts(value: Any) -> bool:
     polars: Any = sys.modules.get("polars")
-    kinds = (polars.DataFrame, polars.Series, polars.LazyFrame) if polars else ()
-    return isinstance(value, kinds)
+    return bool(polars) and isinstance(value, (polars.DataFrame, polars.Series, polars.LazyFrame))
 
 
 def encode(value: Any, compression: str) -> Encoded:
@@ -36,14 +32,13 @@ def encode(value: Any, compression: str) -> Encoded:
     if objects := [name for name, dtype in frame.schema.items() if dtype == pl.Object]:
         raise ValueNotStorable(f"columns {objects} are of dtype Object. Give them a polars dtype.")
     packing: Any = "uncompressed" if compression == "none" else compression
-    shape = f"{frame.height:,} rows × {frame.width:,} columns"
     columns = ", ".join(f"{name} {dtype}" for name, dtype in [*frame.schema.items()][:50])
+    summary = f"{frame.height:,} rows × {frame.width:,} columns: {columns}"
 
-    def write(sink: Sink) -> None:
-        file: Any = sink
-        frame.write_ipc(file, compression=packing)
+    def write(sink: Any) -> None:
+        frame.write_ipc(sink, compression=packing)
 
-    return Encoded("arrow", write, f"{shape}: {columns}")
+    return Encoded("arrow", write, summary)
 
 
 def decode(data: bytes | bytearray, type_name: str) -> Any:

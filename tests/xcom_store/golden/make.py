@@ -92,17 +92,15 @@ VALUES = {
 
 
 def make(name):
-    from include.xcom_store import store, values
-    from tests.xcom_store.memory import OWNER, SETTINGS, MemoryStore
+    from include.xcom_store import values
+    from tests.xcom_store.memory import OWNER, MemoryStore
 
-    bucket = MemoryStore()
-    store.connect = lambda: bucket
-    threshold = 100_000 if name in ("inline", "classes") else 256
-    record = values.push(VALUES[name](), OWNER, SETTINGS, threshold)
+    store = MemoryStore(threshold=100_000 if name in ("inline", "classes") else 256)
+    record = values.push(VALUES[name](), OWNER, store)
     folder = HERE / name
     folder.mkdir()
     (folder / "record.json").write_text(json.dumps(record, indent=2) + "\n")
-    for key, data in bucket.objects.items():
+    for key, data in store.objects.items():
         file = folder / file_name(record, key)
         file.parent.mkdir(exist_ok=True)
         file.write_bytes(data)
@@ -110,7 +108,7 @@ def make(name):
 
 def file_name(record, key):
     """Return the golden file of an object: `object.parquet`, or of a leaf: `leaves/0.parquet`."""
-    own = record["uri"].removeprefix("s3://bucket/")
+    own = record["uri"].removeprefix("s3://bucket/xcom/")
     return f"object.{own.partition('.')[2]}" if key == own else f"leaves/{key.rpartition('/')[2]}"
 
 

@@ -2,7 +2,7 @@
 
 Parquet, because DuckDB, Spark, Athena, polars and pandas read it. The columns carry the frame's own
 names where these are strings; index levels follow as `__index_0__` …. What Parquet cannot say is in
-the file's metadata under `xcom_store` (see `columns`; `describe` tells it to people, without pandas).
+the file's metadata under `xcom_store` (see `columns`; `describe` tells people).
 What cannot be kept is refused by name.
 
 A frame is written while it is being converted, row group by row group, so a push needs little
@@ -17,7 +17,7 @@ import base64
 import sys
 from typing import TYPE_CHECKING, Any
 
-from include.xcom_store import document
+from include.xcom_store import documents
 from include.xcom_store.codecs.base import Encoded
 from include.xcom_store.errors import ValueNotStorable
 
@@ -26,33 +26,29 @@ if TYPE_CHECKING:
 
     from include.xcom_store.codecs.base import Sink
 
-NAME = "parquet"
+NAME = "pandas-parquet"
 METADATA = b"xcom_store"
-ROW_GROUP = 200_000
-FIRST_ROW_GROUP = 1_000
-SMALL = 250_000
-"""Cells, some megabytes. A frame of so many is one row group, as two take longer."""
-DICTIONARY = 4 * 1024 * 1024
-"""Bytes of a column's dictionary. With Parquet's usual 1 MiB, 20,000 addresses are written twice:
-as a dictionary, then, as it is too large, one by one. Saves 3% of the bytes."""
-BUFFER = 1024 * 1024
-"""Bytes gathered before they go on to the sink. Parquet is written in hundreds of small pieces,
-each of which would be hashed and handed on by itself. Saves 3% of a push."""
-AT_ONCE = 2_000_000
-"""Cells, some tens of megabytes, that are read at once, whatever they are (see `_batches`)."""
+GROUP_ROWS = 200_000
+FIRST_GROUP_ROWS = 1_000
+ONE_GROUP_CELLS = 250_000
+"""Some megabytes. A frame of so many cells is one row group, as two take longer."""
+DICTIONARY_BYTES = 4 * 1024 * 1024
+"""Of one column. With Parquet's usual 1 MiB, 20,000 addresses are written twice: as a dictionary,
+then, as it is too large, one by one. Saves 3% of the bytes."""
+BUFFER_BYTES = 1024 * 1024
+"""Gathered before they go on to the sink: Parquet is written in hundreds of small pieces, each of
+which would be hashed and sent by itself. Saves 1% of a push of 1M rows, 9% of one of 100,000."""
+READ_CELLS = 2_000_000
+"""Some tens of megabytes, read at once, whatever they are (see `_batches`)."""
 
 
-def accepts(value: Any, _least: int) -> bool:
+def accepts(value: Any) -> bool:
     pandas: Any = sys.modules.get("pandas")
     return bool(pandas) and isinstance(value, (pandas.DataFrame, pandas.Series))
 
 
 def encode(value: Any, compression: str) -> Encoded:
-    """Encode a DataFrame or a Series.
-
-    Raises:
-        ValueNotStorable: names the column and what in it would change.
-    """
+    """Encode a DataFrame or a Series; what would change is refused, by the column's name."""
     import pyarrow as pa
 
     from include.xcom_store.codecs.frames.columns import pack, plan, plan_index
@@ -65,7 +61,7 @@ def encode(value: Any, compression: str) -> Encoded:
         "index": index,
         "labels": pack(frame.columns, "the column labels"),
         "columns": [column.recipe for column in columns],
-        "attrs": document.Writer().write(value.attrs),
+        "attrs": documents.Writer().write(value.attrs),
         "unique_labels": not value.flags.allows_duplicate_labels,
     }
     columns += levels
@@ -77,7 +73,7 @@ def encode(value: Any, compression: str) -> Encoded:
 
     def write(sink: Sink) -> None:
         try:
-            options = {"compression": compression, **writer_options(table(0, FIRST_ROW_GROUP))}
+            options = {"compression": compression, **writer_options(table(0, FIRST_GROUP_ROWS))}
             tables = (table(*bounds) for bounds in _row_groups(*frame.shape))
             _write(tables, schema, recipe, sink, options)
         except pa.ArrowException as error:
@@ -91,11 +87,11 @@ def _write(tables: Any, schema: Any, recipe: Any, sink: Sink, options: dict[str,
     import pyarrow.parquet as pq
 
     with (
-        pa.BufferedOutputStream(pa.PythonFile(sink, "w"), BUFFER) as file,
+        pa.BufferedOutputStream(pa.PythonFile(sink, "w"), BUFFER_BYTES) as file,
         pq.ParquetWriter(file, schema, **options) as writer,
     ):
         # Not as metadata of the schema, where Parquet would keep it twice.
-        writer.add_key_value_metadata({METADATA: document.dump(recipe)})
+        writer.add_key_value_metadata({METADATA: documents.dump(recipe)})
         for table in tables:
             writer.write_table(table)
 
@@ -103,27 +99,24 @@ def _write(tables: Any, schema: Any, recipe: Any, sink: Sink, options: dict[str,
 def writer_options(first_rows: Any) -> dict[str, Any]:
     """Return how Parquet is to be written, by a table of the first rows.
 
-    - No dictionary for a column whose first thousand values all differ: building it is wasted work.
-      With it, encoding takes 50% more time and gives 13% more bytes.
-    - No statistics of text, with which encoding takes 13% more time: a query is narrowed by times
-      and numbers.
-
-    Encodings are those that every engine reads. DELTA_LENGTH_BYTE_ARRAY would be faster, but is not
-    one of them.
+    No dictionary for a column whose first thousand values all differ: with it, encoding takes 50%
+    more time and gives 13% more bytes. No statistics of text, with which it takes 13% more: queries
+    are narrowed by times and numbers. Encodings are those that every engine reads, of which
+    DELTA_LENGTH_BYTE_ARRAY is not one.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    options: dict[str, Any] = {"dictionary_pagesize_limit": DICTIONARY}
+    options: dict[str, Any] = {"dictionary_pagesize_limit": DICTIONARY_BYTES}
     kinds = {field.name: field.type for field in first_rows.schema}
-    if first_rows.num_rows < FIRST_ROW_GROUP or any(map(pa.types.is_nested, kinds.values())):
+    if first_rows.num_rows < FIRST_GROUP_ROWS or any(map(pa.types.is_nested, kinds.values())):
         return options  # a nested column's parts have other names
     flat = [name for name, kind in kinds.items() if pa.types.is_primitive(kind)]
     texts = [name for name, kind in kinds.items() if pa.types.is_large_string(kind)]
     different = {
         name
         for name in (*flat, *texts)
-        if pc.count_distinct(first_rows.column(name)).as_py() == FIRST_ROW_GROUP
+        if pc.count_distinct(first_rows.column(name)).as_py() == FIRST_GROUP_ROWS
     }
     options["use_dictionary"] = [name for name in kinds if name not in different]
     options["write_statistics"] = [name for name in kinds if name not in texts]
@@ -148,7 +141,7 @@ def decode(data: bytes | bytearray, _type_name: str) -> Any:
     value: Any = frame
     if recipe["of"] == "Series":
         value = frame.iloc[:, 0].rename(frame.columns[0])
-    value.attrs = document.read(recipe["attrs"])
+    value.attrs = documents.read(recipe["attrs"])
     return value.set_flags(allows_duplicate_labels=not recipe["unique_labels"])
 
 
@@ -183,7 +176,7 @@ def read_metadata(metadata: Any) -> tuple[dict[str, Any], Any]:
 
     stored = metadata.metadata
     schema = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(stored[b"ARROW:schema"])))
-    return document.load(stored[METADATA]), schema
+    return documents.load(stored[METADATA]), schema
 
 
 def _as_frame(value: Any) -> Any:
@@ -202,10 +195,10 @@ def _as_frame(value: Any) -> Any:
 
 def _row_groups(rows: int, columns: int) -> Iterator[tuple[int, int]]:
     """Yield the bounds of the row groups; one empty group for no rows."""
-    start, stop = 0, rows if rows * columns <= SMALL else min(FIRST_ROW_GROUP, rows)
+    start, stop = 0, rows if rows * columns <= ONE_GROUP_CELLS else min(FIRST_GROUP_ROWS, rows)
     while True:
         yield start, stop
-        start, stop = stop, min(stop + ROW_GROUP, rows)
+        start, stop = stop, min(stop + GROUP_ROWS, rows)
         if start >= rows:
             return
 
@@ -216,7 +209,7 @@ def _batches(recipes: list[dict[str, Any]], rows: int) -> list[list[int]]:
     What is converted goes first, bit by bit, while there is little else in memory; then text,
     whose reading takes up to twice its size; then what stays as it is read.
     """
-    some = AT_ONCE // max(rows, 1)
+    some = READ_CELLS // max(rows, 1)
     if len(recipes) <= some:
         return [[*range(len(recipes))]]
     order = {"codes": 0, "object": 0, "pandas": 0, "string": 1}

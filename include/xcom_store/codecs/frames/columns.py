@@ -35,7 +35,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.xcom_store import document
+from include.xcom_store import documents
 from include.xcom_store.errors import ValueNotStorable
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def restore(recipe: dict[str, Any], chunks: Any) -> Any:
     if kind == "object":
         cells = chunks.to_pylist()
         if detail:
-            cells = [document.read(document.load(cell.encode())) for cell in cells]
+            cells = [documents.read(documents.load(cell.encode())) for cell in cells]
         return np.fromiter(cells, dtype=object, count=len(cells))
     if kind == "arrow":
         return pd.arrays.ArrowExtensionArray(chunks)
@@ -93,7 +93,7 @@ def restore(recipe: dict[str, Any], chunks: Any) -> Any:
         dtype = pd.CategoricalDtype(categories, ordered=detail["ordered"])
         return pd.Categorical.from_codes(codes, dtype=dtype, validate=False)
     if kind == "zoned":
-        made: Any = pd.DatetimeTZDtype(detail[0], document.read(detail[1]))
+        made: Any = pd.DatetimeTZDtype(detail[0], documents.read(detail[1]))
     elif kind == "string":
         made = pd.StringDtype(detail[0], na_value=pd.NA if detail[1] else np.nan)
     else:
@@ -107,7 +107,7 @@ def plan_index(index: Any, what: str) -> tuple[dict[str, Any], list[Column]]:
     Raises:
         ValueNotStorable: names the index and what in it cannot be kept exactly.
     """
-    recipe = {"names": document.Writer().write(list(index.names))}
+    recipe = {"names": documents.Writer().write(list(index.names))}
     if isinstance(index, pd.RangeIndex):
         return recipe | {"range": [index.start, index.stop, index.step]}, []
     if isinstance(index, pd.MultiIndex):
@@ -122,7 +122,7 @@ def plan_index(index: Any, what: str) -> tuple[dict[str, Any], list[Column]]:
 
 def restore_index(recipe: dict[str, Any], columns: list[Any]) -> Any:
     """Return the index that `plan_index` was given, from the ChunkedArrays of its columns."""
-    names = document.read(recipe["names"])
+    names = documents.read(recipe["names"])
     if "range" in recipe:
         start, stop, step = recipe["range"]
         return pd.RangeIndex(start, stop, step, name=names[0])
@@ -239,7 +239,7 @@ def _plan_objects(cells: Any, name: str) -> Column:
 
 def _document(cell: Any, where: str) -> str:
     try:
-        return document.dump(document.Writer().write(cell)).decode()
+        return documents.dump(documents.Writer().write(cell)).decode()
     except ValueNotStorable as error:
         raise ValueNotStorable(f"{where}: {error}") from error
 
@@ -262,7 +262,7 @@ def _recipe(dtype: Any, name: str) -> dict[str, Any]:
     if isinstance(dtype, np.dtype):
         return {"numpy": dtype.str}
     if isinstance(dtype, pd.DatetimeTZDtype):
-        return {"zoned": [dtype.unit, document.Writer().write(dtype.tz)]}
+        return {"zoned": [dtype.unit, documents.Writer().write(dtype.tz)]}
     if isinstance(dtype, pd.StringDtype):
         return {"string": [dtype.storage, dtype.na_value is pd.NA]}
     if isinstance(dtype, pd.ArrowDtype):

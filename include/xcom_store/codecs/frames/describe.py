@@ -14,7 +14,7 @@ import functools
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from include.xcom_store import document
+from include.xcom_store import documents
 from include.xcom_store.codecs.arrow_messages import unpacked_size
 from include.xcom_store.codecs.frames import read_metadata
 from include.xcom_store.errors import ObjectCorrupt
@@ -30,7 +30,7 @@ class Meaning(NamedTuple):
 
     Attributes:
         is_category: they are choices, so none is the least or greatest.
-        is_document: each is a JSON document (see `include/xcom_store/document.py`).
+        is_document: each is a JSON document (see `documents`).
         nan_is_missing: NaN stands for a missing value, as in pandas' own float columns.
         period: the frequency of pandas' periods, whose ordinals they are; else empty.
     """
@@ -217,7 +217,7 @@ def _name(name: Any, texts: Any) -> str:
 
     if name is None:
         return ""
-    data = document.dump(name)
+    data = documents.dump(name)
     ends = pa.py_buffer(np.array([0, len(data)], np.int64))
     # `pa.array` would import pandas.
     array = pa.Array.from_buffers(pa.large_string(), 1, [None, ends, pa.py_buffer(data)])

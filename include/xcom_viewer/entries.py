@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from include.xcom_store.keys import Owner
-from include.xcom_store.record import is_record
+from include.xcom_store.record import is_record, is_reference
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterator
 
-MAX_OF_TASK = 500
-"""Rows of a task, mapped or not, that are shown at most."""
-MAX_STORED = 100_000
-"""Rows of a run that are counted at most."""
+MAX_TASK_ROWS = 500
+"""Of a task, mapped or not; more are not shown."""
+MAX_RUN_ROWS = 100_000
+"""Of a run; more are not counted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,9 +40,9 @@ class Entry:
         return self.stored if is_record(self.stored) else None
 
     @property
-    def in_s3(self) -> bool:
+    def in_store(self) -> bool:
         """Whether it refers to an object, rightly or not."""
-        return self.record is not None and "inline" not in self.record
+        return is_reference(self.stored)
 
 
 def of_task(
@@ -50,7 +50,7 @@ def of_task(
 ) -> list[Entry]:
     """Return the XComs of a task instance by key; of all map indexes for None.
 
-    At most one more than `MAX_OF_TASK`, which tells that there are more.
+    At most one more than `MAX_TASK_ROWS`, which tells that there are more.
     """
     from airflow.models.xcom import XComModel
 
@@ -59,12 +59,12 @@ def of_task(
         conditions.append(XComModel.map_index == map_index)
     if key is not None:
         conditions.append(XComModel.key == key)
-    return list(_read(dag_id, run_id, conditions, MAX_OF_TASK + 1))
+    return list(_read(dag_id, run_id, conditions, MAX_TASK_ROWS + 1))
 
 
 def of_run(dag_id: str, run_id: str) -> Iterator[Entry]:
     """Yield the XComs of a DAG run by task, map index and key."""
-    return _read(dag_id, run_id, [], MAX_STORED)
+    return _read(dag_id, run_id, [], MAX_RUN_ROWS)
 
 
 def _read(dag_id: str, run_id: str, conditions: list[Any], limit: int) -> Iterator[Entry]:

@@ -1,0 +1,264 @@
+"""The XCom backend: every call Airflow makes, and nothing else. What it does is in `xcom_store/`.
+
+Airflow imports this module in every process, by way of `from airflow.sdk import DAG`: at its top
+stand only the standard library, `BaseXCom`, and modules of ours that import no more than that. The
+API server and the scheduler call nothing of it; values move in task processes only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from contextlib import contextmanager
+from contextvars import ContextVar
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.bases.xcom import BaseXCom
+
+from include.xcom_store import settings
+from include.xcom_store.errors import XComStoreError
+from include.xcom_store.keys import Owner
+from include.xcom_store.record import is_record, is_reference
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow.sdk.execution_time.comms import XComResult
+
+    from include.xcom_store.stores.base import Store
+
+log = logging.getLogger(__name__)
+
+PARALLEL_READS = 32
+
+# Airflow tells `serialize_value` whose value it stores, but not whether it is its run's result, and
+# tells `deserialize_value` and `purge` neither. The calls around them note it here.
+_asked_for: ContextVar[Owner | None] = ContextVar("xcom_store_asked_for", default=None)
+_is_dag_result: ContextVar[bool] = ContextVar("xcom_store_is_dag_result", default=False)
+
+
+class XComBackend(BaseXCom):
+    """Stores task results in an object store, and in the metadata database a reference to them."""
+
+    @classmethod
+    def set(cls, key: str, value: Any, *, dag_result: bool = False, **where: Any) -> None:
+        """Store a value; see `BaseXCom.set`."""
+        with _bound(_is_dag_result, dag_result):
+            super().set(key, value, dag_result=dag_result, **where)
+
+    @staticmethod
+    def serialize_value(
+        value: Any,
+        *,
+        key: str | None = None,
+        task_id: str | None = None,
+        dag_id: str | None = None,
+        run_id: str | None = None,
+        map_index: int | None = None,
+    ) -> Any:
+        """Return what the metadata database is to hold: the value itself, or a reference.
+
+        Raises:
+            XComStoreError: the value would not come back exactly, or the store cannot take it.
+        """
+        from include.xcom_store import values
+
+        options = settings.load()
+        if not options.offload:
+            return values.in_database(value, "[xcom_store] offload is False")
+        if None in (key, task_id, dag_id, run_id):
+            return values.in_database(value, "Airflow does not say whose XCom it is")
+        owner = Owner(dag_id, run_id, task_id, -1 if map_index is None else map_index, key)
+        name, globs = f"{dag_id}/{task_id}/{key}", options.keep_in_database.split()
+        keep = _is_dag_result.get() or any(fnmatchcase(name, glob) for glob in globs)
+        started = time.perf_counter()
+        with _errors_name(f"pushing XCom {key!r} of {owner}"):
+            stored = values.push(value, owner, _store(), keep=keep)
+        if is_reference(stored):
+            _report("push", stored, started)
+        if keep and is_record(stored):
+            log.warning(
+                "XCom %r of %s is meant for clients without this backend. They find a record of "
+                "%s in its place: it is not plain JSON, or has more than %s bytes.",
+                *(key, owner, stored["type"], f"{values.MAX_KEPT_BYTES:,}"),
+            )
+        return stored
+
+    @staticmethod
+    def deserialize_value(result: Any) -> Any:
+        """Return the value for what the metadata database holds.
+
+        Values without this backend's marker (plain JSON, values of other backends, of triggers and
+        of the REST API) are left to Airflow.
+
+        Raises:
+            XComStoreError: the reference may not be followed, or the object is gone or damaged.
+        """
+        record = result.value
+        if not is_record(record):
+            return BaseXCom.deserialize_value(result)
+        from include.xcom_store import values
+
+        owner = _asked_for.get() or _same_run()
+        started = time.perf_counter()
+        with _errors_name(f"pulling XCom {owner.key or ''!r} of {owner}"):
+            value = values.pull(record, owner, _store())
+        if is_reference(record):
+            _report("pull", record, started, quiet=isinstance(owner, _OneOfMany))
+        return value
+
+    @classmethod
+    def get_one(cls, *, include_prior_dates: bool = False, **which: Any) -> Any | None:
+        """Return one value; see `BaseXCom.get_one`, for which no map index means -1."""
+        index, run_id = which.get("map_index"), None if include_prior_dates else which["run_id"]
+        known = which | {"run_id": run_id, "map_index": -1 if index is None else index}
+        with _bound(_asked_for, Owner(**known)):
+            return super().get_one(include_prior_dates=include_prior_dates, **which)
+
+    @classmethod
+    def get_all(cls, *, include_prior_dates: bool = False, **which: Any) -> Any:
+        """Return the values of all map indexes, in order, read in parallel; None if there are none.
+
+        See `BaseXCom.get_all`, which reads them one after the other.
+        """
+        from concurrent.futures import ThreadPoolExecutor
+
+        rows = RawXCom.get_all(include_prior_dates=include_prior_dates, **which)
+        if rows is None:
+            return None
+        kind, run_id = Owner if len(rows) == 1 else _OneOfMany, which["run_id"]
+        owner = kind(**which | {"run_id": None if include_prior_dates else run_id})
+        started = time.perf_counter()
+
+        def read(row: Any) -> Any:
+            with _bound(_asked_for, owner):
+                return cls.deserialize_value(row)
+
+        if len(rows) == 1:
+            return [read(rows[0])]
+        if any(is_reference(row.value) for row in rows):
+            with _errors_name(f"pulling XCom {owner.key!r} of {owner}"):
+                _store().prepare()  # once, and not by each thread
+        with ThreadPoolExecutor(PARALLEL_READS, "xcom_store") as pool:
+            futures = [pool.submit(read, row) for row in rows]
+            try:
+                found = [future.result() for future in futures]
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+        milliseconds = 1000 * (time.perf_counter() - started)
+        log.info("XCom pull: %s values of %s, %.0f ms", f"{len(found):,}", owner, milliseconds)
+        return found
+
+    # Airflow's asynchronous calls would (de)serialize on the event loop and block it.
+    @classmethod
+    async def aset(cls, key: str, value: Any, **where: Any) -> None:
+        """Store a value without blocking the event loop."""
+        await asyncio.to_thread(cls.set, key, value, **where)
+
+    @classmethod
+    async def aget_one(cls, **which: Any) -> Any | None:
+        """Return one value without blocking the event loop."""
+        return await asyncio.to_thread(cls.get_one, **which)
+
+    @classmethod
+    async def aget_all(cls, **which: Any) -> Any:
+        """Return the values of all map indexes without blocking the event loop."""
+        return await asyncio.to_thread(cls.get_all, **which)
+
+    @classmethod
+    def delete(
+        cls, key: str, task_id: str, dag_id: str, run_id: str, map_index: int | None = None
+    ) -> None:
+        """Delete a value and its objects; Airflow calls it for what an earlier try has pushed."""
+        index = -1 if map_index is None else map_index
+        with _bound(_asked_for, Owner(dag_id, run_id, task_id, index, key)):
+            super().delete(key, task_id, dag_id, run_id, map_index)
+
+    @classmethod
+    def purge(cls, xcom: XComResult, *_args: Any) -> None:
+        """Delete the objects of a value, if it is known whose it is, and never raise.
+
+        Airflow passes key and value, which anybody may have edited. So only within `delete`, which
+        knows the task instance, is anything deleted, and only what lies under its own prefix.
+        """
+        from include.xcom_store import values
+
+        record: Any = xcom.value
+        owner = _asked_for.get()
+        if not is_reference(record):
+            return
+        if owner is None:
+            log.warning("Not deleting the object of XCom %r: unknown whose it is.", xcom.key)
+            return
+        try:
+            values.remove(record, owner, _store())
+            log.info("Deleted %s, which this try replaces", record["uri"])
+        except Exception:
+            # An exception here would fail the new try for the sake of an old object.
+            log.exception("Left the object of XCom %r of %s behind", xcom.key, owner)
+
+
+class _OneOfMany(Owner):
+    """Asked for by `get_all`, which tells of all its values in one line of the log."""
+
+
+class RawXCom(BaseXCom):
+    """XComs as the metadata database holds them, each with its `value`."""
+
+    @staticmethod
+    def deserialize_value(result: Any) -> Any:
+        """Return it as it is."""
+        return result
+
+
+def _store() -> Store:
+    from include.xcom_store.stores import base
+
+    return base.connect(settings.load())
+
+
+def _same_run() -> Owner:
+    """Return who may be read where Airflow does not say, as by a mapped task's lazy input."""
+    from airflow.sdk import get_current_context
+
+    try:
+        ti = get_current_context()["ti"]
+    except RuntimeError:  # not in a task: a script, a test
+        return Owner(None, None)
+    return Owner(ti.dag_id, ti.run_id)
+
+
+@contextmanager
+def _bound(variable: ContextVar[Any], value: Any) -> Iterator[None]:
+    token = variable.set(value)
+    try:
+        yield
+    finally:
+        variable.reset(token)
+
+
+@contextmanager
+def _errors_name(action: str) -> Iterator[None]:
+    """Have errors of ours say what was being done."""
+    try:
+        yield
+    except XComStoreError as error:
+        error.action = action
+        raise
+
+
+def _report(did: str, record: dict[str, Any], started: float, *, quiet: bool = False) -> None:
+    """Tell the task's log and Airflow's metrics of a push or pull."""
+    from airflow.sdk.observability import stats
+
+    from include.xcom_store.sizes import size_text
+
+    milliseconds = 1000 * (time.perf_counter() - started)
+    tags = {"codec": record["codec"]}
+    stats.timing(f"xcom_store.{did}_duration", milliseconds, tags=tags)
+    stats.incr(f"xcom_store.{did}_bytes", record["bytes"], tags=tags)
+    level, about = logging.DEBUG if quiet else logging.INFO, record["summary"] or record["codec"]
+    said = (did, record["type"], about, size_text(record["bytes"]), milliseconds, record["uri"])
+    log.log(level, "XCom %s: %s, %s, %s, %.0f ms, %s", *said)

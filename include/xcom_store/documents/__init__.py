@@ -1,0 +1,216 @@
+"""Any nested Python value as JSON and back, exactly: type for type, or an error at push.
+
+JSON's own values stand for themselves. Everything else is an object with the one key `$xcom`, whose
+value is the name of a tag (see `tags`, `libraries`, `classes`) and what it holds:
+
+    {"$xcom": ["tuple", [1, 2]]}
+    {"$xcom": ["decimal", "1.50"]}
+    {"$xcom": ["leaf", 0]}                a frame, table, array …: an object of its own, and at the
+    {"$xcom": ["leaves", [{…}], …]}       top of such a document, what and where its leaves are
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import TYPE_CHECKING, Any
+
+from include.xcom_store.documents import classes, libraries, tags
+from include.xcom_store.documents.tags import Tag, full_name
+from include.xcom_store.errors import ObjectCorrupt, ValueNotStorable, XComStoreError
+from include.xcom_store.record import MARK_KEY, is_record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TAG = "$xcom"
+# Keys that Airflow's deserializer, or this module, gives a meaning.
+_RESERVED = {TAG, MARK_KEY, "__classname__", "__version__", "__data__", "__cache__"}
+_RESERVED |= {"__type", "__source", "__var"}
+_ENCODE = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, separators=(",", ":"), check_circular=False
+).encode
+_UNSAFE_TEXT = re.compile("[\0\ud800-\udfff]")
+_Place = tuple[Any, str, Any] | None
+"""Of a value inside another: where that is, and how to name the last step."""
+
+_TABLE = (*tags.TAGS, *libraries.TAGS, *classes.TAGS)
+TAGS: dict[str, Tag] = {tag.name: tag for tag in _TABLE}
+"""By the stored name, which decides how it is read, for ever."""
+_BY_TYPE = tags.by_type(_TABLE)
+_BY_TEST = [(tag.of, tag) for tag in _TABLE if not isinstance(tag.of, (str, type))]
+
+
+def _is_safe(text: str) -> bool:
+    return (text.isascii() and "\0" not in text) or not _UNSAFE_TEXT.search(text)
+
+
+def _survives(number: float) -> bool:
+    # PostgreSQL's jsonb turns 1e16 into an integer and drops the sign of zero.
+    return abs(number) < 1e15 and (number != 0 or math.copysign(1, number) > 0)
+
+
+_KEPT: dict[type, Callable[[Any], bool]] = {
+    str: _is_safe,
+    int: lambda number: -(2**63) <= number < 2**63,
+    float: _survives,
+    bool: lambda _: True,
+    type(None): lambda _: True,
+}
+"""The scalars of JSON, and whether it and every database keep this one as it is."""
+
+
+class Writer:
+    """Turns one value into a document.
+
+    `leaf` is called with each value inside that may be an object of its own; it returns the number
+    of the leaf, or None for a value that is not one.
+    """
+
+    def __init__(self, leaf: Callable[[Any], int | None] | None = None) -> None:
+        self._leaf = leaf
+        self.plain = True
+        """No tag was needed: Airflow's own JSON path gives the value back as it is."""
+
+    def write(self, value: Any) -> Any:
+        """Return the document; `ValueNotStorable` says what is where in the value."""
+        try:
+            return self._write(value, None)
+        except RecursionError as error:
+            what = "the value is nested too deeply, or contains itself. Flatten it."
+            raise ValueNotStorable(what) from error
+
+    def _write(self, value: Any, where: _Place) -> Any:
+        kind = type(value)
+        if value is None or kind is bool or (kind in _KEPT and _KEPT[kind](value)):
+            return value
+        if kind is list:
+            return [self._write(item, (where, "[{}]", i)) for i, item in enumerate(value)]
+        if kind is dict:
+            return self._dict(value, where)
+        if self._leaf and (number := self._leaf(value)) is not None:
+            self.plain = False
+            return {TAG: ["leaf", number]}
+        tag = _BY_TYPE.get(full_name(kind)) or next(t for of, t in _BY_TEST if of(value))
+        return self._tagged(tag, value, where)
+
+    def _dict(self, value: dict[Any, Any], where: _Place) -> Any:
+        for key in value:
+            if type(key) is not str or key in _RESERVED or not _is_safe(key):
+                break
+        else:
+            return {key: self._write(item, (where, "[{!r}]", key)) for key, item in value.items()}
+        if is_record(value):
+            raise ValueNotStorable(
+                f"the dict at {_text(where)} has {MARK_KEY}={value[MARK_KEY]!r}, the mark of this "
+                "backend's own database records. Rename that key."
+            )
+        return self._tagged(TAGS["dict"], value, where)
+
+    def _tagged(self, tag: Tag, value: Any, where: _Place) -> dict[str, list[Any]]:
+        self.plain = False
+
+        def write(part: Any, template: str = "", step: Any = None) -> Any:
+            return self._write(part, (where, template, step) if template else where)
+
+        try:
+            return {TAG: [tag.name, *tag.write(value, write)]}
+        except (ValueNotStorable, RecursionError):
+            raise
+        except Exception as error:  # whatever a class's own code raises
+            raise ValueNotStorable(
+                f"the {full_name(type(value))} at {_text(where)} cannot be stored: {error}"
+            ) from error
+
+
+def _text(where: _Place) -> str:
+    """Return a place as text, for a message; most values need none."""
+    steps = []
+    while where:
+        where, template, step = where
+        steps.append(template.format(step))
+    return "".join(reversed(steps)) or "the top"
+
+
+def read(document: Any, leaf: Callable[[int], Any] | None = None) -> Any:
+    """Return the value of a document; `leaf` returns the value of a leaf, by its number.
+
+    Raises:
+        ObjectCorrupt: it is not a document, or of a newer version.
+        ValueNotStorable: a class is not allowed by `[core] allowed_deserialization_classes`.
+    """
+    try:
+        return _read(document, leaf)
+    except RecursionError as error:
+        raise ObjectCorrupt("the stored document is nested too deeply to be read.") from error
+
+
+def _read(document: Any, leaf: Callable[[int], Any] | None) -> Any:
+    if type(document) is list:
+        return [_read(item, leaf) for item in document]
+    if type(document) is not dict:
+        return document
+    if document.keys() != {TAG}:
+        return {key: _read(item, leaf) for key, item in document.items()}
+    try:
+        name, *parts = document[TAG]
+        if name == "leaf" and leaf:
+            return leaf(*parts)
+        return TAGS[name].read(*(_read(part, leaf) for part in parts))
+    except XComStoreError:
+        raise
+    except Exception as error:  # whatever a class makes of what it is given
+        raise ObjectCorrupt(
+            f"the stored document holds {str(document)[:80]}, which this version cannot read "
+            f"({type(error).__name__}: {error})."
+        ) from error
+
+
+def with_leaves(document: Any, leaves: list[dict[str, Any]]) -> Any:
+    """Return a document together with what and where its leaves are."""
+    return {TAG: ["leaves", leaves, document]}
+
+
+def split_leaves(document: Any) -> tuple[list[Any], Any]:
+    """Return the leaves (none for a document without) and the document of `with_leaves`."""
+    match document:
+        case {"$xcom": ["leaves", [*leaves], content]} if len(document) == 1:
+            return leaves, content
+    return [], document
+
+
+def airflow_node(value: Any) -> Any:
+    """Return what Airflow's own serializer makes of a value.
+
+    Raises:
+        ValueNotStorable: it would not come back from the serializer, or the database, as it is.
+    """
+    try:
+        node = classes.exact_serde(value)
+    except TypeError as error:
+        raise ValueNotStorable(str(error)) from error
+    if not _fits_database(node):
+        raise ValueNotStorable("it holds a number or a text that the database would change.")
+    return node
+
+
+def _fits_database(node: Any) -> bool:
+    if type(node) is dict:
+        return all(map(_fits_database, (*node, *node.values())))
+    if type(node) is list:
+        return all(map(_fits_database, node))
+    return _KEPT[type(node)](node)
+
+
+def dump(document: Any) -> bytes:
+    """Return a document as UTF-8 JSON."""
+    return _ENCODE(document).encode()
+
+
+def load(data: str | bytes | bytearray | memoryview) -> Any:
+    """Parse UTF-8 JSON; raises `ObjectCorrupt` for what is none, or nested too deeply."""
+    try:
+        return json.loads(data if isinstance(data, str) else bytes(data))
+    except (ValueError, RecursionError) as error:
+        raise ObjectCorrupt(f"the object is not readable JSON ({error}).") from error

@@ -1,0 +1,119 @@
+"""What a tag is, and the tags of Python's own values that JSON lacks.
+
+| value | written as |
+|---|---|
+| NaN, ±Infinity, complex             | `repr` (a NaN's payload bits are not kept) |
+| int beyond 64 bits                  | hexadecimal text |
+| str with NUL or lone surrogates     | Base64 of UTF-16 |
+| tuple, set, frozenset               | their items |
+| dict with other keys than plain str | pairs |
+| bytes, bytearray                    | Base64 |
+| date, time, datetime                | ISO 8601, fold, and the time zone as a value of its own |
+| timedelta                           | days, seconds, microseconds |
+| timezone, ZoneInfo                  | offset or name |
+| Decimal, UUID, Path                 | text |
+
+Only exact types are taken: a subclass would come back as its base. To add a type, add a row here or
+in `libraries`; the round-trip table in the tests wants one line as well.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import pathlib
+import uuid
+import zoneinfo
+from decimal import Decimal
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+Write = Any
+"""`write(part, template, step)` returns a part of a value as a document; the place of the part is
+named by `template.format(step)`, for messages, where it is not that of the whole."""
+
+
+class Tag(NamedTuple):
+    """How one kind of value is written and read."""
+
+    name: str
+    """Stored, for ever."""
+    of: type | str | Callable[[Any], bool]
+    """The exact type; its full name if it is a library's; or a test of a value."""
+    write: Callable[[Any, Write], list[Any]]
+    """Returns documents. What it raises refuses the value, and says why."""
+    read: Callable[..., Any]
+    """Called with what `write` returned, each part read."""
+
+
+def full_name(kind: type) -> str:
+    """Return the name by which a class can be imported."""
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def by_type(table: Iterable[Tag]) -> dict[str, Tag]:
+    """Return the tags for one exact type, by its full name."""
+    named = ((full_name(tag.of) if isinstance(tag.of, type) else tag.of, tag) for tag in table)
+    return {name: tag for name, tag in named if isinstance(name, str)}
+
+
+def b64(data: bytes | bytearray) -> str:
+    return base64.b64encode(data).decode("ascii")
+
+
+def unb64(text: str) -> bytes:
+    return base64.b64decode(text, validate=True)
+
+
+def _write_items(value: Any, write: Write) -> list[Any]:
+    return [[write(item, "[{}]", number) for number, item in enumerate(value)]]
+
+
+def _write_pairs(value: dict[Any, Any], write: Write) -> list[Any]:
+    return [[[write(k, " key {!r}", k), write(v, "[{!r}]", k)] for k, v in value.items()]]
+
+
+def write_moment(value: dt.datetime | dt.time, write: Write) -> list[Any]:
+    return [value.replace(tzinfo=None, fold=0).isoformat(), value.fold, write(value.tzinfo)]
+
+
+def read_moment(kind: Any, text: str, fold: int, zone: dt.tzinfo | None) -> Any:
+    return kind.fromisoformat(text).replace(tzinfo=zone, fold=fold)
+
+
+def _write_zone(value: zoneinfo.ZoneInfo, _write: Write) -> list[str]:
+    value.__reduce__()  # raises for one that was read from a file, which its key does not name
+    return [value.key]
+
+
+_UTF16 = "utf-16-le", "surrogatepass"
+TAGS = (
+    Tag("float", float, lambda value, _: [repr(value)], float),
+    Tag("complex", complex, lambda v, write: [write(v.real), write(v.imag)], complex),
+    Tag("int", int, lambda value, _: [hex(value)], lambda text: int(text, 16)),
+    Tag("str", str, lambda v, _: [b64(v.encode(*_UTF16))], lambda v: unb64(v).decode(*_UTF16)),
+    Tag("tuple", tuple, _write_items, tuple),
+    Tag("set", set, _write_items, set),
+    Tag("frozenset", frozenset, _write_items, frozenset),
+    Tag("dict", dict, _write_pairs, dict),
+    Tag("bytes", bytes, lambda value, _: [b64(value)], unb64),
+    Tag("bytearray", bytearray, lambda value, _: [b64(value)], lambda text: bytearray(unb64(text))),
+    Tag("date", dt.date, lambda value, _: [value.isoformat()], dt.date.fromisoformat),
+    Tag("time", dt.time, write_moment, partial(read_moment, dt.time)),
+    Tag("datetime", dt.datetime, write_moment, partial(read_moment, dt.datetime)),
+    Tag("timedelta", dt.timedelta, lambda v, _: [v.days, v.seconds, v.microseconds], dt.timedelta),
+    Tag(
+        "timezone",
+        dt.timezone,
+        lambda value, write: [write(part) for part in value.__getinitargs__()],
+        dt.timezone,
+    ),
+    Tag("zoneinfo", zoneinfo.ZoneInfo, _write_zone, zoneinfo.ZoneInfo),
+    Tag("decimal", Decimal, lambda value, _: [str(value)], Decimal),
+    Tag("uuid", uuid.UUID, lambda value, _: [value.hex], uuid.UUID),
+    Tag("path", type(pathlib.Path()), lambda value, _: [str(value)], pathlib.Path),
+    Tag("pure_path", pathlib.PurePosixPath, lambda v, _: [str(v)], pathlib.PurePosixPath),
+)

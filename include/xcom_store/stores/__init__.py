@@ -1,0 +1,14 @@
+"""Bytes to a service and back.
+
+| module | knows |
+|---|---|
+| `location` | the `[xcom_store] url` and its parts |
+| `base`     | `Store`: what backend, tools and viewer call; on obstore, whatever the service |
+| `files`    | the ends of a stream: what is written hashed, what is stored as a file to read |
+| `failures` | what a failed request means, in words that hold for every service |
+| `s3`       | Amazon S3: connection, region, endpoint, encryption, its codes of failure |
+| `aws`      | an Airflow AWS connection, or the environment, as credentials |
+
+A service is a module with the members of `s3` (`NAME`, `resolve`, `client`, `failure`), a row in
+`base.SERVICES`, and one in `location.CONNECTIONS`.
+"""

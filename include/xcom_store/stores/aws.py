@@ -1,0 +1,140 @@
+"""An Airflow AWS connection, or the environment, as credentials for obstore.
+
+First found:
+
+1. the connection's static keys (login and password, or the extras of that name) and session token;
+2. with neither keys nor other authentication in the connection, or no connection: the variables
+   AWS_ACCESS_KEY_ID …, AWS_WEB_IDENTITY_TOKEN_FILE, AWS_CONTAINER_CREDENTIALS_… (unless a profile
+   or a shared credentials file says otherwise, as in boto3's order);
+3. all else (role_arn, profiles, session_kwargs, instance roles …): the amazon provider's session.
+
+1 and 2 do without boto3, whose import takes a third of a second of every task process.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from include.xcom_store.errors import ConfigurationError
+from include.xcom_store.stores.service import Access
+
+_KEYS = {"aws_access_key_id", "aws_secret_access_key", "aws_session_token"}
+_BENIGN = {"region_name", "endpoint_url", "service_config", "verify", "config_kwargs"}
+_PROVIDER = {"role_arn", "assume_role_method", "assume_role_kwargs"}
+_PROVIDER |= {"profile_name", "session_kwargs"}
+# Of older providers; today's would assume the role without them and say nothing.
+_FORMER = {"external_id", "aws_account_id", "aws_iam_role"}
+# An extra of such a name changes how S3 is reached or who we are; another service's does not.
+_SENSITIVE = ("auth", "credential", "endpoint", "key", "profile", "role", "ssl", "tls", "token")
+
+
+def resolve(
+    conn_id: str, connection: Any | None, endpoint: str | None, region: str | None
+) -> Access:
+    """Return how to reach S3 with the credentials that a connection or the environment gives.
+
+    Args:
+        conn_id: names the connection.
+        connection: from `get_connection`.
+        endpoint: None is AWS.
+        region: None where nobody has named one; the provider's session may.
+    """
+    extra = dict(connection.extra_dejson) if connection else {}
+    where = f"connection {conn_id!r}" if connection else "environment"
+    if not any(extra.get(name) for name in _PROVIDER):
+        if connection and (static := _static(connection, extra)):
+            return Access(endpoint, region, lambda: static, f"keys of {where}")
+        if variable := _ambient():
+            return Access(endpoint, region, None, f"{variable} in the environment")
+    from obstore.auth.boto3 import Boto3CredentialProvider
+
+    session = _session(conn_id, connection, where)
+    region, credentials = region or session.region_name, Boto3CredentialProvider(session)
+    return Access(endpoint, region, credentials, f"the amazon provider's session for {where}")
+
+
+def get_connection(conn_id: str) -> Any | None:
+    """Return Airflow's connection; None if there is none of that name."""
+    from airflow.sdk import BaseHook
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    try:
+        connection = BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException:
+        return None
+    if connection.conn_type not in ("aws", "", None):
+        raise ConfigurationError(
+            f"connection {conn_id!r} is of type {connection.conn_type!r}, not aws. Name an AWS "
+            "connection in [xcom_store] url: s3://conn_id@bucket/prefix."
+        )
+    if unknown := _unknown(dict(connection.extra_dejson)):
+        raise ConfigurationError(
+            f"connection {conn_id!r} has extras that this backend would have to follow and does "
+            f"not know: {', '.join(sorted(unknown))}. Remove them, or give it a connection of its "
+            "own ([xcom_store] url: s3://conn_id@bucket/prefix). What goes with a role belongs "
+            'into assume_role_kwargs, for example {"ExternalId": "…"}.'
+        )
+    return connection
+
+
+def _unknown(extra: dict[str, Any]) -> list[str]:
+    unknown = [
+        name
+        for name in extra.keys() - (_KEYS | _BENIGN | _PROVIDER)
+        if extra[name] and (name in _FORMER or any(word in name for word in _SENSITIVE))
+    ]
+    if extra.get("verify") not in (None, True, "true", "True"):
+        unknown.append("verify")
+    return unknown
+
+
+def _static(connection: Any, extra: dict[str, Any]) -> dict[str, Any] | None:
+    key, secret = connection.login, connection.password
+    if not (key and secret):
+        key, secret = extra.get("aws_access_key_id"), extra.get("aws_secret_access_key")
+    if not (key and secret):
+        return None
+    token = extra.get("aws_session_token")
+    return {"access_key_id": key, "secret_access_key": secret, "token": token, "expires_at": None}
+
+
+def _ambient() -> str | None:
+    """Name the environment variable that gives obstore credentials, as boto3 would choose."""
+    env = os.environ
+    if env.get("AWS_ACCESS_KEY_ID") and env.get("AWS_SECRET_ACCESS_KEY"):
+        return "AWS_ACCESS_KEY_ID"
+    files = [env.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")]
+    files.append(env.get("AWS_CONFIG_FILE", "~/.aws/config"))
+    if env.get("AWS_PROFILE") or any(Path(name).expanduser().exists() for name in files):
+        return None
+    groups = (
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN"),
+        ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",),
+        # obstore follows the full URI only together with a token file, else it asks elsewhere.
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"),
+    )
+    return next((group[0] for group in groups if all(map(env.get, group))), None)
+
+
+def _session(conn_id: str, connection: Any | None, where: str) -> Any:
+    """Return the amazon provider's session, which has credentials."""
+    from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        hook: Any = AwsGenericHook(aws_conn_id=conn_id if connection else None, client_type="s3")
+        session = hook.get_session()
+        found = session.get_credentials() and session.get_credentials().get_frozen_credentials()
+    except (BotoCoreError, ClientError) as error:
+        advice = "Correct its role, profile or the environment's variables."
+        message = f"the amazon provider cannot get credentials from {where}: {error}. {advice}"
+        raise ConfigurationError(message) from error
+    if not found:
+        raise ConfigurationError(
+            f"no AWS credentials: neither connection {conn_id!r} ([xcom_store] url names another "
+            "by s3://conn_id@bucket/prefix) nor the environment gives any. Define the connection "
+            "(locally: airflow_settings.yaml), or give the worker a role."
+        )
+    return session

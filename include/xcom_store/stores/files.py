@@ -1,0 +1,89 @@
+"""The two ends of a stream: a sink that hashes, and an object as a file that can be read from."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class HashingSink(io.RawIOBase):
+    """Counts and hashes the bytes on their way to the object.
+
+    Attributes:
+        bytes: passed on so far.
+    """
+
+    def __init__(self, target: Any, check_time: Callable[[], None]) -> None:
+        self._target = target
+        self._check_time = check_time
+        self._hash = hashlib.sha256()
+        self.bytes = 0
+
+    def writable(self) -> bool:
+        """Say yes, as pyarrow asks."""
+        return True
+
+    def write(self, data: Any, /) -> int:
+        """Pass bytes on; return how many."""
+        self._check_time()
+        data = memoryview(data).cast("B")
+        self._hash.update(data)
+        self._target.write(data)
+        self.bytes += len(data)
+        return len(data)
+
+    @property
+    def sha256(self) -> str:
+        """Of all bytes so far, in hexadecimal."""
+        return self._hash.hexdigest()
+
+
+class ObjectFile(io.RawIOBase):
+    """An object as a file that can be read from any position; each read is one request.
+
+    Args:
+        read_range: returns the bytes from a start up to an end.
+        size: bytes of the object.
+    """
+
+    def __init__(self, read_range: Callable[[int, int], bytes], size: int) -> None:
+        self.size = size
+        self._read_range = read_range
+        self._position = 0
+
+    def readable(self) -> bool:
+        """Say yes, as parsers ask."""
+        return True
+
+    seekable = readable
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Set the position, and return it."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self.size}[whence]
+        if base + offset < 0:
+            raise ValueError(f"position {base + offset} is before the object's first byte")
+        self._position = base + offset
+        return self._position
+
+    def read(self, count: int | None = -1) -> bytes:
+        """Return the next `count` bytes, all that are left for -1."""
+        start, end = self._position, self.size
+        if count is not None and count >= 0:
+            end = min(start + count, end)
+        data = self._read_range(start, end) if start < end else b""
+        self._position += len(data)
+        return data
+
+    def readinto(self, target: Any) -> int:
+        """Fill a buffer from the position on; return how many bytes it took."""
+        data = self.read(len(target))
+        target[: len(data)] = data
+        return len(data)

@@ -1,0 +1,211 @@
+"""JSON documents of the backend (see `include/xcom_store/documents/`) as a tree, and as one line.
+
+The value that a task would get is described, not made: a document may name classes, and none of
+them is imported here.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from include.xcom_store.documents import TAG, TAGS
+from include.xcom_store.errors import ObjectCorrupt
+from include.xcom_store.sizes import size_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from include.xcom_store.record import StoredObject
+
+MAX_NODES = 1_500
+"""Of one tree; a page with more is slow to read and to show."""
+MAX_ITEMS = 200
+"""Of one list or dict."""
+MAX_DEPTH = 40
+MAX_TEXT_CHARACTERS = 2_000
+MAX_HINT_CHARACTERS = 80
+MAX_SHOWN_BYTES = 32
+OPEN_DEPTH, OPEN_ITEMS = 2, 20
+"""Levels that are unfolded at first, unless they have more items."""
+
+
+@dataclass
+class Node:
+    """One value in the tree.
+
+    Attributes:
+        label: its key or position in what holds it.
+        kind: of the value, as Python names it.
+        text: of a single value, or a short description of one that holds others.
+        hint: what is in it, for as long as it is folded.
+        leaf: number of the object that holds it, for frames, arrays and large bytes.
+        hidden: how many of its items are not shown.
+    """
+
+    label: str
+    kind: str
+    text: str = ""
+    hint: str = ""
+    children: list[Node] = field(default_factory=list)
+    leaf: int | None = None
+    hidden: int = 0
+    is_open: bool = False
+
+
+class Tree:
+    """Builds the nodes of one document, up to the limits."""
+
+    def __init__(self, leaves: Sequence[StoredObject]) -> None:
+        self._leaves = leaves
+        self._left = MAX_NODES
+
+    def node(self, value: Any, label: str = "", depth: int = 0) -> Node:
+        """Return the node of a document."""
+        self._left -= 1
+        name, content = _tagged(value)
+        if name == "leaf":
+            [number] = content
+            stored = self._leaves[number]
+            return Node(label, stored.type, size_text(stored.bytes), leaf=number)
+        pairs = _pairs(name, content, self._leaves)
+        if pairs is None:
+            return Node(label, name, _single(name, content, self._leaves))
+        shown = pairs[:MAX_ITEMS] if depth < MAX_DEPTH else []
+        node = Node(label, name, _count(name, len(pairs)))
+        node.is_open = depth == 0 or (depth < OPEN_DEPTH and len(pairs) <= OPEN_ITEMS)
+        node.hint = cut(_brief(value, self._leaves, depth=2), MAX_HINT_CHARACTERS)
+        for key, item in shown:
+            if self._left <= 0:
+                break
+            node.children.append(self.node(item, key, depth + 1))
+        node.hidden = len(pairs) - len(node.children)
+        return node
+
+
+def tree(value: Any, leaves: Sequence[StoredObject] = ()) -> Node:
+    """Return a document as a tree.
+
+    Raises:
+        ObjectCorrupt: it is not a document.
+    """
+    with _nothing_trusted():
+        return Tree(leaves).node(value)
+
+
+def brief(value: Any, *, bare: bool = False) -> str:
+    """Return a document in one line, much as Python would print the value.
+
+    Args:
+        value: the document.
+        bare: a text without quotes, where it stands alone.
+
+    Raises:
+        ObjectCorrupt: it is not a document.
+    """
+    with _nothing_trusted():
+        return _brief(value, (), bare=bare)
+
+
+@contextmanager
+def _nothing_trusted() -> Iterator[None]:
+    try:
+        yield
+    except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        raise ObjectCorrupt(f"the document cannot be shown ({error!r}).") from error
+
+
+def _tagged(value: Any) -> tuple[str, Any]:
+    """Return the name of a document's type, and its content."""
+    if isinstance(value, dict) and value.keys() == {TAG}:
+        name, *content = value[TAG]
+        return str(name), content
+    return type(value).__name__, value
+
+
+def _brief(
+    value: Any, leaves: Sequence[StoredObject], *, bare: bool = False, depth: int = 0
+) -> str:
+    name, content = _tagged(value)
+    if name == "leaf":
+        return f"<{leaves[content[0]].type}>"
+    pairs = _pairs(name, content, leaves)
+    if pairs is None:
+        text = _single(name, content, leaves)
+        return json.dumps(text, ensure_ascii=False) if name == "str" and not bare else text
+    if depth > 3 and pairs:
+        return "…"
+    items = []
+    for key, item in pairs[:10]:
+        text = _brief(item, leaves, depth=depth + 1)
+        items.append(f"{key}: {text}" if name == "dict" else text)
+    items += ["…"] * (len(pairs) > 10)
+    around = {"dict": "{}", "list": "[]", "tuple": "()", "set": "{}"}.get(name)
+    return f"{around[0]}{', '.join(items)}{around[1]}" if around else f"{name}({', '.join(items)})"
+
+
+def _pairs(name: str, content: Any, leaves: Sequence[StoredObject]) -> list[tuple[str, Any]] | None:
+    """Return the items of what holds others, None for a single value."""
+    if name == "dict" and isinstance(content, dict):
+        return list(content.items())
+    if name == "dict":
+        return [(_brief(key, leaves), item) for key, item in content[0]]
+    if name == "list":
+        return [(str(position), item) for position, item in enumerate(content)]
+    if name in ("tuple", "set", "frozenset"):
+        return [(str(position), item) for position, item in enumerate(content[0])]
+    if name == "namedtuple":
+        return [(str(position), item) for position, item in enumerate(content[1])]
+    return None
+
+
+def _single(name: str, content: Any, leaves: Sequence[StoredObject]) -> str:
+    if not isinstance(content, list):  # JSON's own
+        return _cut(content) if isinstance(content, str) else str(content)
+    if name in ("bytes", "bytearray"):
+        data = TAGS[name].read(*content)
+        more = "…" if len(data) > MAX_SHOWN_BYTES else ""
+        return f"{size_text(len(data))}: {data[:MAX_SHOWN_BYTES].hex(' ')}{more}"
+    if name == "str":
+        return _cut(TAGS[name].read(*content).encode(errors="replace").decode())
+    if name == "int":  # of thousands of digits Python writes none
+        is_short = len(content[0]) <= MAX_TEXT_CHARACTERS
+        return str(TAGS[name].read(*content)) if is_short else _cut(content[0])
+    if name == "enum":
+        return f"{content[0].rpartition('.')[2]}.{content[1]}"
+    if name in ("datetime", "time", "pendulum"):
+        text, _fold, zone = content
+        return f"{text} {_brief(zone, (), bare=True)}" if zone else str(text)
+    if name in ("pandas_timestamp", "pandas_timedelta"):
+        return _count_of_units(name, *content)
+    if name == "numpy":
+        scalar = TAGS[name].read(*content)
+        return f"{scalar} ({scalar.dtype})"
+    parts = [_brief(part, leaves, bare=True) for part in content if part is not None]
+    return _cut(", ".join(parts))
+
+
+def _count_of_units(name: str, count: int, unit: Any, zone: Any) -> str:
+    import numpy as np
+
+    kind = np.datetime64 if name == "pandas_timestamp" else np.timedelta64
+    named = f" UTC, shown in {_brief(zone, (), bare=True)}" if zone else ""
+    return f"{kind(count, unit)}{named}"
+
+
+def _count(name: str, count: int) -> str:
+    word = "key" if name == "dict" else "item"
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
+def _cut(text: str) -> str:
+    if len(text) <= MAX_TEXT_CHARACTERS:
+        return text
+    return f"{text[:MAX_TEXT_CHARACTERS]}… ({len(text):,} characters)"
+
+
+def cut(text: str, limit: int) -> str:
+    """Shorten a text to one of `limit` characters."""
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
