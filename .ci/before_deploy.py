@@ -1,6 +1,6 @@
-"""Before `astro deploy`: does the image, or the Deployment, name a bucket, and nothing local?
+"""Before `astro deploy`: does the image, or the Deployment, name a store, and nothing local?
 
-    python3 .ci/before_deploy.py                          the bucket is in the Dockerfile
+    python3 .ci/before_deploy.py                          the store's URL is in the Dockerfile
     python3 .ci/before_deploy.py --deployment-variable    it is a variable of the Deployment
 
 Reads files only: whether the bucket exists, and whether the role may use it, is not looked at.
@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-BUCKET = "AIRFLOW__XCOM_STORE__BUCKET"
+URL = "AIRFLOW__XCOM_STORE__URL"
 OPTION = "--deployment-variable"
 LOOPBACK = r"//(localhost|127\.|\[::1\]|0\.0\.0\.0|host\.docker\.internal)"
 
@@ -26,23 +26,29 @@ def variables(file: Path, prefix: str = "") -> dict[str, str]:
     return dict(re.findall(rf"^{prefix}(\w+)=(\S+)", text, re.MULTILINE))
 
 
+def bucket(url: str) -> str:
+    """The bucket in `s3://[conn_id@]bucket[/prefix]`."""
+    return url.partition("://")[2].partition("/")[0].rpartition("@")[2]
+
+
 def problems(*, deployment_variable: bool) -> list[str]:
     """What would go wrong after a deploy, a sentence each."""
     image = variables(ROOT / "Dockerfile", "ENV +")
-    bucket = image.get(BUCKET)
+    url = image.get(URL)
     found = [
         f"{name}={value} in the Dockerfile is an address of your own machine."
         for name, value in image.items()
         if re.search(LOOPBACK, value)
     ]
-    if bucket is None and not deployment_variable:
+    if url is None and not deployment_variable:
         found.append(
-            "No bucket is set: the first task that pushes more than a short value would fail."
-            f" Uncomment `ENV {BUCKET}=…` in the Dockerfile and put your bucket's name there,"
+            "No store is set: the first task that pushes more than a short value would fail."
+            f" Uncomment `ENV {URL}=…` in the Dockerfile and put your bucket's name there,"
             f" or make it a variable of the Deployment and say so with {OPTION}."
         )
-    if bucket in ("your-bucket", variables(ROOT / ".env").get(BUCKET, "your-bucket")):
-        found.append(f"{BUCKET}={bucket} in the Dockerfile names no bucket of yours on AWS.")
+    local = bucket(variables(ROOT / ".env").get(URL, ""))
+    if url and bucket(url) in ("your-bucket", local):
+        found.append(f"{URL}={url} in the Dockerfile names no bucket of yours on AWS.")
     return found
 
 
@@ -50,7 +56,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(OPTION, action="store_true", help=f"the Deployment sets {BUCKET}")
+    parser.add_argument(OPTION, action="store_true", help=f"the Deployment sets {URL}")
     found = problems(deployment_variable=parser.parse_args().deployment_variable)
     sys.exit("\n".join(f"error: {problem}" for problem in found) or 0)
 

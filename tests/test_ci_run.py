@@ -1,0 +1,72 @@
+""".ci/run installs nothing on somebody's own machine unless it is told to."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+
+import pytest
+
+from tests.astro_project import ROOT
+
+SCRIPT = ROOT / ".ci" / "run"
+INSTALL = "apt-get install -y -qq --no-install-recommends chromium"
+
+pytestmark = pytest.mark.skipif(not SCRIPT.exists(), reason="the image, or a project without .ci/")
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Run the script where every program does nothing but say how it was called."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in ("bash", "cat", "dirname"):
+        (tools / name).symlink_to(shutil.which(name))
+    venv = tmp_path / "project" / ".venv" / "bin"
+    venv.mkdir(parents=True)
+    for program in (tools / "python3", tools / "apt-get", venv / "ruff", venv / "mypy"):
+        program.write_text(f'#!/bin/sh\necho "{program.name} $@"\n')
+        program.chmod(0o755)
+    (tools / "id").write_text("#!/bin/sh\necho 0\n")
+    (tools / "id").chmod(0o755)
+    (tmp_path / "project" / ".ci").mkdir()
+    script = shutil.copy(SCRIPT, tmp_path / "project" / ".ci")
+
+    def run(*options: str, **environment: str) -> tuple[int, str]:
+        done = subprocess.run(
+            [script, *options], env={"PATH": str(tools), **environment},
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+        )  # fmt: skip
+        return done.returncode, done.stdout
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "installs"),
+    [
+        ((), {}, False),
+        ((), {"CI": "false"}, False),
+        ((), {"CI": "true"}, True),
+        (("--install-browser",), {}, True),
+    ],
+)
+def test_a_browser_is_installed_on_request_only(run, options, environment, installs):
+    status, said = run(*options, **environment)
+    assert status == 0, said
+    assert (INSTALL in said) is installs
+    assert "All of it passed" in said
+
+
+def test_help_says_so(run):
+    status, said = run("--help")
+    assert status == 0
+    assert "--install-browser" in said
+    assert "python3 -m dev setup" not in said
+
+
+def test_an_unknown_option_runs_nothing(run):
+    status, said = run("--instal-browser")
+    assert status == 2
+    assert "--instal-browser is not known" in said
+    assert "=== " not in said
