@@ -13,6 +13,7 @@ import time
 from contextlib import contextmanager
 from contextvars import ContextVar
 from fnmatch import fnmatchcase
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.bases.xcom import BaseXCom
@@ -23,10 +24,11 @@ from include.xcom_store.keys import Owner
 from include.xcom_store.record import is_record, is_reference
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from airflow.sdk.execution_time.comms import XComResult
 
+    from include.xcom_store.settings import Settings
     from include.xcom_store.stores.base import Store
 
 log = logging.getLogger(__name__)
@@ -71,11 +73,16 @@ class XComBackend(BaseXCom):
         if None in (key, task_id, dag_id, run_id):
             return values.in_database(value, "Airflow does not say whose XCom it is")
         owner = Owner(dag_id, run_id, task_id, -1 if map_index is None else map_index, key)
-        name, globs = f"{dag_id}/{task_id}/{key}", options.keep_in_database.split()
-        keep = _is_dag_result.get() or any(fnmatchcase(name, glob) for glob in globs)
+        keep = _is_dag_result.get()
+        if globs := options.keep_in_database:
+            name = f"{dag_id}/{task_id}/{key}"
+            keep = keep or any(fnmatchcase(name, glob) for glob in globs.split())
         started = time.perf_counter()
-        with _errors_name(f"pushing XCom {key!r} of {owner}"):
+        try:
             stored = values.push(value, owner, _store(), keep=keep)
+        except XComStoreError as error:
+            error.action = f"pushing XCom {key!r} of {owner}"
+            raise
         if is_reference(stored):
             _report("push", stored, started)
         if keep and is_record(stored):
@@ -103,8 +110,11 @@ class XComBackend(BaseXCom):
 
         owner = _asked_for.get() or _same_run()
         started = time.perf_counter()
-        with _errors_name(f"pulling XCom {owner.key or ''!r} of {owner}"):
+        try:
             value = values.pull(record, owner, _store())
+        except XComStoreError as error:
+            error.action = f"pulling XCom {owner.key or ''!r} of {owner}"
+            raise
         if is_reference(record):
             _report("pull", record, started, quiet=isinstance(owner, _OneOfMany))
         return value
@@ -139,8 +149,11 @@ class XComBackend(BaseXCom):
         if len(rows) == 1:
             return [read(rows[0])]
         if any(is_reference(row.value) for row in rows):
-            with _errors_name(f"pulling XCom {owner.key!r} of {owner}"):
+            try:
                 _store().prepare()  # once, and not by each thread
+            except XComStoreError as error:
+                error.action = f"pulling XCom {owner.key or ''!r} of {owner}"
+                raise
         with ThreadPoolExecutor(PARALLEL_READS, "xcom_store") as pool:
             futures = [pool.submit(read, row) for row in rows]
             try:
@@ -214,9 +227,14 @@ class RawXCom(BaseXCom):
 
 
 def _store() -> Store:
+    return _connector()(settings.load())
+
+
+@cache
+def _connector() -> Callable[[Settings], Store]:
     from include.xcom_store.stores import base
 
-    return base.connect(settings.load())
+    return base.connect
 
 
 def _same_run() -> Owner:
@@ -237,16 +255,6 @@ def _bound(variable: ContextVar[Any], value: Any) -> Iterator[None]:
         yield
     finally:
         variable.reset(token)
-
-
-@contextmanager
-def _errors_name(action: str) -> Iterator[None]:
-    """Have errors of ours say what was being done."""
-    try:
-        yield
-    except XComStoreError as error:
-        error.action = action
-        raise
 
 
 def _report(did: str, record: dict[str, Any], started: float, *, quiet: bool = False) -> None:

@@ -83,7 +83,13 @@ class Writer:
 
     def _write(self, value: Any, where: _Place) -> Any:
         kind = type(value)
-        if value is None or kind is bool or (kind in _KEPT and _KEPT[kind](value)):
+        if kind is str:
+            kept = (value.isascii() and "\0" not in value) or _is_safe(value)
+        elif kind is int:
+            kept = -(2**63) <= value < 2**63
+        else:
+            kept = _KEPT[kind](value) if kind in _KEPT else False
+        if kept:
             return value
         if kind is list:
             return [self._write(item, (where, "[{}]", i)) for i, item in enumerate(value)]
