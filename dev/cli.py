@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -19,6 +20,15 @@ if TYPE_CHECKING:
 _SETUP_SECONDS = (
     "_DEV_SETUP_SECONDS"  # carries the time of the setup over the change of interpreter
 )
+
+_MOST_PROCESSES = 4  # each has an S3 server and a moto of its own, some an Airflow
+_IN_ONE_PROCESS = re.compile(
+    r"""^-[vql]*[xsnk]|^--(exitfirst|maxfail|pdb|trace|capture|numprocesses|dist|collect-only|co)\b
+    |^--(lf|last-failed|ff|failed-first|sw|stepwise|help|version|fixtures|markers)\b
+    |^-h$|\.py$|::|^no:xdist$""",
+    re.VERBOSE,
+)
+"""Whoever looks at one test, or at its output as it runs, and whoever says how it is to be."""
 
 _DESCRIPTION = """\
 Everything for working on this project with nothing but Python 3.11 to 3.13 and a package index:
@@ -129,8 +139,11 @@ examples:
   python3 -m dev up --dag example_validation_failure_dag
 """
 _TEST = """
-Runs pytest in .venv; arguments go to pytest. Needs no network once .venv is there. The tests of a
-minute and more run with --long only.
+Runs pytest in .venv; arguments go to pytest. Needs no network once .venv is there. All of it, or a
+folder, runs in as many processes as there are cores, at most four; a file, a test, and what is
+chosen or watched with -k, -x, -s, --pdb or the like runs in one. -n NUMBER decides otherwise.
+
+Without --long some minutes are spared: the tests that take long run only with it.
 
 examples:
   python3 -m dev test
@@ -247,7 +260,20 @@ def _test(options: argparse.Namespace) -> int:
     enter_environment()
     python = str(environment.MAIN.python)
     os.chdir(ROOT)
-    os.execve(python, [python, "-m", "pytest", *options.rest], environment.clean_environment())  # noqa: S606
+    command = [python, "-m", "pytest", *in_processes(options.rest, os.cpu_count()), *options.rest]
+    os.execve(python, command, environment.clean_environment())  # noqa: S606
+
+
+def in_processes(arguments: Sequence[str], cores: int | None) -> list[str]:
+    """The options for pytest-xdist: none where one process is what was asked for, or fast enough.
+
+    A file's tests stay together, because many files start an Airflow or a server for all of theirs;
+    files keep the order of the collection, the slowest first (tests/conftest.py).
+    """
+    count = min(cores or 1, _MOST_PROCESSES)
+    if count < 2 or any(map(_IN_ONE_PROCESS.search, arguments)):
+        return []
+    return ["-n", str(count), "--dist", "loadfile", "--no-loadscope-reorder"]
 
 
 def _bench(options: argparse.Namespace) -> int:

@@ -185,3 +185,33 @@ def test_the_time_of_the_setup_is_counted_by_one_command_only(monkeypatch):
     monkeypatch.setenv("_DEV_SETUP_SECONDS", "46.1")
     assert cli.enter_environment() == 46.1
     assert cli.enter_environment() == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "cores", "processes"),
+    [
+        ("", 2, 2),
+        ("--long -q", 8, 4),
+        ("tests/dev --long", 2, 2),
+        ("--long -m long", 3, 3),
+        ("-rs --durations=20", 2, 2),
+        ("", 1, 0),
+        ("", None, 0),
+        ("tests/test_lock.py", 2, 0),
+        ("tests/test_lock.py::test_every_requirement_is_pinned[x]", 2, 0),
+        ("tests/dev -k s3", 2, 0),
+        ("-qx", 2, 0),
+        ("-s tests/dev", 2, 0),
+        ("--pdb", 2, 0),
+        ("--capture=no", 2, 0),
+        ("-n 6", 2, 0),
+        ("-n6", 2, 0),
+        ("--co", 2, 0),
+        ("-p no:xdist", 2, 0),
+    ],
+)
+def test_tests_run_in_several_processes_unless_one_is_watched(arguments, cores, processes):
+    from dev import cli
+
+    options = cli.in_processes(arguments.split(), cores)
+    assert options[:2] == (["-n", str(processes)] if processes else [])
