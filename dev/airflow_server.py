@@ -8,6 +8,7 @@ therefore is everyone taken as admin.
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import time
@@ -161,9 +162,9 @@ class AirflowServer:
         if not template.exists():
             self._migrate()
             template.parent.mkdir(parents=True, exist_ok=True)
-            unfinished = template.with_suffix(".unfinished")
+            unfinished = template.with_suffix(f".{os.getpid()}")  # others may be at it, too
             shutil.copyfile(database, unfinished)
-            unfinished.rename(template)
+            unfinished.replace(template)
         else:
             shutil.copyfile(template, database)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from include.xcom_store.stores.location import parse_url
-from tests import astro_cli
+from tests import astro_cli, local_s3
 from tests.astro_project import ROOT, copy_files, dotenv, project_files, ships
 
 pytestmark = [
@@ -152,8 +152,6 @@ def test_the_backend_is_found(project, path):
 
 def test_standalone(project):
     """Healthy, backend and plugins active, connection imported, three objects, nothing left."""
-    from obstore.store import S3Store
-
     from dev import ports, settings_file
     from dev.s3_server import S3Server
 
@@ -178,11 +176,7 @@ def test_standalone(project):
             assert len(views["xcom_viewer"]) == 2
         run_id = follow_to_the_end(api)
         stored = api.xcoms(DAG, run_id)
-        store = S3Store(
-            s3.bucket, endpoint=endpoint, region="us-east-1",
-            access_key_id=s3.access_key_id, secret_access_key=s3.secret_access_key,
-            client_options={"allow_http": True},
-        )  # fmt: skip
+        store = local_s3.client(s3)
         found = [f"s3://{s3.bucket}/{o['path']}" for page in store.list("xcom/") for o in page]
     assert len(found) == 3
     assert sorted(entry["value"]["uri"] for entry in stored) == sorted(found)

@@ -11,7 +11,6 @@ import json
 import os
 import re
 import shutil
-import sqlite3
 import subprocess
 import sys
 from array import array
@@ -25,6 +24,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from tests import airflow_process
 from tests.xcom_store import conftest as fixtures
 from tests.xcom_store.identical import assert_identical
 
@@ -41,6 +41,7 @@ pytestmark = pytest.mark.skipif(
 )
 pages = pytest.mark.parametrize("page", TEXT, ids=lambda page: page.name)
 
+airflow = airflow_process.airflow
 # Fixtures of tests/xcom_store: the backend on a real S3 server.
 configure, s3, supervisor, xcom = (
     fixtures.configure,
@@ -267,36 +268,12 @@ print(record["codec"], XCom.deserialize_value(types.SimpleNamespace(value=record
     assert "pandas-parquet [1]" in done.stdout, done.stdout + done.stderr
 
 
-def test_the_dag(tmp_path, s3_server):
+def test_the_dag(tmp_path, airflow):
     """In a real Airflow: the frame is in S3, Airflow's database has the reference."""
-    (tmp_path / "dags").mkdir()
-    (tmp_path / "dags" / "trips.py").write_text(example("dag"), encoding="utf-8")
-    connection = {
-        "conn_type": "aws",
-        "login": s3_server.access_key_id,
-        "password": s3_server.secret_access_key,
-    }
-    environment = os.environ | {
-        "AIRFLOW_HOME": str(tmp_path),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(tmp_path / "dags"),
-        "AIRFLOW__CORE__XCOM_BACKEND": "include.s3_xcom_backend.S3XComBackend",
-        "AIRFLOW__XCOM_STORE__URL": f"s3://{s3_server.bucket}/readme",
-        "AIRFLOW__XCOM_STORE__ENDPOINT_URL": s3_server.endpoint_url,
-        "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(connection),
-        "PYTHONPATH": str(ROOT),
-    }
-    log = ""
-    for command in (["db", "migrate"], ["dags", "test", "trips"]):
-        done = subprocess.run(
-            [sys.executable, "-m", "airflow", *command],
-            env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
-        )  # fmt: skip
-        log += done.stdout + done.stderr
-    with sqlite3.connect(tmp_path / "airflow.db") as database:
-        assert database.execute("SELECT state FROM dag_run").fetchall() == [("success",)], log
-        ((stored,),) = database.execute("SELECT value FROM xcom WHERE task_id = 'load'")
-    database.close()
-    assert json.loads(stored)["type"] == "pandas.DataFrame"
-    assert json.loads(stored)["codec"] == "pandas-parquet"
-    assert "31.5" not in stored
+    (tmp_path / "trips.py").write_text(example("dag"), encoding="utf-8")
+    log = airflow.run("dags", "test", "trips", AIRFLOW__CORE__DAGS_FOLDER=str(tmp_path))
+    assert airflow.run_of("trips")[1] == "success", log
+    stored = airflow.xcom("trips", "load")
+    assert (stored["type"], stored["codec"]) == ("pandas.DataFrame", "pandas-parquet")
+    assert "31.5" not in str(stored)
     assert "43.5" in log  # the sum that `report` prints

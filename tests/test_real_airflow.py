@@ -20,11 +20,11 @@ import pytest
 pytest.importorskip("dev.airflow_server", reason="no dev/ here")
 pytest.importorskip("obstore")
 import obstore
-from obstore.store import S3Store
 
 from dev import ports
 from dev.airflow_server import AirflowServer
 from dev.errors import DevError
+from tests import local_s3
 from tests.real_airflow_dags import MAPPED
 
 pytestmark = pytest.mark.long
@@ -39,14 +39,7 @@ class Real:
         self.server, self.api = server, server.api
         self.bucket, self.prefix = s3_server.bucket, prefix
         self.runs = {}
-        self.store = S3Store(
-            s3_server.bucket,
-            endpoint=s3_server.endpoint_url,
-            access_key_id=s3_server.access_key_id,
-            secret_access_key=s3_server.secret_access_key,
-            region="us-east-1",
-            client_options={"allow_http": True},
-        )
+        self.store = local_s3.client(s3_server)
 
     def trigger(self, dag_id):
         body = {"logical_date": None, "conf": {}}
@@ -123,17 +116,11 @@ def real(tmp_path_factory, s3_server):
     (folder / "dags").mkdir()
     shutil.copy(Path(__file__).with_name("real_airflow_dags.py"), folder / "dags" / "real_dags.py")
     prefix = f"xcom-{uuid.uuid4().hex[:12]}"
-    connection = {
-        "conn_type": "aws",
-        "login": s3_server.access_key_id,
-        "password": s3_server.secret_access_key,
-        "extra": {"region_name": "us-east-1"},
-    }
     settings = {
         "AIRFLOW__CORE__XCOM_BACKEND": "include.s3_xcom_backend.S3XComBackend",
         "AIRFLOW__XCOM_STORE__URL": f"s3://{s3_server.bucket}/{prefix}",
         "AIRFLOW__XCOM_STORE__ENDPOINT_URL": s3_server.endpoint_url,
-        "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(connection),
+        "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(local_s3.connection(s3_server)),
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
     }
     win = {"AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags")}

@@ -11,22 +11,12 @@ import obstore
 import obstore.exceptions
 import psutil
 import pytest
-from obstore.store import S3Store
 
 from dev import ports
 from dev.project import ROOT
 from dev.s3_server import S3Server, S3ServerError, check_platform
+from tests import local_s3
 from tests.dev.copies import gone
-
-
-def store(server: S3Server, **changed: str) -> S3Store:
-    given = {
-        "endpoint": server.endpoint_url,
-        "access_key_id": server.access_key_id,
-        "secret_access_key": server.secret_access_key,
-        "region": "us-east-1",
-    }
-    return S3Store(server.bucket, **{**given, **changed}, client_options={"allow_http": True})
 
 
 def pids(server: S3Server) -> list[int]:
@@ -41,13 +31,13 @@ def server(tmp_path_factory):
 
 
 def test_it_keeps_objects(server):
-    obstore.put(store(server), "a/b", b"content")
-    assert bytes(obstore.get(store(server), "a/b").bytes()) == b"content"
+    obstore.put(local_s3.client(server), "a/b", b"content")
+    assert bytes(obstore.get(local_s3.client(server), "a/b").bytes()) == b"content"
 
 
 def test_it_refuses_other_keys(server):
     with pytest.raises(obstore.exceptions.PermissionDeniedError):
-        obstore.get(store(server, secret_access_key="wrong-secret-key"), "a/b")
+        obstore.get(local_s3.client(server, secret_access_key="wrong-secret-key"), "a/b")
 
 
 def test_it_listens_on_loopback_only(server):
@@ -72,13 +62,13 @@ def test_it_talks_to_nobody_else(server):
 
 def test_stop_leaves_nothing_and_the_data_can_be_used_again(tmp_path):
     with S3Server.start(tmp_path, bucket="one-bucket") as first:
-        obstore.put(store(first), "kept", b"x" * 100_000)
+        obstore.put(local_s3.client(first), "kept", b"x" * 100_000)
         was_running = pids(first)
         held = list(first.port_of.values())
     assert all(gone(pid, 0.5) for pid in was_running)
     assert all(ports.is_free(port) for port in held)
     with S3Server.start(tmp_path, bucket="one-bucket") as second:
-        assert len(obstore.get(store(second), "kept").bytes()) == 100_000
+        assert len(obstore.get(local_s3.client(second), "kept").bytes()) == 100_000
 
 
 def test_kill(tmp_path):

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests import local_s3
 from tests.xcom_store.supervisor import Supervisor
 
 DAG, RUN, TASK = "trips", "manual__2026-11-22T10:00:00+00:00", "load"
@@ -60,27 +61,12 @@ def connect(monkeypatch):
 def s3(s3_server, configure, monkeypatch):
     """A prefix of its own in the bucket, with the backend configured for it; keys relative to it."""
     import obstore
-    from obstore.store import S3Store
 
     prefix = f"xcom-{uuid.uuid4().hex[:12]}"
-    connection = {
-        "conn_type": "aws",
-        "login": s3_server.access_key_id,
-        "password": s3_server.secret_access_key,
-        "extra": {"region_name": "us-east-1"},
-    }
-    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(local_s3.connection(s3_server)))
     url = f"s3://{s3_server.bucket}/{prefix}"
     configure(url=url, endpoint_url=s3_server.endpoint_url)
-    client = S3Store(
-        s3_server.bucket,
-        prefix=prefix,
-        endpoint=s3_server.endpoint_url,
-        access_key_id=s3_server.access_key_id,
-        secret_access_key=s3_server.secret_access_key,
-        region="us-east-1",
-        client_options={"allow_http": True},
-    )
+    client = local_s3.client(s3_server, prefix)
 
     def keys():
         return sorted(o["path"] for page in obstore.list(client) for o in page)

@@ -30,6 +30,7 @@ from include.xcom_store.errors import (
     StoreUnreachable,
     XComStoreError,
 )
+from tests import local_s3
 from tests.xcom_store.conftest import DAG, RUN, TASK
 from tests.xcom_store.fault_proxy import KINDS, Fault, FaultProxy
 from tests.xcom_store.identical import assert_identical
@@ -306,11 +307,7 @@ def test_the_server_is_killed_while_a_value_is_uploaded(
                     start()
                 proxy.inject(None)
                 configure(endpoint_url=proxy.url, **seconds)
-                client = obstore.store.S3Store(
-                    s3.bucket, endpoint=proxy.url, access_key_id=server.access_key_id,
-                    secret_access_key=server.secret_access_key, region="us-east-1",
-                    client_options={"allow_http": True},
-                )  # fmt: skip
+                client = local_s3.client(server, endpoint=proxy.url)
                 visible = [found for page in obstore.list(client, s3.prefix) for found in page]
                 assert {found["size"] for found in visible} <= {len(value)}
                 if error:

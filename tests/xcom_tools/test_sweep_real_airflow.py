@@ -22,11 +22,11 @@ pytest.importorskip("dev.airflow_server", reason="no dev/ here")
 pytest.importorskip("obstore")
 import obstore
 import pyarrow.parquet as pq
-from obstore.store import S3Store
 
 from dev import ports
 from dev.airflow_server import AirflowServer
 from dev.errors import DevError
+from tests import local_s3
 
 pytestmark = pytest.mark.long
 ROOT = Path(__file__).parents[2]
@@ -42,15 +42,7 @@ class Real:
         self.server, self.api = server, server.api
         self.url = settings["AIRFLOW__XCOM_STORE__URL"]
         self.runs = {}
-        self.client = S3Store(
-            s3_server.bucket,
-            prefix=self.url.removeprefix(f"s3://{s3_server.bucket}/"),
-            endpoint=s3_server.endpoint_url,
-            access_key_id=s3_server.access_key_id,
-            secret_access_key=s3_server.secret_access_key,
-            region="us-east-1",
-            client_options={"allow_http": True},
-        )
+        self.client = local_s3.client(s3_server, self.url.removeprefix(f"s3://{s3_server.bucket}/"))
 
     def trigger(self, dag_id, **conf):
         body = {"logical_date": None, "conf": conf}
@@ -112,18 +104,12 @@ def real(tmp_path_factory, s3_server):
     (folder / "dags").mkdir()
     shutil.copy(Path(__file__).with_name("sweep_dags.py"), folder / "dags")
     shutil.copy(ROOT / "dags" / f"{MAINTENANCE}.py", folder / "dags")
-    connection = {
-        "conn_type": "aws",
-        "login": s3_server.access_key_id,
-        "password": s3_server.secret_access_key,
-        "extra": {"region_name": "us-east-1"},
-    }
     settings = {
         "AIRFLOW__CORE__XCOM_BACKEND": "include.s3_xcom_backend.S3XComBackend",
         "AIRFLOW__XCOM_STORE__URL": f"s3://{s3_server.bucket}/xcom-{uuid.uuid4().hex[:12]}",
         "AIRFLOW__XCOM_STORE__ENDPOINT_URL": s3_server.endpoint_url,
         "AIRFLOW__XCOM_STORE__OPERATION_TIMEOUT": str(GRACE / 2),
-        "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(connection),
+        "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(local_s3.connection(s3_server)),
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
     }
     win = {"AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags")}

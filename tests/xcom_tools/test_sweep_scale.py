@@ -18,11 +18,11 @@ import pytest
 
 pytest.importorskip("dev.postgres", reason="no dev/ here")
 import obstore
-from obstore.store import S3Store
 
 from dev import airflow_environment, ports, postgres
 from dev.airflow_server import AirflowServer
 from include.xcom_store import keys
+from tests import local_s3
 from tests.xcom_tools.sweep_airflow import owner
 
 pytestmark = pytest.mark.long
@@ -78,27 +78,14 @@ def environment(tmp_path, s3_server):
     prefix, home, [port] = f"xcom-{uuid.uuid4().hex[:12]}", tmp_path / "home", ports.free_ports(1)
     home.mkdir()
     url = f"s3://{s3_server.bucket}/{prefix}"
-    connection = {
-        "conn_type": "aws",
-        "login": s3_server.access_key_id,
-        "password": s3_server.secret_access_key,
-    }
     settings = {
         "AIRFLOW__XCOM_STORE__URL": url,
         "AIRFLOW__XCOM_STORE__ENDPOINT_URL": s3_server.endpoint_url,
         "AIRFLOW__XCOM_STORE__REGION_NAME": "us-east-1",
         "AIRFLOW__XCOM_STORE__OPERATION_TIMEOUT": "0.5",
-        "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(connection),
+        "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(local_s3.connection(s3_server)),
     }
-    client = S3Store(
-        s3_server.bucket,
-        prefix=prefix,
-        endpoint=s3_server.endpoint_url,
-        access_key_id=s3_server.access_key_id,
-        secret_access_key=s3_server.secret_access_key,
-        region="us-east-1",
-        client_options={"allow_http": True},
-    )
+    client = local_s3.client(s3_server, prefix)
     with postgres.serve(tmp_path / "postgres") as database:
         env = airflow_environment.make(home, port, settings)
         env[airflow_environment.DATABASE] = database.replace("postgresql:", "postgresql+psycopg2:")

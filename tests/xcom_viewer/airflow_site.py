@@ -15,15 +15,17 @@ from typing import TYPE_CHECKING, Any, Self
 
 import obstore
 import psutil
-from obstore.store import S3Store
 
 from dev import ports
 from dev.airflow_server import AirflowServer
+from tests import local_s3
 from tests.xcom_store.fault_proxy import FaultProxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from obstore.store import S3Store
 
 RUN_SECONDS = 300.0
 PREFIX = "xcom"
@@ -68,7 +70,7 @@ class Site:
             with AirflowServer.start(folder / "airflow", port, env, win) as server:
                 server.wait_until_healthy()
                 server.api.overwrite("connections", [_connection(s3_server)])
-                yield cls(server, proxy, _store(s3_server))
+                yield cls(server, proxy, local_s3.client(s3_server, PREFIX))
 
     def run(self, *dag_ids: str) -> None:
         """Run these DAGs, wait for the end of each."""
@@ -141,23 +143,7 @@ def _quote(part: str) -> str:
     return urllib.parse.quote(part, safe="")
 
 
-def _connection(s3_server: Any) -> dict[str, str]:
-    return {
-        "connection_id": "aws_default",
-        "conn_type": "aws",
-        "login": s3_server.access_key_id,
-        "password": s3_server.secret_access_key,
-        "extra": json.dumps({"region_name": "us-east-1"}),
-    }
-
-
-def _store(s3_server: Any) -> S3Store:
-    return S3Store(
-        s3_server.bucket,
-        prefix=PREFIX,
-        endpoint=s3_server.endpoint_url,
-        access_key_id=s3_server.access_key_id,
-        secret_access_key=s3_server.secret_access_key,
-        region="us-east-1",
-        client_options={"allow_http": True},
-    )
+def _connection(s3_server: Any) -> dict[str, Any]:
+    """As Airflow's REST API takes it."""
+    fields = local_s3.connection(s3_server)
+    return {"connection_id": "aws_default", **fields, "extra": json.dumps(fields["extra"])}
