@@ -101,7 +101,7 @@ def service(s3, configure, monkeypatch, tmp_path):
 
 
 def start(service):
-    threading.Thread(target=service.serve_forever, daemon=True).start()
+    threading.Thread(target=service.serve_forever, args=(0.01,), daemon=True).start()
     return service.server_port
 
 

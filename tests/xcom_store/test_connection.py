@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import http.server
-import threading
-
 import pytest
 
 pytest.importorskip("obstore")
@@ -12,6 +9,7 @@ from include.xcom_store.errors import ConfigurationError, StoreUnreachable
 from include.xcom_store.settings import Settings
 from include.xcom_store.stores import s3
 from include.xcom_store.stores.location import parse_url
+from tests.http_service import Handler, serve
 
 pytestmark = pytest.mark.usefixtures("no_credentials_around")
 
@@ -192,22 +190,16 @@ def test_a_region_that_nobody_names_is_asked_of_the_bucket(connect, moto_server)
 
 
 def test_a_bucket_that_cannot_say_its_region_now_is_not_taken_for_one_in_us_east_1(connect):
-    class Busy(http.server.BaseHTTPRequestHandler):
+    class Busy(Handler):
         def do_HEAD(self):
             self.send_error(503)
 
-        def log_message(self, *_):
-            pass
-
     connect(**KEYS)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Busy) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        endpoint = f"http://127.0.0.1:{server.server_port}"
-        settings = Settings(url="s3://bucket", endpoint_url=endpoint)
+    with serve(Busy) as server:
+        settings = Settings(url="s3://bucket", endpoint_url=server.url)
         location = parse_url(settings.url)
         with pytest.raises(StoreUnreachable, match="region"):
             s3.find_region(location, settings, s3.resolve(location, settings))
-        server.shutdown()
 
 
 @pytest.mark.parametrize("endpoint", [

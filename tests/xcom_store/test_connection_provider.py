@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import http.server
-import threading
 from urllib.parse import parse_qs
 
 import pytest
@@ -14,6 +12,7 @@ from include.xcom_store.errors import AccessDenied, ConfigurationError
 from include.xcom_store.settings import Settings
 from include.xcom_store.stores import s3
 from include.xcom_store.stores.location import parse_url
+from tests.http_service import Handler, serve
 
 pytestmark = pytest.mark.usefixtures("no_credentials_around")
 
@@ -73,24 +72,13 @@ ASSUMED = b"""<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-1
 def sts():
     """An STS that lets anybody assume any role, and keeps what it was asked."""
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Sts(Handler):
         def do_POST(self):
-            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            server.asked.append(parse_qs(body))
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(ASSUMED)))
-            self.end_headers()
-            self.wfile.write(ASSUMED)
+            self.server.asked.append(parse_qs(self.body().decode()))
+            self.answer(200, ASSUMED)
 
-        def log_message(self, *_):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.asked = []
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
+    with serve(Sts) as server:
+        yield server
 
 
 def test_a_role_with_an_external_id(connect, sts):
@@ -98,7 +86,7 @@ def test_a_role_with_an_external_id(connect, sts):
         "role_arn": "arn:aws:iam::123456789012:role/xcoms",
         "assume_role_kwargs": {"ExternalId": "the-external-id"},
         "region_name": "eu-west-1",
-        "service_config": {"sts": {"endpoint_url": f"http://127.0.0.1:{sts.server_port}"}},
+        "service_config": {"sts": {"endpoint_url": sts.url}},
     }
     connect(**KEYS, extra=extra)
     access = resolve()

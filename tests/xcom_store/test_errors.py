@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import http.server
 import json
 import shutil
 import socket
 import ssl
 import subprocess
-import threading
 import time
 
 import pytest
@@ -26,6 +24,7 @@ from include.xcom_store.errors import (
     ObjectMissing,
     StoreUnreachable,
 )
+from tests.http_service import Handler, serve
 from tests.xcom_store.conftest import DAG, RUN, TASK
 
 ROWS = ["x" * 1_100]
@@ -51,35 +50,22 @@ def assert_helpful(error, *parts):
 @pytest.fixture
 def answer(xcom, configure, monkeypatch):
     """Let S3 give one answer to everything: status, code, message."""
-    started = []
 
     def answer(status, code, message="as the server says", **headers):
-        class Handler(http.server.BaseHTTPRequestHandler):
+        class Answer(Handler):
             def do_GET(self):
-                self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                body = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>".encode()
-                self.send_response(status)
-                for name, text in headers.items():
-                    self.send_header(name.replace("_", "-"), text)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+                self.body()
+                said = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+                self.answer(status, said.encode(), **headers)
 
             do_PUT = do_POST = do_GET  # noqa: N815
 
-            def log_message(self, *_):
-                pass
-
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        started.append(server)
+        server = started.enter_context(serve(Answer))
         connect(monkeypatch)
-        configure(endpoint_url=f"http://127.0.0.1:{server.server_port}", **QUICK)
+        configure(endpoint_url=server.url, **QUICK)
 
-    yield answer
-    for server in started:
-        server.shutdown()
-        server.server_close()
+    with contextlib.ExitStack() as started:
+        yield answer
 
 
 def test_each_error_is_also_the_builtin():
@@ -243,13 +229,8 @@ def untrusted_server(folder):
     if not shutil.which("openssl"):
         pytest.skip("needs openssl to make a certificate")
     subprocess.run(command, check=True, capture_output=True)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    server.handle_error = lambda *_: None  # each refused handshake is one
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"https://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with serve(Handler, tls=context) as server:
+        server.handle_error = lambda *_: None  # each refused handshake is one
+        yield server.url

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import http.server
 import io
 import json
-import threading
 import time
 
 import pytest
@@ -15,6 +13,7 @@ from include.xcom_store.errors import AccessDenied, ObjectCorrupt, ObjectMissing
 from include.xcom_store.settings import Settings
 from include.xcom_store.stores import service
 from include.xcom_store.stores.base import PUT_PART_BYTES
+from tests.http_service import Handler, serve
 
 KEY_ARN = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
@@ -61,33 +60,28 @@ class TestEncryption:
         assert found.get("BucketKeyEnabled", size > PUT_PART_BYTES)
 
 
-class Slow(http.server.BaseHTTPRequestHandler):
+class Slow(Handler):
     """Takes parts and gives ranges, each in a second: no request is slow enough to time out."""
 
     protocol_version = "HTTP/1.1"
 
-    def answer(self, status, body, **headers):
+    def answer(self, status, body=b"", **headers):
         time.sleep(1)
-        self.send_response(status)
-        for name, text in headers.items():
-            self.send_header(name.replace("_", "-"), text)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        super().answer(status, body, **headers)
 
     def do_POST(self):
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.body()
         self.answer(
             200,
             b"<InitiateMultipartUploadResult><UploadId>1</UploadId></InitiateMultipartUploadResult>",
         )
 
     def do_PUT(self):
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.answer(200, b"", ETag='"x"')
+        self.body()
+        self.answer(200, ETag='"x"')
 
     def do_DELETE(self):
-        self.answer(204, b"")
+        self.answer(204)
 
     def do_GET(self):
         first, last = map(int, self.headers["Range"].removeprefix("bytes=").split("-"))
@@ -95,21 +89,15 @@ class Slow(http.server.BaseHTTPRequestHandler):
         self.answer(206, bytes(last - first + 1), ETag='"x"', Last_Modified="Sun, 22 Nov 2026 10:00:00 GMT",
                     Content_Range=f"bytes {first}-{last}/{size}")  # fmt: skip
 
-    def log_message(self, *_):
-        pass
-
 
 @pytest.fixture
 def slow(configure, monkeypatch):
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Slow)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
     connection = {"conn_type": "aws", "login": "x", "password": "y"}
     monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
-    configure(url="s3://bucket", region_name="us-east-1", operation_timeout=2,
-              endpoint_url=f"http://127.0.0.1:{server.server_port}")  # fmt: skip
-    yield
-    server.shutdown()
-    server.server_close()
+    with serve(Slow) as server:
+        configure(url="s3://bucket", region_name="us-east-1", operation_timeout=2,
+                  endpoint_url=server.url)  # fmt: skip
+        yield
 
 
 @pytest.mark.parametrize("operation", ["push", "pull"])
