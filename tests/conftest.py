@@ -22,15 +22,30 @@ os.environ["AIRFLOW__CORE__ALLOWED_DESERIALIZATION_CLASSES"] = "airflow.* tests.
 os.environ["GX_ANALYTICS_ENABLED"] = "False"
 
 
+# Begun first where files are dealt out to processes, so that all end at about the same time.
+SLOWEST = (
+    "tests/dev/test_demo.py",
+    "tests/xcom_store/test_faults.py",
+    "tests/test_example_dags.py",
+    "tests/xcom_viewer/test_browser.py",
+    "tests/test_great_expectations_dags.py",
+    "tests/dev/test_s3_server.py",
+)
+
+
 def pytest_addoption(parser):
-    parser.addoption("--long", action="store_true", help="also run tests that take minutes")
+    parser.addoption("--long", action="store_true", help="also run the tests that take long")
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m chooses by these marks
 def pytest_collection_modifyitems(config, items):
-    if not config.getoption("--long"):
-        for item in items:
-            if item.get_closest_marker("long"):
-                item.add_marker(pytest.mark.skip(reason="takes minutes: run with --long"))
+    for item in items:
+        if item.get_closest_marker("weekly"):
+            item.add_marker("long")
+        if item.get_closest_marker("long") and not config.getoption("--long"):
+            item.add_marker(pytest.mark.skip(reason="takes long: run with --long"))
+    place = {name: number for number, name in enumerate(SLOWEST)}
+    items.sort(key=lambda item: place.get(item.nodeid.partition("::")[0], len(place)))
 
 
 @pytest.fixture(scope="session")

@@ -19,13 +19,10 @@ from include.xcom_store.stores.location import parse_url
 from tests import astro_cli, local_s3
 from tests.astro_project import ROOT, copy_files, dotenv, project_files, ships
 
-pytestmark = [
-    pytest.mark.long,
-    pytest.mark.skipif(
-        not (ROOT / ".env").exists() or importlib.util.find_spec("dev") is None,
-        reason="the image has no .env and no dev/; run this in a clone",
-    ),
-]
+pytestmark = pytest.mark.skipif(
+    not (ROOT / ".env").exists() or importlib.util.find_spec("dev") is None,
+    reason="the image has no .env and no dev/; run this in a clone",
+)
 
 BACKEND = "include.s3_xcom_backend.S3XComBackend"
 DAG = "example_great_expectations_dag"
@@ -57,9 +54,19 @@ def run(project: Path, *command: str, **environment: str) -> subprocess.Complete
     )  # fmt: skip
 
 
+def test_what_the_cli_forces_beats_the_project():
+    """And `.env` names the backend: in its standalone mode the CLI ignores the Dockerfile's ENV."""
+    env = astro_cli.environment(ROOT, 8080)
+    assert env["AIRFLOW__CORE__XCOM_BACKEND"] == BACKEND
+    assert env["AIRFLOW__CORE__DAGS_FOLDER"] == str(ROOT / "dags")
+    assert env["AIRFLOW_HOME"] != os.environ["AIRFLOW_HOME"]
+    assert not [name for name in env if name.startswith("AIRFLOW_CONN_")]
+
+
 # ------------------------------------------------------------------------ what is installed
 
 
+@pytest.mark.long
 def test_nothing_was_downgraded(project):
     code = "import importlib.metadata as m; [print(d.name, d.version) for d in m.distributions()]"
     listed = run(project, "python", "-c", code).stdout.lower().replace("_", "-").splitlines()
@@ -73,6 +80,7 @@ def test_nothing_was_downgraded(project):
     assert {name: installed[name] for name, _ in pins} == dict(pins)
 
 
+@pytest.mark.long
 def test_the_run_lines_of_the_dockerfile(project):
     """dbt's own environment, by the very command of the image's build."""
     text = (project / "Dockerfile").read_text().replace("\\\n", " ")
@@ -121,6 +129,7 @@ def in_image(project: Path, image: Path, *command: str) -> subprocess.CompletedP
     )  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("what", [".astro/test_dag_integrity_default.py", "tests"])
 def test_parse_and_pytest_in_the_image(project, image, what):
     """Neither S3 nor a connection nor what only development installs; skips say why."""
@@ -133,12 +142,14 @@ def test_parse_and_pytest_in_the_image(project, image, what):
     assert not [line for line in skipped if line.endswith(("unconditional skip", ": "))]
 
 
+@pytest.mark.long
 def test_parse_standalone(project):
     done = run(project, "pytest", "-p", "no:cacheprovider", ".astro/test_dag_integrity_default.py")
     assert done.returncode == 0, done.stdout
     assert "1 passed" in done.stdout
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("path", ["{0}", "{0}/include:{0}"])
 def test_the_backend_is_found(project, path):
     """Some releases of the CLI put include/ first on the path, before what it was started with."""
@@ -150,6 +161,7 @@ def test_the_backend_is_found(project, path):
 # ------------------------------------------------------------------------ started
 
 
+@pytest.mark.long
 def test_standalone(project):
     """Healthy, backend and plugins active, connection imported, three objects, nothing left."""
     from dev import ports, settings_file

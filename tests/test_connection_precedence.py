@@ -10,8 +10,6 @@ from tests.airflow_process import airflow
 
 __all__ = ["airflow"]
 
-pytestmark = pytest.mark.long
-
 DAG = """
 from airflow.sdk import dag, task
 
@@ -38,6 +36,14 @@ def wrong_connection_in_the_database(airflow, tmp_path_factory):
     assert "Successfully added" in said, said
 
 
+def test_airflow_asks_the_environment_first():
+    from airflow.secrets import DEFAULT_SECRETS_SEARCH_PATH
+
+    names = [path.rpartition(".")[2] for path in DEFAULT_SECRETS_SEARCH_PATH]
+    assert names.index("EnvironmentVariablesBackend") < names.index("MetastoreBackend")
+
+
+@pytest.mark.long
 @pytest.mark.usefixtures("wrong_connection_in_the_database")
 def test_the_environment_comes_first(airflow):
     log = airflow.run("dags", "test", "which_keys")
@@ -45,6 +51,7 @@ def test_the_environment_comes_first(airflow):
     assert airflow.xcom("which_keys", "push")["uri"] in airflow.objects("which_keys")
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("wrong_connection_in_the_database")
 def test_without_it_the_database_counts(airflow, monkeypatch):
     monkeypatch.delitem(airflow.environment, "AIRFLOW_CONN_AWS_DEFAULT")

@@ -109,6 +109,7 @@ def mapping_log(airflow) -> str:
     return airflow.run("dags", "test", MAPPING)
 
 
+@pytest.mark.long
 def test_one_mapped_try_fails_and_its_retry_succeeds(airflow, mapping_log):
     assert airflow.run_of(MAPPING)[1] == "success", mapping_log
     query = (
@@ -120,6 +121,7 @@ def test_one_mapped_try_fails_and_its_retry_succeeds(airflow, mapping_log):
     assert "RuntimeError: The first try fails, to show what a retry does" in mapping_log
 
 
+@pytest.mark.long
 def test_the_retry_deletes_what_the_first_try_pushed(airflow, mapping_log):
     [deleted] = re.findall(r"Deleted s3://[^/]+/(\S+map_index=2/preview-\S+\.parquet)", mapping_log)
     with pytest.raises(FileNotFoundError):
@@ -127,6 +129,7 @@ def test_the_retry_deletes_what_the_first_try_pushed(airflow, mapping_log):
     assert airflow.shape(MAPPING) == documented_objects(MAPPING)
 
 
+@pytest.mark.long
 def test_the_reduce_reads_every_zone(airflow, mapping_log):
     busiest = trips("2019-01").pickup_location_id.value_counts().head(5)
     logged = re.findall(r"zone (\d+): (\d+) trips, most of them at \d\d:00", mapping_log)
@@ -142,6 +145,7 @@ def february_log(airflow) -> str:
     return airflow.run("dags", "test", VALIDATE)
 
 
+@pytest.mark.long
 def test_bad_data_takes_the_branch_that_inspects_it(airflow, february_log):
     assert airflow.run_of(VALIDATE)[1] == "success", february_log
     assert airflow.task_states(VALIDATE) == {
@@ -155,6 +159,7 @@ def test_bad_data_takes_the_branch_that_inspects_it(airflow, february_log):
     assert "passengers on them: [0]" in february_log
 
 
+@pytest.mark.long
 def test_result_and_failed_rows_are_kept(airflow, february_log):
     assert airflow.shape(VALIDATE) == documented_objects(VALIDATE)
     result = airflow.result(airflow.xcom(VALIDATE, "validate")["uri"])
@@ -166,6 +171,7 @@ def test_result_and_failed_rows_are_kept(airflow, february_log):
     assert f"{len(failed)} trips are not as expected" in february_log
 
 
+@pytest.mark.long
 def test_no_validated_row_is_in_the_database(airflow, february_log):
     february = trips("2019-02")
     failed = february[february.passenger_count == 0].iloc[0]
@@ -174,6 +180,7 @@ def test_no_validated_row_is_in_the_database(airflow, february_log):
     )
 
 
+@pytest.mark.long
 def test_good_data_is_published(airflow, february_log):
     log = airflow.run("dags", "test", VALIDATE, "--conf", json.dumps({"month": "2019-01"}))
     query = "SELECT run_id, state FROM dag_run WHERE dag_id = ? ORDER BY id"
@@ -195,6 +202,7 @@ def by_reference_log(airflow) -> str:
     return airflow.run("dags", "test", BY_REFERENCE)
 
 
+@pytest.mark.long
 def test_engines_read_what_was_pushed(airflow, by_reference_log):
     assert airflow.run_of(BY_REFERENCE)[1] == "success", by_reference_log
     february = trips("2019-02").pickup_location_id.value_counts().rename("trips")
@@ -208,6 +216,7 @@ def test_engines_read_what_was_pushed(airflow, by_reference_log):
     assert f"{len(longest)} trips beyond 15 miles" in by_reference_log
 
 
+@pytest.mark.long
 def test_nobody_pulls_what_is_read_by_reference(airflow, by_reference_log):
     uri = airflow.xcom(BY_REFERENCE, "extract")["uri"]
     named = [line for line in by_reference_log.splitlines() if uri in line]
@@ -253,6 +262,7 @@ def dbt_log(airflow, tmp_path_factory) -> str:
     return log
 
 
+@pytest.mark.long
 @needs_dbt
 def test_dbt_tasks_succeed_with_nothing_shared_but_s3(airflow, dbt_log):
     assert airflow.task_states(DBT) == dict.fromkeys(DBT_TASKS, "success"), dbt_log
@@ -260,6 +270,7 @@ def test_dbt_tasks_succeed_with_nothing_shared_but_s3(airflow, dbt_log):
     assert "trips_by_zone: 3 of 3 expectations met" in dbt_log
 
 
+@pytest.mark.long
 @needs_dbt
 def test_marts_hold_every_trip_that_took_place(airflow, dbt_log):
     january = trips("2019-01")
@@ -275,6 +286,7 @@ def test_marts_hold_every_trip_that_took_place(airflow, dbt_log):
     assert round(float(by_day.revenue.sum()), 2) == round(january.total_amount.sum(), 2)
 
 
+@pytest.mark.long
 @needs_dbt
 def test_dbt_reads_the_xcom_by_its_uri_and_no_task_pulls_it(airflow, dbt_log):
     uri = airflow.xcom(DBT, "extract")["uri"]
@@ -286,6 +298,7 @@ def test_dbt_reads_the_xcom_by_its_uri_and_no_task_pulls_it(airflow, dbt_log):
     assert not [line for line in dbt_log.splitlines() if "XCom pull" in line and uri in line]
 
 
+@pytest.mark.long
 @needs_dbt
 def test_the_dbt_dag_leaves_the_objects_that_it_says(airflow, dbt_log):
     assert airflow.shape(DBT) == documented_objects(DBT)
@@ -295,6 +308,7 @@ def test_the_dbt_dag_leaves_the_objects_that_it_says(airflow, dbt_log):
     assert sorted(one["path"].rpartition("/")[2] for one in found) == documented
 
 
+@pytest.mark.long
 @needs_dbt
 def test_no_key_of_the_bucket_is_logged_or_stored(airflow, dbt_log, s3_server):
     secret = s3_server.secret_access_key

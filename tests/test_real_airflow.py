@@ -24,11 +24,10 @@ import obstore
 from dev import ports
 from dev.airflow_server import AirflowServer
 from dev.errors import DevError
-from tests import local_s3
+from tests import local_s3, real_airflow_dags
 from tests.real_airflow_dags import MAPPED
 
-pytestmark = pytest.mark.long
-DAGS = ["real_mapped", "real_retried", "real_cleared", "real_deferred"]
+DAGS = ["real_mapped", "real_retried", "real_cleared", "real_deferred", "real_inline"]
 SECONDS = 400.0
 
 
@@ -128,16 +127,23 @@ def real(tmp_path_factory, s3_server):
     with AirflowServer.start(folder / "airflow", port, settings, win) as server:
         server.wait_until_healthy()
         deadline = time.monotonic() + SECONDS
-        while len(server.api.dags()) < len(DAGS) + 1:
+        while len(server.api.dags()) < len(DAGS):
             assert server.api.import_errors() == []
             assert time.monotonic() < deadline, "the DAGs are not listed"
             time.sleep(0.5)
         real = Real(server, s3_server, prefix)
-        for dag_id in DAGS:
+        for dag_id in DAGS[:-1]:
             real.trigger(dag_id)
         yield real
 
 
+def test_the_dags_are_those_that_are_waited_for():
+    """The long tests would wait for any other for minutes."""
+    for dag_id in DAGS:
+        assert getattr(real_airflow_dags, dag_id)().tasks
+
+
+@pytest.mark.long
 def test_a_mapped_task_of_frames_and_a_reduce(real):
     assert real.wait("real_mapped") == "success"
     rows = real.rows("real_mapped")
@@ -147,6 +153,7 @@ def test_a_mapped_task_of_frames_and_a_reduce(real):
     assert len(real.objects("real_mapped")) == MAPPED
 
 
+@pytest.mark.long
 def test_a_retry_deletes_what_the_first_try_pushed_and_nothing_else(real):
     assert real.wait("real_retried") == "success"
     first = real.pushed("real_retried", "flaky", 1)
@@ -164,6 +171,7 @@ def test_a_retry_deletes_what_the_first_try_pushed_and_nothing_else(real):
     assert real.objects("real_retried", "bystander") == {bystander}
 
 
+@pytest.mark.long
 def test_a_value_pushed_before_a_deferral_is_there_after_it(real):
     assert real.wait("real_deferred") == "success"
     rows = real.rows("real_deferred")
@@ -174,6 +182,7 @@ def test_a_value_pushed_before_a_deferral_is_there_after_it(real):
     assert "Deleted s3://" not in real.log("real_deferred", "deferred")
 
 
+@pytest.mark.long
 def test_a_cleared_task_replaces_its_objects(real):
     assert real.wait("real_cleared") == "success"
     before = real.objects("real_cleared")
@@ -184,6 +193,7 @@ def test_a_cleared_task_replaces_its_objects(real):
     assert after == {real.rows("real_cleared")["source", -1, "return_value"]["uri"]}
 
 
+@pytest.mark.long
 def test_a_reference_of_another_dag_is_neither_read_nor_deleted(real):
     foreign = real.rows("real_retried")["bystander", -1, "return_value"]
     own = real.rows("real_cleared")["source", -1, "return_value"]
@@ -207,6 +217,7 @@ def test_a_reference_of_another_dag_is_neither_read_nor_deleted(real):
     assert real.objects("real_cleared") == {own["uri"], new}  # the first is an orphan now
 
 
+@pytest.mark.long
 def test_a_deleted_run_leaves_its_objects(real):
     """Airflow tells a backend nothing of it: orphans, for a sweep."""
     before = real.objects("real_mapped")
@@ -217,6 +228,7 @@ def test_a_deleted_run_leaves_its_objects(real):
     assert len(before) == MAPPED
 
 
+@pytest.mark.long
 def test_offload_is_switched_off_in_a_running_deployment(real):
     real.restart_scheduler(AIRFLOW__XCOM_STORE__OFFLOAD="False")
     before = real.objects("real_cleared")

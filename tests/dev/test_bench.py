@@ -28,6 +28,7 @@ def pins(path):
 
 
 class TestTheReport:
+    @pytest.mark.long
     def test_every_bar_holds(self, tmp_path, capsys):
         file = tmp_path / "found.json"
         assert bench.run(quick=True, only=["stored_size"], json_file=file) == 0
@@ -70,6 +71,7 @@ class TestMeasurements:
         figures = run(small_values).figures
         assert all(times[0] > 0 for found in figures.values() for times in found.values())
 
+    @pytest.mark.long
     def test_eight_processes_lose_nothing(self, run, monkeypatch):
         monkeypatch.setattr(many_tasks, "TIMES_FEW", 1)
         monkeypatch.setattr(many_tasks, "QUICK_MANY", 16)

@@ -58,6 +58,7 @@ def test_ctrl_c_at_the_beginning(project_copy):
     assert "stopped by SIGINT; nothing is left running" in project_copy.output
 
 
+@pytest.mark.long
 def test_ctrl_c_while_a_task_runs(project_copy):
     process = project_copy.start("demo", "--dag", "tiny_slow")
     project_copy.wait_for("running", process)

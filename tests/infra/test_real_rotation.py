@@ -19,7 +19,6 @@ from tests.infra.secrets_backends import BACKENDS, put, settings
 from tests.infra.users import connection
 from tests.test_real_airflow import SECONDS, Real
 
-pytestmark = pytest.mark.long
 DAG = """
 import os, time
 from datetime import timedelta
@@ -79,6 +78,15 @@ def real(name, tmp_path, moto_server, iam_server):
         yield Real(server, iam_server, prefix)
 
 
+def test_only_the_task_that_outlives_its_key_is_tried_again(monkeypatch, tmp_path):
+    monkeypatch.setenv("ROTATION_FOLDER", str(tmp_path))
+    names = {}
+    exec(DAG, names)
+    retries = {task.task_id: task.retries for task in names["rotation"]().tasks}
+    assert retries == {"first": 0, "lasting": 1, "last": 0}
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("name", BACKENDS)
 def test_rotating_keys(change_connection, real, user, tmp_path):
     change_connection(user.first)

@@ -35,7 +35,6 @@ from tests.xcom_store.conftest import DAG, RUN, TASK
 from tests.xcom_store.fault_proxy import KINDS, Fault, FaultProxy
 from tests.xcom_store.identical import assert_identical
 
-FAULTS, FAULTS_LONG = 40, 520
 SECONDS = {"connect_timeout": 1, "request_timeout": 2, "retry_timeout": 1, "operation_timeout": 5}
 DEADLINE = 20.0
 """Seconds; a push with leaves is several objects, each of several requests, each with a retry."""
@@ -239,10 +238,11 @@ def proxy(s3):
         yield proxy
 
 
-def test_right_values_or_typed_errors(xcom, proxy, configure, pytestconfig):
+# Twice as many as there are kinds: each is injected into a push and into a pull.
+@pytest.mark.parametrize("wanted", [34, pytest.param(520, marks=pytest.mark.long)])
+def test_right_values_or_typed_errors(xcom, proxy, configure, wanted):
     configure(endpoint_url=proxy.url, **SECONDS)
     faults = Faults(xcom, proxy)
-    wanted = FAULTS_LONG if pytestconfig.getoption("--long") else FAULTS
     kinds = itertools.cycle([kind for kind in KINDS if kind != "call"] + list(AT_REST))
     try:
         for number, kind in enumerate(kinds):
@@ -269,9 +269,9 @@ def test_revoked_credentials_are_named(xcom, proxy, configure, code):
 # a request, has five for its parts and one that completes it.
 @pytest.mark.parametrize(
     ("request_number", "restart"),
-    [(2, True)] + [pytest.param(n, back, marks=pytest.mark.long)
-                   for n in range(7) for back in (True, False) if (n, back) != (2, True)],
-)  # fmt: skip
+    [(number, back) for number in range(7) for back in (True, False)],
+)
+@pytest.mark.long
 def test_the_server_is_killed_while_a_value_is_uploaded(
     xcom, configure, tmp_path, request_number, restart
 ):

@@ -12,8 +12,6 @@ pytest.importorskip("obstore")
 pytest.importorskip("pyarrow")
 from tests.airflow_process import ROOT, airflow  # noqa: F401
 
-pytestmark = pytest.mark.long
-
 
 def check(environment):
     done = subprocess.run(
@@ -23,6 +21,16 @@ def check(environment):
     return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
 
 
+def test_a_connection_of_the_environment(airflow):  # noqa: F811
+    code, lines = check(airflow.environment)
+    (found,) = [line["found"] for line in lines if line["about"] == "connection"]
+    assert code == 0
+    assert "AIRFLOW_CONN_AWS_DEFAULT" in found
+    assert "database" not in found
+    assert "local-secret-key" not in json.dumps(lines)
+
+
+@pytest.mark.long
 def test_a_connection_of_the_database(airflow):  # noqa: F811
     environment = dict(airflow.environment)
     connection = environment.pop("AIRFLOW_CONN_AWS_DEFAULT")

@@ -27,11 +27,12 @@ from dev import ports
 from dev.airflow_server import AirflowServer
 from dev.errors import DevError
 from tests import local_s3
+from tests.xcom_tools import sweep_dags
 
-pytestmark = pytest.mark.long
 ROOT = Path(__file__).parents[2]
 SECONDS = 400.0
 GRACE = 20.0
+DAGS = ["fill", "gone", "churn"]
 MAINTENANCE = "xcom_storage_maintenance_dag"
 
 
@@ -117,13 +118,21 @@ def real(tmp_path_factory, s3_server):
     with AirflowServer.start(folder / "airflow", port, settings, win) as server:
         server.wait_until_healthy()
         deadline = time.monotonic() + SECONDS
-        while len(server.api.dags()) < 4:
+        while len(server.api.dags()) < len(DAGS) + 1:
             assert server.api.import_errors() == []
             assert time.monotonic() < deadline, "the DAGs are not listed"
             time.sleep(0.5)
         yield Real(server, s3_server, settings)
 
 
+def test_the_dags_are_those_that_are_waited_for():
+    """The long tests would wait for any other for minutes."""
+    for dag_id in DAGS:
+        assert getattr(sweep_dags, dag_id)().tasks
+    assert (ROOT / "dags" / f"{MAINTENANCE}.py").exists()
+
+
+@pytest.mark.long
 def test_2000_xcoms_of_which_300_are_orphans(real, tmp_path):
     for dag_id in ("fill", "gone"):
         real.trigger(dag_id)
@@ -177,6 +186,7 @@ def test_2000_xcoms_of_which_300_are_orphans(real, tmp_path):
     assert real.referenced("churn") <= real.objects("churn")
 
 
+@pytest.mark.long
 def test_a_second_sweep_finds_none_of_them(real):
     code, found, total, _err = real.swept("--delete", "--dag-id", "fill")
     assert (code, found, total["live"]) == (0, [], 1_700)
@@ -187,6 +197,7 @@ def test_a_second_sweep_finds_none_of_them(real):
     assert real.objects("churn") == real.referenced("churn")
 
 
+@pytest.mark.long
 def test_the_api_is_killed_halfway(real):
     before = real.objects("fill")
     real.delete(real.run_path("fill"))
@@ -217,6 +228,7 @@ def test_the_api_is_killed_halfway(real):
     assert real.objects("fill") == set()
 
 
+@pytest.mark.long
 def test_the_maintenance_dag(real):
     """Paused at first; a dry run until the Variable says otherwise; then orphans are deleted."""
     [dag] = [dag for dag in real.api.dags() if dag["dag_id"] == MAINTENANCE]

@@ -25,7 +25,6 @@ from include.xcom_store import keys
 from tests import local_s3
 from tests.xcom_tools.sweep_airflow import owner
 
-pytestmark = pytest.mark.long
 ROOT = Path(__file__).parents[2]
 DAGS, RUNS, INDEXES = 4, 25, 1_000
 ORPHANS_A_RUN = 2
@@ -58,9 +57,9 @@ async def put_all(client, names):
     return await asyncio.gather(*map(put, names))
 
 
-def made(client, url, dag, run):
+def made(client, url, dag, run, indexes=INDEXES):
     """Make a run's objects; its rows, without those of some."""
-    stems = [keys.new_stem(owner(dag, run, index=index)) for index in range(INDEXES)]
+    stems = [keys.new_stem(owner(dag, run, index=index)) for index in range(indexes)]
     written = asyncio.run(put_all(client, [f"{stem}.json" for stem in stems]))
     return [
         [index, {"__id__": "xcom_store/1", "uri": f"{url}/{stem}.json"}, when]
@@ -112,6 +111,18 @@ def environment(tmp_path, s3_server):
             yield env
 
 
+def test_a_run_has_orphans_and_rows_with_the_time_of_their_objects(s3_server):
+    prefix = f"xcom-{uuid.uuid4().hex[:12]}"
+    client, began = local_s3.client(s3_server, prefix), time.time()
+    rows = made(client, f"s3://{s3_server.bucket}/{prefix}", "dag0", "manual__0", indexes=5)
+    objects = [found["path"] for page in obstore.list(client) for found in page]
+    assert (len(objects), [index for index, _, _ in rows]) == (5, [2, 3, 4])
+    for _, record, when in rows:
+        assert record["uri"].partition(f"/{prefix}/")[2] in objects
+        assert began <= when <= time.time()
+
+
+@pytest.mark.long
 def test_100_000_objects(environment):
     for arguments in ([], ["--claim", "--delete"]):
         done = subprocess.run(

@@ -8,7 +8,6 @@ import statistics
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
@@ -19,13 +18,14 @@ pytest.importorskip("playwright", reason="playwright is not installed here")
 from playwright.sync_api import expect, sync_playwright
 
 from tests.xcom_store.fault_proxy import Fault
+from tests.xcom_viewer import browser_dags
 from tests.xcom_viewer.airflow_site import Site
 from tests.xcom_viewer.browser import ROOT, Visit, chromium, launch
 
 if not chromium():
     pytest.skip("no Chromium here; CHROMIUM may name one", allow_module_level=True)
 
-pytestmark = pytest.mark.long
+OWN = ["viewer_values", "viewer_large"]
 EXAMPLES = [
     "example_dataframe_dag",
     "example_validation_failure_dag",
@@ -38,11 +38,11 @@ MEGABYTE = 1_000_000
 def site(tmp_path_factory, s3_server):
     folder = tmp_path_factory.mktemp("browser")
     (folder / "dags").mkdir()
-    shutil.copy(Path(__file__).with_name("browser_dags.py"), folder / "dags")
+    shutil.copy(browser_dags.__file__, folder / "dags")
     for name in EXAMPLES:
         shutil.copy(ROOT / "dags" / f"{name}.py", folder / "dags")
     with Site.start(folder, s3_server, folder / "dags") as site:
-        site.run("viewer_values", "viewer_large", *EXAMPLES)
+        site.run(*OWN, *EXAMPLES)
         yield site
 
 
@@ -67,6 +67,15 @@ def value(site, dag_id, task_id, key="return_value", **more):
     return f"xcom-viewer/value?{urlencode(query | more)}"
 
 
+def test_the_dags_are_those_that_are_waited_for():
+    """The long tests would wait for any other for minutes."""
+    for dag_id in OWN:
+        assert getattr(browser_dags, dag_id)().tasks
+    for dag_id in EXAMPLES:
+        assert (ROOT / "dags" / f"{dag_id}.py").exists()
+
+
+@pytest.mark.long
 def test_a_frame_of_200_MB(site, visit):
     """Warm under 0.3 s, with at most a few MB read from S3, in less than 150 MB of memory."""
     assert site.row("viewer_large", "frame", "return_value")["bytes"] > 200 * MEGABYTE
@@ -88,6 +97,7 @@ def test_a_frame_of_200_MB(site, visit):
     assert grown < 150 * MEGABYTE
 
 
+@pytest.mark.long
 def test_downloads_of_200_MB_are_streamed(site):
     before = site.memory()
     with Peak(site) as peak:
@@ -121,6 +131,7 @@ class Peak:
 OWN_PAGES = ["api/v2/monitor/health", "dags/viewer_values", "ui/grid/runs/viewer_values"]
 
 
+@pytest.mark.long
 def test_an_s3_that_hangs_does_not_slow_airflows_own_pages(site, visit):
     def latencies(count=15):
         return {path: sorted(site.seconds(path) for _ in range(count)) for path in OWN_PAGES}
@@ -158,6 +169,7 @@ def test_an_s3_that_hangs_does_not_slow_airflows_own_pages(site, visit):
     assert max(answers) < 15
 
 
+@pytest.mark.long
 def test_pictures_of_the_examples(site, visit):
     """Those of the README are among them."""
     for name, page, mode in (
