@@ -1,4 +1,4 @@
-""".ci/run installs nothing on somebody's own machine unless it is told to."""
+""".ci/run: what is installed, which tests it runs, and what it says in the end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def run(tmp_path):
     """Run the script where every program does nothing but say how it was called."""
     tools = tmp_path / "tools"
     tools.mkdir()
-    for name in ("bash", "cat", "dirname"):
+    for name in ("bash", "cat", "dirname", "mktemp", "rm", "tail", "tee"):
         (tools / name).symlink_to(shutil.which(name))
     venv = tmp_path / "project" / ".venv" / "bin"
     venv.mkdir(parents=True)
@@ -58,10 +58,28 @@ def test_a_browser_is_installed_on_request_only(run, options, environment, insta
     assert "All of it passed" in said
 
 
+@pytest.mark.parametrize(("options", "marks"), [((), "long and not weekly"), (("--all",), "long")])
+def test_the_long_tests_come_last_and_all_of_them_on_request(run, options, marks):
+    status, said = run(*options)
+    assert status == 0, said
+    assert f"python3 -m dev test --long -m {marks}\n" in said
+    *_, fast, long = said.splitlines()
+    assert (fast, long) == ("python3 -m dev test", f"python3 -m dev test --long -m {marks}")
+
+
+def test_a_test_that_fails_ends_it(run, tmp_path):
+    python = tmp_path / "tools" / "python3"
+    python.write_text('#!/bin/sh\necho 1 failed\n[ "$3" != test ]\n')
+    status, said = run()
+    assert status == 1
+    assert said.endswith("=== Tests: python -m dev test ===\n1 failed\n")
+
+
 def test_help_says_so(run):
     status, said = run("--help")
     assert status == 0
     assert "--install-browser" in said
+    assert "--all" in said
     assert "python3 -m dev setup" not in said
 
 
