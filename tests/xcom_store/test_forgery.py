@@ -50,7 +50,10 @@ class TestPushedByATask:
         lambda d: [pd.DataFrame({"a": [1]}), d], lambda d: pd.DataFrame({"a": [d]}),
         lambda d: Liar(d), lambda d: Smuggler(d), lambda d: Smuggler([d]), lambda d: [Smuggler([d])],
         lambda d: Smuggler({"__classname__": "builtins.dict", "__data__": d}),
-    ], ids=str)  # fmt: skip
+    ], ids=[
+        "bare", "list", "dict", "tuple", "key 1", "beside a frame", "frame", "Liar", "Smuggler",
+        "Smuggler of a list", "list of a Smuggler", "Smuggler of a class",
+    ])  # fmt: skip
     @pytest.mark.parametrize("record", [
         RECORD, {"__id__": "xcom_store/2"}, {"__id__": "xcom_store/1", "inline": "[]"}, {"__id__": "xcom_store/"},
     ], ids=str)  # fmt: skip
