@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from types import SimpleNamespace
 
 import pytest
@@ -125,22 +124,29 @@ class TestAsync:
         from include.xcom_store.stores.base import Store
 
         xcom.push(["x" * 1_100])
+        begun, loop_goes_on = threading.Event(), threading.Event()
+
+        def slow(request):
+            def wait(*arguments):
+                begun.set()
+                assert loop_goes_on.wait(20), "the event loop waits for the store"
+                return request(*arguments)
+
+            return wait
+
         for name in ("put", "get"):
-            slow = getattr(Store, name)
-            monkeypatch.setattr(Store, name, lambda *a, slow=slow: (time.sleep(0.5), slow(*a))[1])
+            monkeypatch.setattr(Store, name, slow(getattr(Store, name)))
 
         async def run():
             arguments = {"value": ["y" * 1_100], "map_index": -1} if call == "aset" else {}
             work = asyncio.create_task(getattr(xcom.backend, call)(**ALL, **arguments))
-            longest = 0.0
-            while not work.done():
-                before = time.perf_counter()
-                await asyncio.sleep(0.01)
-                longest = max(longest, time.perf_counter() - before)
+            while not begun.is_set() and not work.done():
+                await asyncio.sleep(0.001)
+            loop_goes_on.set()
             await work
-            return longest
 
-        assert asyncio.run(run()) < 0.4
+        asyncio.run(run())
+        assert begun.is_set()
 
 
 def test_threads_share_the_backend(xcom):

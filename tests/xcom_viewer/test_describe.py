@@ -164,8 +164,8 @@ def test_labels_that_unpack_to_much_are_not_unpacked(compression):
     recipe = json.loads(file.metadata.metadata[frames.METADATA])
     recipe["labels"]["data"] = base64.b64encode(sink.getvalue()).decode()
     del batch, stream
-    before, started = pa.total_allocated_bytes(), time.monotonic()
+    before, started = pa.total_allocated_bytes(), time.process_time()
     with pytest.raises(ObjectCorrupt, match="more than"):
         describe(file_of(recipe, file), cells.words)
     assert pa.total_allocated_bytes() <= before
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5

@@ -27,10 +27,7 @@ def test_the_event_loop_goes_on_while_threads_wait():
     async def main():
         pool = Pool()
         waiting = [asyncio.ensure_future(pool.run(held.wait)) for _ in range(work.MAX_THREADS)]
-        started = time.perf_counter()
-        for _ in range(20):
-            await asyncio.sleep(0.001)
-        assert time.perf_counter() - started < 0.5
+        await asyncio.sleep(0.01)  # for ever, if they waited in the loop
         held.set()
         assert await asyncio.gather(*waiting) == [True] * work.MAX_THREADS
         while pool.unfinished:
@@ -101,7 +98,7 @@ def test_a_page_waits_for_a_few_seconds_only(viewer, monkeypatch):
         for page in ("task", "run"):
             started = time.perf_counter()
             assert viewer.get(page).status_code == 200
-            assert time.perf_counter() - started < 1
+            assert time.perf_counter() - started < work.ANSWER_SECONDS / 2
     assert state(answer) == "unreachable"
     assert "data-retry" in answer.text
     assert took < work.ANSWER_SECONDS + 2
