@@ -66,7 +66,7 @@ def test_what_the_cli_forces_beats_the_project():
 # ------------------------------------------------------------------------ what is installed
 
 
-@pytest.mark.long
+@pytest.mark.weekly
 def test_nothing_was_downgraded(project):
     code = "import importlib.metadata as m; [print(d.name, d.version) for d in m.distributions()]"
     listed = run(project, "python", "-c", code).stdout.lower().replace("_", "-").splitlines()
@@ -80,7 +80,7 @@ def test_nothing_was_downgraded(project):
     assert {name: installed[name] for name, _ in pins} == dict(pins)
 
 
-@pytest.mark.long
+@pytest.mark.weekly
 def test_the_run_lines_of_the_dockerfile(project):
     """dbt's own environment, by the very command of the image's build."""
     text = (project / "Dockerfile").read_text().replace("\\\n", " ")
@@ -129,7 +129,7 @@ def in_image(project: Path, image: Path, *command: str) -> subprocess.CompletedP
     )  # fmt: skip
 
 
-@pytest.mark.long
+@pytest.mark.weekly
 @pytest.mark.parametrize("what", [".astro/test_dag_integrity_default.py", "tests"])
 def test_parse_and_pytest_in_the_image(project, image, what):
     """Neither S3 nor a connection nor what only development installs; skips say why."""
@@ -142,14 +142,14 @@ def test_parse_and_pytest_in_the_image(project, image, what):
     assert not [line for line in skipped if line.endswith(("unconditional skip", ": "))]
 
 
-@pytest.mark.long
+@pytest.mark.weekly
 def test_parse_standalone(project):
     done = run(project, "pytest", "-p", "no:cacheprovider", ".astro/test_dag_integrity_default.py")
     assert done.returncode == 0, done.stdout
     assert "1 passed" in done.stdout
 
 
-@pytest.mark.long
+@pytest.mark.weekly
 @pytest.mark.parametrize("path", ["{0}", "{0}/include:{0}"])
 def test_the_backend_is_found(project, path):
     """Some releases of the CLI put include/ first on the path, before what it was started with."""
@@ -161,7 +161,7 @@ def test_the_backend_is_found(project, path):
 # ------------------------------------------------------------------------ started
 
 
-@pytest.mark.long
+@pytest.mark.weekly
 def test_standalone(project):
     """Healthy, backend and plugins active, connection imported, three objects, nothing left."""
     from dev import ports, settings_file

@@ -29,6 +29,13 @@ def failing_log(airflow) -> str:
     return airflow.run("dags", "test", FAILING)
 
 
+@pytest.fixture(params=[PASSING, pytest.param(FAILING, marks=pytest.mark.long)])
+def dag_id(request) -> str:
+    """Of a DAG that has run."""
+    request.getfixturevalue("passing_log" if request.param == PASSING else "failing_log")
+    return request.param
+
+
 def files_below(directory: Path) -> dict[Path, bytes]:
     return {file: file.read_bytes() for file in directory.rglob("*") if file.is_file()}
 
@@ -71,19 +78,18 @@ def test_read_results_says_what_it_read_back(airflow, passing_log):
     assert "ge_checkpoint_pass: 4 of 4 expectations met" in passing_log
 
 
-@pytest.mark.parametrize("dag_id", [PASSING, FAILING])
-def test_the_objects_lie_where_the_dag_says(airflow, passing_log, failing_log, dag_id):
+def test_the_objects_lie_where_the_dag_says(airflow, dag_id):
     assert airflow.shape(dag_id) == documented_objects(dag_id)
 
 
-@pytest.mark.parametrize("dag_id", [PASSING, FAILING])
-def test_no_payload_in_the_database(airflow, passing_log, failing_log, dag_id):
+def test_no_payload_in_the_database(airflow, dag_id):
     for table, column in [("xcom", "value"), ("rendered_task_instance_fields", "rendered_fields")]:
         rows = airflow.rows(f"SELECT {column} FROM {table} WHERE dag_id = ?", dag_id)
         assert rows, table
         assert "partial_unexpected_list" not in str(rows), table
 
 
+@pytest.mark.long
 def test_a_deleted_object_fails_the_task_that_reads_it(airflow, passing_log):
     uri = airflow.references(PASSING)["ge_checkpoint_pass"]["uri"]
     body = bytes(obstore.get(airflow.store, airflow.key(uri)).bytes())
@@ -98,6 +104,7 @@ def test_a_deleted_object_fails_the_task_that_reads_it(airflow, passing_log):
         obstore.put(airflow.store, airflow.key(uri), body)
 
 
+@pytest.mark.long
 def test_the_failing_dag_does_not_hide_its_failure(airflow, failing_log):
     assert airflow.run_of(FAILING)[1] == "failed", failing_log
     assert airflow.task_states(FAILING) == {
@@ -107,6 +114,7 @@ def test_the_failing_dag_does_not_hide_its_failure(airflow, failing_log):
     }
 
 
+@pytest.mark.long
 def test_the_result_of_a_failed_validation_is_readable(airflow, failing_log):
     [uri] = airflow.objects(FAILING)
     assert airflow.references(FAILING)["validate_february"]["uri"] == uri

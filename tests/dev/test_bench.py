@@ -45,6 +45,7 @@ class TestTheReport:
 
     def test_a_bar_fails(self, tmp_path, capsys, monkeypatch):
         monkeypatch.setattr(stored_size, "LIMIT", 0.01)
+        monkeypatch.setattr(stored_size, "FILES", stored_size.FILES[:1])
         file = tmp_path / "found.json"
         before = bench.RESULTS.exists() and bench.RESULTS.read_text()
         assert bench.run(quick=True, only=["stored_size"], json_file=file) == 1
@@ -162,7 +163,7 @@ class TestThePeers:
         assert scripts == set(bench.BENCHMARKS)
 
 
-@pytest.mark.long
+@pytest.mark.weekly
 def test_all_of_them_quickly(tmp_path):
     file = tmp_path / "found.json"
     status = cli.main(["bench", "--quick", "--json", str(file)])

@@ -26,6 +26,7 @@ def ports_named_in(text):
     return [int(port) for port in re.findall(r"http://(?:127\.0\.0\.1|localhost):(\d+)", text)]
 
 
+@pytest.mark.long
 def test_what_a_demo_tells(project_copy):
     done = project_copy.run("demo", "--dag", "tiny", "--dag", "tiny_failing", "--json")
     document = json.loads(done.stdout)
@@ -105,7 +106,7 @@ def test_test_passes_arguments_and_status_through(project_copy):
     assert "1 failed" in done.stdout
 
 
-@pytest.mark.long
+@pytest.mark.weekly
 @pytest.mark.parametrize("seconds", [0.3, 0.8, 2, 5, 8, 12, 16, 20])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_at_any_moment(project_copy, seconds, number):

@@ -239,7 +239,7 @@ def proxy(s3):
 
 
 # Twice as many as there are kinds: each is injected into a push and into a pull.
-@pytest.mark.parametrize("wanted", [34, pytest.param(520, marks=pytest.mark.long)])
+@pytest.mark.parametrize("wanted", [34, pytest.param(520, marks=pytest.mark.weekly)])
 def test_right_values_or_typed_errors(xcom, proxy, configure, wanted):
     configure(endpoint_url=proxy.url, **SECONDS)
     faults = Faults(xcom, proxy)
@@ -267,11 +267,12 @@ def test_revoked_credentials_are_named(xcom, proxy, configure, code):
 
 # The number of the request during which the server is killed. An upload of 34 MB begins with
 # a request, has five for its parts and one that completes it.
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("request_number", "restart"),
-    [(number, back) for number in range(7) for back in (True, False)],
-)
-@pytest.mark.long
+    [(2, True)] + [pytest.param(n, back, marks=pytest.mark.weekly)
+                   for n in range(7) for back in (True, False) if (n, back) != (2, True)],
+)  # fmt: skip
 def test_the_server_is_killed_while_a_value_is_uploaded(
     xcom, configure, tmp_path, request_number, restart
 ):

@@ -64,7 +64,7 @@ def test_what_is_in_a_dataclass_is_the_same_or_refused(inside):
     check(Trip(inside), 0)
 
 
-@pytest.mark.long
+@pytest.mark.weekly
 @pytest.mark.parametrize(
     ("strategy", "examples"), [(values(), 6_000), (frames(), 3_000)], ids=["values", "frames"]
 )

@@ -88,7 +88,7 @@ def test_no_referenced_object_is_ever_deleted(api_server, s3, sweep, store, hist
     check(api_server, s3, sweep, store, history)
 
 
-@pytest.mark.long
+@pytest.mark.weekly
 @settings(
     max_examples=400,
     deadline=None,

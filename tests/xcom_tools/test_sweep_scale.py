@@ -122,7 +122,7 @@ def test_a_run_has_orphans_and_rows_with_the_time_of_their_objects(s3_server):
         assert began <= when <= time.time()
 
 
-@pytest.mark.long
+@pytest.mark.weekly
 def test_100_000_objects(environment):
     for arguments in ([], ["--claim", "--delete"]):
         done = subprocess.run(

@@ -69,7 +69,7 @@ def test_a_frame(frame):
     check(frame)
 
 
-@pytest.mark.long
+@pytest.mark.weekly
 @many
 @given(values())
 def test_many_nested_values(value):

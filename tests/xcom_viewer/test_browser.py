@@ -107,6 +107,7 @@ def test_the_tab_shows_a_task_instances_values_in_light_and_dark(site, visit):
     visit.picture("task-dark")
 
 
+@pytest.mark.long
 def test_the_tab_of_a_run(site, visit):
     visit.page.goto(site.run_page(DAG))
     values = visit.open_tab()
@@ -118,6 +119,7 @@ def test_the_tab_of_a_run(site, visit):
     expect(card(values, "return_value")).to_be_visible()
 
 
+@pytest.mark.long
 def test_an_instance_of_a_mapped_task(site, visit):
     number = browser_dags.MAPPED - 1
     visit.page.goto(site.task_page(DAG, "mapped", number))
@@ -130,6 +132,7 @@ def test_an_instance_of_a_mapped_task(site, visit):
     assert visit.page.evaluate("navigator.clipboard.readText()") == uri
 
 
+@pytest.mark.long
 def test_downloads(site, visit, tmp_path):
     visit.page.goto(site.task_page(DAG, "values"))
     frame = card(visit.open_tab(), "return_value")
@@ -160,6 +163,7 @@ def cells(series):
     return [None if pd.isna(cell) else cell for cell in series]
 
 
+@pytest.mark.long
 def test_rows_are_paged_and_a_nested_frame_is_opened(site, visit):
     visit.page.goto(site.task_page(DAG, "values"))
     values = visit.open_tab()
@@ -193,6 +197,7 @@ def test_markup_in_values_is_text(site, visit):
     assert formulas == []
 
 
+@pytest.mark.long
 def test_what_cannot_be_shown_says_why(site, visit):
     visit.page.goto(site.task_page(DAG, "broken"))
     values = visit.open_tab()
