@@ -31,6 +31,7 @@ def test_no_package_index(bare_copy):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.long
 def test_index_switched_off(bare_copy):
     done = bare_copy.run("setup", PIP_NO_INDEX="1", **NO_OTHER_SOURCE)
     assert done.returncode == 1
