@@ -22,13 +22,17 @@ os.environ["AIRFLOW__CORE__ALLOWED_DESERIALIZATION_CLASSES"] = "airflow.* tests.
 os.environ["GX_ANALYTICS_ENABLED"] = "False"
 
 
+# Of folders whose files share a server that takes seconds to start; one process takes all of them.
+TOGETHER = ("tests/xcom_tools/",)
 # Begun first where files are dealt out to processes, so that all end at about the same time.
 SLOWEST = (
     "tests/dev/test_demo.py",
+    "tests/xcom_tools/",
     "tests/xcom_store/test_faults.py",
     "tests/test_example_dags.py",
-    "tests/xcom_viewer/test_browser.py",
+    "tests/xcom_viewer/test_browser",
     "tests/test_great_expectations_dags.py",
+    "tests/dev/test_environment.py",
     "tests/dev/test_s3_server.py",
 )
 
@@ -44,8 +48,21 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker("long")
         if item.get_closest_marker("long") and not config.getoption("--long"):
             item.add_marker(pytest.mark.skip(reason="takes long: run with --long"))
-    place = {name: number for number, name in enumerate(SLOWEST)}
-    items.sort(key=lambda item: place.get(item.nodeid.partition("::")[0], len(place)))
+    items.sort(key=lambda item: [not item.nodeid.startswith(slow) for slow in SLOWEST])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            shared = next(filter(nodeid.startswith, TOGETHER), None)
+            return shared or super()._split_scope(nodeid)
+
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session")
