@@ -35,6 +35,12 @@ _UNSAFE_TEXT = re.compile("[\0\ud800-\udfff]")
 _Place = tuple[Any, str, Any] | None
 """Of a value inside another: where that is, and how to name the last step."""
 
+MAX_DEPTH = 100
+"""Values nested in each other. Each takes up to six frames of Python's stack, which has 1,000."""
+_MAX_LEVELS = 4 * MAX_DEPTH
+"""Of a document: no tag takes more than four, its object and three lists."""
+_TOO_DEEP = f"it is nested more than {MAX_DEPTH} deep, or contains itself. Flatten it."
+
 _TABLE = (*tags.TAGS, *libraries.TAGS, *classes.TAGS)
 TAGS: dict[str, Tag] = {tag.name: tag for tag in _TABLE}
 """By the stored name, which decides how it is read, for ever."""
@@ -61,6 +67,10 @@ _KEPT: dict[type, Callable[[Any], bool]] = {
 """The scalars of JSON, and whether it and every database keep this one as it is."""
 
 
+class _Located(ValueNotStorable):
+    """Says already where in the value it is."""
+
+
 class Writer:
     """Turns one value into a document.
 
@@ -70,6 +80,7 @@ class Writer:
 
     def __init__(self, leaf: Callable[[Any], int | None] | None = None) -> None:
         self._leaf = leaf
+        self._depth = 0
         self.plain = True
         """No tag was needed: Airflow's own JSON path gives the value back as it is."""
 
@@ -77,9 +88,10 @@ class Writer:
         """Return the document; `ValueNotStorable` says what is where in the value."""
         try:
             return self._write(value, None)
+        except _Located as error:
+            raise ValueNotStorable(str(error)) from error.__cause__
         except RecursionError as error:
-            what = "the value is nested too deeply, or contains itself. Flatten it."
-            raise ValueNotStorable(what) from error
+            raise ValueNotStorable(f"the value cannot be stored: {_TOO_DEEP}") from error
 
     def _write(self, value: Any, where: _Place) -> Any:
         kind = type(value)
@@ -91,15 +103,17 @@ class Writer:
             kept = _KEPT[kind](value) if kind in _KEPT else False
         if kept:
             return value
-        if kind is list:
-            return [self._write(item, (where, "[{}]", i)) for i, item in enumerate(value)]
-        if kind is dict:
-            return self._dict(value, where)
-        if self._leaf and (number := self._leaf(value)) is not None:
-            self.plain = False
-            return {TAG: ["leaf", number]}
-        tag = _BY_TYPE.get(full_name(kind)) or next(t for of, t in _BY_TEST if of(value))
-        return self._tagged(tag, value, where)
+        self._depth += 1
+        try:
+            if self._depth > MAX_DEPTH:
+                raise _refusal(value, where, _TOO_DEEP)
+            if kind is list:
+                return [self._write(item, (where, "[{}]", i)) for i, item in enumerate(value)]
+            if kind is dict:
+                return self._dict(value, where)
+            return self._other(value, where)
+        finally:
+            self._depth -= 1
 
     def _dict(self, value: dict[Any, Any], where: _Place) -> Any:
         for key in value:
@@ -108,11 +122,18 @@ class Writer:
         else:
             return {key: self._write(item, (where, "[{!r}]", key)) for key, item in value.items()}
         if is_record(value):
-            raise ValueNotStorable(
-                f"the dict at {_text(where)} has {MARK_KEY}={value[MARK_KEY]!r}, the mark of this "
-                "backend's own database records. Rename that key."
-            )
+            mark = f"it has {MARK_KEY}={value[MARK_KEY]!r}, the mark of this backend's own records"
+            raise _refusal(value, where, f"{mark}. Rename that key.")
         return self._tagged(TAGS["dict"], value, where)
+
+    def _other(self, value: Any, where: _Place) -> dict[str, list[Any]]:
+        with _located(value, where):
+            if self._leaf and (number := self._leaf(value)) is not None:
+                self.plain = False
+                return {TAG: ["leaf", number]}
+            kind = full_name(type(value))
+            tag = _BY_TYPE.get(kind) or next(t for of, t in _BY_TEST if of(value))
+            return self._tagged(tag, value, where)
 
     def _tagged(self, tag: Tag, value: Any, where: _Place) -> dict[str, list[Any]]:
         self.plain = False
@@ -120,23 +141,41 @@ class Writer:
         def write(part: Any, template: str = "", step: Any = None) -> Any:
             return self._write(part, (where, template, step) if template else where)
 
-        try:
+        with _located(value, where):
             return {TAG: [tag.name, *tag.write(value, write)]}
-        except (ValueNotStorable, RecursionError):
-            raise
-        except Exception as error:  # whatever a class's own code raises
-            raise ValueNotStorable(
-                f"the {full_name(type(value))} at {_text(where)} cannot be stored: {error}"
-            ) from error
+
+
+class _located:  # noqa: N801
+    """Turns whatever a class's own code, or a codec, raises into an error that names the place."""
+
+    __slots__ = ("value", "where")
+
+    def __init__(self, value: Any, where: _Place) -> None:
+        self.value, self.where = value, where
+
+    def __enter__(self) -> None:
+        """Nothing is to be prepared."""
+
+    def __exit__(self, kind: Any, error: BaseException | None, _trace: Any) -> None:
+        """Raise the error that names the place, unless it is no refusal or names it already."""
+        passed = (_Located, RecursionError, MemoryError)
+        if isinstance(error, Exception) and not isinstance(error, passed):
+            raise _refusal(self.value, self.where, error) from error
+
+
+def _refusal(value: Any, where: _Place, why: object) -> _Located:
+    place = f" at {text}" if (text := _text(where)) else ""
+    return _Located(f"the {full_name(type(value))}{place} cannot be stored: {why}")
 
 
 def _text(where: _Place) -> str:
-    """Return a place as text, for a message; most values need none."""
+    """Return a place as text, for a message, not too long; most values need none."""
     steps = []
     while where:
         where, template, step = where
         steps.append(template.format(step))
-    return "".join(reversed(steps)) or "the top"
+    text = "".join(reversed(steps))
+    return text if len(text) < 200 else f"{text[:100]}…{text[-100:]}"
 
 
 def read(document: Any, leaf: Callable[[int], Any] | None = None) -> Any:
@@ -147,24 +186,28 @@ def read(document: Any, leaf: Callable[[int], Any] | None = None) -> Any:
         ValueNotStorable: a class is not allowed by `[core] allowed_deserialization_classes`.
     """
     try:
-        return _read(document, leaf)
+        return _read(document, leaf, 0)
     except RecursionError as error:
         raise ObjectCorrupt("the stored document is nested too deeply to be read.") from error
 
 
-def _read(document: Any, leaf: Callable[[int], Any] | None) -> Any:
-    if type(document) is list:
-        return [_read(item, leaf) for item in document]
-    if type(document) is not dict:
+def _read(document: Any, leaf: Callable[[int], Any] | None, level: int) -> Any:
+    kind = type(document)
+    if kind is not list and kind is not dict:
         return document
+    level += 1
+    if level > _MAX_LEVELS:
+        raise RecursionError
+    if kind is list:
+        return [_read(item, leaf, level) for item in document]
     if document.keys() != {TAG}:
-        return {key: _read(item, leaf) for key, item in document.items()}
+        return {key: _read(item, leaf, level) for key, item in document.items()}
     try:
         name, *parts = document[TAG]
         if name == "leaf" and leaf:
             return leaf(*parts)
-        return TAGS[name].read(*(_read(part, leaf) for part in parts))
-    except XComStoreError:
+        return TAGS[name].read(*[_read(part, leaf, level + 1) for part in parts])
+    except (XComStoreError, RecursionError):
         raise
     except Exception as error:  # whatever a class makes of what it is given
         raise ObjectCorrupt(
@@ -194,7 +237,7 @@ def airflow_node(value: Any) -> Any:
     """
     try:
         node = classes.exact_serde(value)
-    except TypeError as error:
+    except Exception as error:  # whatever a class's own code raises
         raise ValueNotStorable(str(error)) from error
     if not _fits_database(node):
         raise ValueNotStorable("it holds a number or a text that the database would change.")

@@ -4,7 +4,7 @@
 |---|---|
 | NaN, ±Infinity, complex             | `repr` (a NaN's payload bits are not kept) |
 | int beyond 64 bits                  | hexadecimal text |
-| str with NUL or lone surrogates     | Base64 of UTF-16 |
+| str with NUL or lone surrogates     | Base64 of UTF-8  |
 | tuple, set, frozenset               | their items |
 | dict with other keys than plain str | pairs |
 | bytes, bytearray                    | Base64 |
@@ -89,12 +89,12 @@ def _write_zone(value: zoneinfo.ZoneInfo, _write: Write) -> list[str]:
     return [value.key]
 
 
-_UTF16 = "utf-16-le", "surrogatepass"
+_UTF8 = "utf-8", "surrogatepass"  # UTF-16 would make one character of a pair of surrogates
 TAGS = (
     Tag("float", float, lambda value, _: [repr(value)], float),
     Tag("complex", complex, lambda v, write: [write(v.real), write(v.imag)], complex),
     Tag("int", int, lambda value, _: [hex(value)], lambda text: int(text, 16)),
-    Tag("str", str, lambda v, _: [b64(v.encode(*_UTF16))], lambda v: unb64(v).decode(*_UTF16)),
+    Tag("str", str, lambda v, _: [b64(v.encode(*_UTF8))], lambda v: unb64(v).decode(*_UTF8)),
     Tag("tuple", tuple, _write_items, tuple),
     Tag("set", set, _write_items, set),
     Tag("frozenset", frozenset, _write_items, frozenset),
