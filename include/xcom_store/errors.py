@@ -15,6 +15,11 @@ what to do; it never holds a secret.
 from __future__ import annotations
 
 
+def is_failure(error: BaseException) -> bool:
+    """Tell whether it is an error and no interruption: Rust's libraries raise no `Exception`s."""
+    return isinstance(error, Exception) or type(error).__name__ == "PanicException"
+
+
 class XComStoreError(Exception):
     """Base of all errors of this backend."""
 

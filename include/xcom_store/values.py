@@ -10,6 +10,7 @@ pull:  the reverse. Values without this backend's marker are left to Airflow.
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from include.xcom_store import codecs, documents, errors, keys, record
@@ -17,7 +18,9 @@ from include.xcom_store.codecs import ge_result, json_text
 from include.xcom_store.documents.tags import full_name
 
 if TYPE_CHECKING:
-    from include.xcom_store.codecs.base import Codec, Encoded
+    from collections.abc import Iterator
+
+    from include.xcom_store.codecs.base import Codec, Encoded, Sink
     from include.xcom_store.keys import Owner
     from include.xcom_store.stores.base import Store
 
@@ -41,8 +44,8 @@ def push(value: Any, owner: Owner, store: Store, *, keep: bool = False) -> Any:
     threshold, compression = store.settings.threshold, store.settings.compression
     if ge_result.describe(value):
         threshold = 0  # each validation is an object, however small: people look for it there
-    if codec := codecs.find(value, threshold + 1):  # bytes, only where there are more
-        encoded = codec.encode(value, compression)
+    if found := _encode(value, compression, threshold + 1):  # bytes, only where there are more
+        codec, encoded = found
         key = f"{keys.new_stem(owner)}.{encoded.extension}"
         stored = _write(store, key, codec.NAME, encoded, value)
         return record.Reference(stored, encoded.summary, 0, _versions()).to_record()
@@ -50,9 +53,9 @@ def push(value: Any, owner: Owner, store: Store, *, keep: bool = False) -> Any:
     leaves: list[tuple[Codec, Encoded, Any]] = []
 
     def note_leaf(part: Any) -> int | None:
-        if not (codec := codecs.find(part)):
+        if not (found := _encode(part, compression)):
             return None
-        leaves.append((codec, codec.encode(part, compression), part))
+        leaves.append((*found, part))
         return len(leaves) - 1
 
     writer = documents.Writer(note_leaf)
@@ -67,7 +70,8 @@ def push(value: Any, owner: Owner, store: Store, *, keep: bool = False) -> Any:
         noted = []
         for number, (codec, encoded, part) in enumerate(leaves):
             name = f"{number}.{encoded.extension}"
-            stored = _write(store, f"{stem}/{name}", codec.NAME, encoded, part)
+            place = f" at {writer.leaf_places[number]}"
+            stored = _write(store, f"{stem}/{name}", codec.NAME, encoded, part, place)
             noted.append(stored._replace(uri=name)._asdict())
         text = documents.dump(documents.with_leaves(document, noted))
     encoded = json_text.encode(text, compression)
@@ -133,9 +137,38 @@ def remove(row: dict[str, Any], owner: Owner, store: Store) -> None:
         store.delete(key)
 
 
-def _write(store: Store, key: str, codec: str, encoded: Encoded, value: Any) -> record.StoredObject:
-    size, sha256 = store.put(key, encoded.write)
+def _encode(
+    value: Any, compression: str, min_bytes: int = codecs.MIN_LEAF_BYTES
+) -> tuple[Codec, Encoded] | None:
+    with _refusing(f"the {_type_name(value)}"):
+        codec = codecs.find(value, min_bytes)
+        return (codec, codec.encode(value, compression)) if codec else None
+
+
+def _write(
+    store: Store, key: str, codec: str, encoded: Encoded, value: Any, place: str = ""
+) -> record.StoredObject:
+    def write(sink: Sink) -> None:
+        with _refusing(f"the {_type_name(value)}{place}", sink):
+            encoded.write(sink)
+
+    size, sha256 = store.put(key, write)
     return record.StoredObject(store.uri(key), codec, _type_name(value), size, sha256)
+
+
+@contextmanager
+def _refusing(what: str, sink: Sink | None = None) -> Iterator[None]:
+    """Turn the failure of an encoder into `ValueNotStorable`, and never that of the store."""
+    try:
+        yield
+    except BaseException as error:
+        if sink and sink.failure and sink.failure is not error:
+            raise sink.failure from None  # the encoder has made something else of it
+        known = isinstance(error, (errors.XComStoreError, MemoryError))
+        if known or (sink and sink.failure) or not errors.is_failure(error):
+            raise
+        message = f"{what} cannot be stored: {type(error).__name__}: {error}"
+        raise errors.ValueNotStorable(message) from error
 
 
 def _read(store: Store, key: str, stored: record.StoredObject, reference: record.Reference) -> Any:
@@ -149,7 +182,9 @@ def _read(store: Store, key: str, stored: record.StoredObject, reference: record
     except ImportError as error:
         message = f"{store.uri(key)} needs a package that is missing here: {error}. Install it."
         raise errors.ConfigurationError(message) from error
-    except Exception as error:  # whatever a parser makes of it: the caller gets one typed error
+    except BaseException as error:  # whatever a parser makes of it: the caller gets one typed error
+        if not errors.is_failure(error):
+            raise
         raise errors.ObjectCorrupt(
             f"{store.uri(key)} holds what was written, but codec {stored.codec!r} cannot read it "
             f"({type(error).__name__}: {error}). Written by {reference.written_by}, read by "

@@ -2,29 +2,56 @@
 
 from __future__ import annotations
 
+import array
+import collections
 import enum
 import math
+import types
 
 
 def assert_identical(one, other, where="value"):
     assert type(one) is type(other), f"{where}: {type(one)} became {type(other)}"
     kind = type(one).__name__
     module = type(one).__module__.split(".")[0]
-    if module == "pandas" and kind in ("DataFrame", "Series"):
+    if module == "pandas" and kind.endswith("Index"):
+        _index(one, other, where)
+    elif module == "pandas" and hasattr(one, "_from_sequence") and hasattr(one, "dtype"):
+        _array(one, other, where)
+    elif module == "pandas" and kind in ("DataFrame", "Series"):
         _pandas(one, other, where)
     elif module == "numpy" and kind == "ndarray":
         assert (one.dtype, one.shape, one.flags.f_contiguous) == (
             other.dtype, other.shape, other.flags.f_contiguous
         ), where  # fmt: skip
-        assert one.tobytes() == other.tobytes(), where
+        assert _numpy_type(one.dtype) == _numpy_type(other.dtype), where
+        assert one.dtype.hasobject or one.tobytes() == other.tobytes(), where
+        if one.dtype.hasobject:
+            assert_identical(one.tolist(), other.tolist(), where)
+        assert other.flags.writeable, where
+    elif module == "numpy" and hasattr(one, "isalignedstruct"):
+        assert _numpy_type(one) == _numpy_type(other), where
     elif module == "numpy":
         assert (one.dtype, one.tobytes()) == (other.dtype, other.tobytes()), where
+        assert not isinstance(one, (str, bytes)) or one[:] == other[:], where
     elif module == "polars":
         assert getattr(one, "schema", None) == getattr(other, "schema", None), where
         assert one.equals(other, null_equal=True), where
     elif module == "pyarrow":
-        assert one.equals(other, check_metadata=True), where
+        _arrow(one, other, where)
+    elif isinstance(one, (collections.deque, range, slice, array.array)):
+        assert repr(one) == repr(other), where
+        if isinstance(one, collections.deque):
+            assert one.maxlen == other.maxlen, where
+            assert_identical(list(one), list(other), where)
+        elif not isinstance(one, array.array):
+            for name in ("start", "stop", "step"):
+                assert_identical(getattr(one, name), getattr(other, name), f"{where}.{name}")
+    elif isinstance(one, types.MappingProxyType):
+        assert_identical(one.copy(), other.copy(), where)
     elif isinstance(one, dict):
+        factories = [getattr(value, "default_factory", None) for value in (one, other)]
+        assert factories[0] is factories[1], where
+
         assert list(one) == list(other), f"{where}: keys {list(one)} became {list(other)}"
         for (key, a), (other_key, b) in zip(one.items(), other.items(), strict=True):
             assert_identical(key, other_key, f"{where} key {key!r}")
@@ -41,6 +68,13 @@ def assert_identical(one, other, where="value"):
         assert_identical(vars(one), vars(other), where)
     elif one is not other and not (isinstance(one, float) and math.isnan(one)):
         assert repr(one) == repr(other), where
+        for name in ("left", "right", "freq") if module == "pandas" else ():
+            parts = [getattr(value, name, None) for value in (one, other)]
+            assert_identical(*parts, f"{where}.{name}")
+        if hasattr(one, "kwds"):
+            kwds = [{k: v for k, v in value.kwds.items() if k != "calendar"} for value in (one, other)]
+            assert_identical(*kwds, where)
+            assert (one, one.n, one.normalize) == (other, other.n, other.normalize), where
         if hasattr(one, "tzinfo"):
             assert_identical(one.tzinfo, other.tzinfo, f"{where}.tzinfo")
             assert getattr(one, "fold", 0) == getattr(other, "fold", 0), where
@@ -48,6 +82,43 @@ def assert_identical(one, other, where="value"):
 
 def _typed(item):
     return f"{type(item).__qualname__} {item!r}"
+
+
+def _numpy_type(dtype):
+    """Return all of a numpy dtype: == sees neither metadata nor alignment nor longlong."""
+    fields = {k: (_numpy_type(v[0]), v[1:]) for k, v in (dtype.fields or {}).items()}
+    inside = _numpy_type(dtype.base) if dtype.subdtype else None
+    return (dtype.str, dtype.char, dtype.isalignedstruct, repr(dtype.metadata), dtype.names,
+            fields, inside, dtype.shape)  # fmt: skip
+
+
+def _arrow(one, other, where):
+    """Compare pyarrow's values, with chunks, dictionaries and metadata; NaN is like NaN."""
+    import pyarrow as pa
+
+    if isinstance(one, (pa.Table, pa.RecordBatch)):
+        assert one.schema.equals(other.schema, check_metadata=True), where
+        assert one.num_rows == other.num_rows, where
+        for number, (a, b) in enumerate(zip(one.columns, other.columns, strict=True)):
+            _arrow(a, b, f"{where}.column({number})")
+    elif isinstance(one, pa.ChunkedArray):
+        lengths = [[len(chunk) for chunk in value.chunks] for value in (one, other)]
+        assert lengths[0] == lengths[1], f"{where}: chunks {lengths[0]} became {lengths[1]}"
+        for a, b in zip(one.chunks, other.chunks, strict=True):
+            _arrow(a, b, where)
+    elif isinstance(one, pa.Array):
+        assert (one.type, repr(one.to_pylist())) == (other.type, repr(other.to_pylist())), where
+        assert str(one.type) == str(other.type), where
+        if len(one) and hasattr(one, "dictionary"):
+            _arrow(one.dictionary, other.dictionary, f"{where}.dictionary")
+            _arrow(one.indices, other.indices, f"{where}.indices")
+    elif isinstance(one, pa.Scalar):
+        assert one.type == other.type, where
+        assert repr(one.as_py()) == repr(other.as_py()), where
+    elif isinstance(one, (pa.Schema, pa.Field)):
+        assert one.equals(other, check_metadata=True), where
+    else:
+        assert (one, str(one)) == (other, str(other)), where
 
 
 def _pandas(one, other, where):
@@ -69,6 +140,14 @@ def _pandas(one, other, where):
     assert one.flags == other.flags, where
 
 
+def _array(one, other, where):
+    import pandas as pd
+
+    assert repr(getattr(one, "freq", None)) == repr(getattr(other, "freq", None)), where
+    _column(pd.Series(one), pd.Series(other), where)
+    pd.testing.assert_series_equal(pd.Series(one), pd.Series(other), check_exact=True)
+
+
 def _column(one, other, where):
     _dtype(one.dtype, other.dtype, where)
     if one.dtype == object:
@@ -85,6 +164,10 @@ def _dtype(one, other, where):
         _index(one.categories, other.categories, f"{where}.categories")
     else:
         assert repr(one) == repr(other), f"{where}: {one!r} became {other!r}"
+        assert type(one) is type(other), where
+        if hasattr(one, "isalignedstruct"):
+            assert _numpy_type(one) == _numpy_type(other), where
+        assert_identical(getattr(one, "tz", None), getattr(other, "tz", None), f"{where}.tz")
 
 
 def _index(one, other, where):

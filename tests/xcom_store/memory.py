@@ -9,6 +9,7 @@ import json
 from include.xcom_store import values
 from include.xcom_store.keys import Owner
 from include.xcom_store.settings import Settings
+from include.xcom_store.stores.files import HashingSink
 
 OWNER = Owner("trips", "manual__1", "load", -1, "return_value")
 ROOT = "s3://bucket/xcom/"
@@ -35,10 +36,11 @@ class MemoryStore:
         return uri.removeprefix(ROOT)
 
     def put(self, key, write):
-        target = Target()
-        write(target)
-        self.objects[key] = data = target.getvalue()
-        return len(data), hashlib.sha256(data).hexdigest()
+        target = io.BytesIO()
+        sink = HashingSink(target, lambda: None)
+        write(sink)
+        self.objects[key] = target.getvalue()
+        return sink.bytes, sink.sha256
 
     def get(self, key, size, sha256):
         data = self.objects[key]

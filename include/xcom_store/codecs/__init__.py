@@ -17,7 +17,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from include.xcom_store.codecs import arrow, binary, frames, ge_result, json_text, npy, polars_frame
+from include.xcom_store.codecs import (
+    arrow,
+    arrow_stream,
+    binary,
+    frames,
+    ge_result,
+    json_text,
+    npy,
+    polars_frame,
+)
 from include.xcom_store.errors import ObjectCorrupt
 
 if TYPE_CHECKING:
@@ -58,6 +67,14 @@ def decoder(name: str) -> Callable[[bytes | bytearray, str], Any]:
     return decode
 
 
-_MODULES: tuple[Codec, ...] = (frames, polars_frame, arrow, npy, binary, ge_result)
+_MODULES: tuple[Codec, ...] = (
+    frames,
+    polars_frame,
+    arrow_stream,  # before `arrow`, which cannot write what this one takes
+    arrow,
+    npy,
+    binary,
+    ge_result,
+)
 CODECS: dict[str, Codec] = {module.NAME: module for module in _MODULES}
 """First that accepts wins on write, the stored name decides on read."""

@@ -1,36 +1,148 @@
-"""pyarrow Table and RecordBatch as an Arrow IPC file: schema, metadata and chunks as they are."""
+"""pyarrow Table, RecordBatch, Array and ChunkedArray as an Arrow IPC file, exactly.
+
+Schema, metadata and chunks are kept. A file holds record batches, in which all columns are cut at
+the same rows: where the chunks of a column are others, their lengths are in the file's footer, as
+are the columns' types where one is an extension type, which not every process knows. An Array or a ChunkedArray is the only column, without a name. Columns whose chunks have different
+dictionaries are left to `arrow_stream`, for a file has one dictionary per column.
+"""
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import Any
 
 from include.xcom_store.codecs.base import Encoded, Sink
+from include.xcom_store.errors import ConfigurationError, ValueNotStorable
 
 NAME = "pyarrow-ipc"
+_FOOTER = b"xcom_store"
 
 
 def accepts(value: Any) -> bool:
     pa: Any = sys.modules.get("pyarrow")
-    return bool(pa) and type(value) in (pa.Table, pa.RecordBatch)
+    return bool(pa) and (
+        type(value) in (pa.Table, pa.RecordBatch, pa.ChunkedArray) or isinstance(value, pa.Array)
+    )
 
 
 def encode(value: Any, compression: str) -> Encoded:
     import pyarrow as pa
 
-    options = pa.ipc.IpcWriteOptions(compression=None if compression == "none" else compression)
+    table = as_table(value)
+    footer = make_footer(table)
+    packing = pa.ipc.IpcWriteOptions(compression=None if compression == "none" else compression)
 
     def write(sink: Sink) -> None:
-        with pa.ipc.new_file(pa.PythonFile(sink, "w"), value.schema, options=options) as writer:
-            writer.write(value)
+        file = pa.PythonFile(sink, "w")
+        with pa.ipc.new_file(file, table.schema, options=packing, metadata=footer) as writer:
+            write_batches(writer, value, table)
 
-    columns = ", ".join(f"{field.name} {field.type}" for field in value.schema)
-    summary = f"{value.num_rows:,} rows × {value.num_columns} columns: {columns}"
-    return Encoded("arrow", write, summary)
+    return Encoded("arrow", write, summary(table))
 
 
 def decode(data: bytes | bytearray, type_name: str) -> Any:
     import pyarrow as pa
 
     with pa.ipc.open_file(pa.BufferReader(data)) as reader:
-        return reader.get_batch(0) if type_name.endswith("RecordBatch") else reader.read_all()
+        footer = read_footer(reader.metadata, reader.schema)
+        if not type_name.endswith((".Table", ".ChunkedArray")):
+            return from_batch(reader.get_batch(0), type_name)
+        return from_table(reader.read_all(), footer.get("chunks"), type_name)
+
+
+def as_table(value: Any) -> Any:
+    """Return the Table that is written for a value; refuse what would come back changed."""
+    import pyarrow as pa
+
+    if isinstance(value, pa.RecordBatch):
+        table = pa.Table.from_batches([value])
+    elif isinstance(value, pa.Table):
+        table = value
+    else:
+        table = pa.table([value], [""])
+    if table.num_rows and not table.num_columns:
+        raise ValueNotStorable("a table of rows without columns would lose them. Return the count.")
+    read = pa.ipc.read_schema(table.schema.serialize())
+    for field, back in zip(table.schema, read, strict=True):
+        if not back.equals(field, check_metadata=True):
+            raise ValueNotStorable(
+                f"column {field.name!r} of type {field.type} would come back as {back.type}. "
+                "Register the extension type (pyarrow.register_extension_type), or convert it."
+            )
+    return table
+
+
+def make_footer(table: Any) -> dict[bytes, bytes] | None:
+    """Return what is to be known of a table besides its batches."""
+    footer: dict[str, Any] = {}
+    batches = [batch.num_rows for batch in table.to_batches()]
+    chunks = [[len(chunk) for chunk in column.chunks] for column in table.columns]
+    if any(lengths != batches for lengths in chunks):
+        footer["chunks"] = chunks
+    types = [str(kind) for kind in table.schema.types]
+    if any("extension<" in name for name in types):
+        footer["types"] = types
+    return {_FOOTER: json.dumps(footer).encode()} if footer else None
+
+
+def read_footer(metadata: Any, schema: Any) -> dict[str, Any]:
+    """Return what `make_footer` noted.
+
+    Raises:
+        ConfigurationError: an extension type is not registered here.
+    """
+    footer: dict[str, Any] = json.loads((metadata or {}).get(_FOOTER, b"{}"))
+    for field, written in zip(schema, footer.get("types", schema.types), strict=True):
+        if str(field.type) != str(written):
+            raise ConfigurationError(
+                f"column {field.name!r} is of type {written}, here {field.type}: the extension "
+                "type is not registered. Import what registers it before the pull."
+            )
+    return footer
+
+
+def write_batches(writer: Any, value: Any, table: Any) -> None:
+    """Write a value as record batches, one for what is one piece."""
+    import pyarrow as pa
+
+    if isinstance(value, (pa.RecordBatch, pa.Array)):
+        batch = value if isinstance(value, pa.RecordBatch) else pa.record_batch([value], [""])
+        writer.write_batch(batch)
+    else:
+        writer.write_table(table)
+
+
+def from_batch(batch: Any, type_name: str) -> Any:
+    """Return the RecordBatch or the Array that was written as one batch."""
+    return batch if type_name.endswith(".RecordBatch") else batch.column(0)
+
+
+def from_table(table: Any, lengths: list[list[int]] | None, type_name: str) -> Any:
+    """Return the Table or the ChunkedArray that was written, its chunks as they were."""
+    import pyarrow as pa
+
+    if lengths is not None:
+        columns = [_cut(*pair) for pair in zip(table.columns, lengths, strict=True)]
+        table = pa.Table.from_arrays(columns, schema=table.schema)
+    return table.column(0) if type_name.endswith(".ChunkedArray") else table
+
+
+def _cut(column: Any, lengths: list[int]) -> Any:
+    import pyarrow as pa
+
+    chunks, start = [], 0
+    for length in lengths:
+        parts = column.slice(start, length).chunks if length else []
+        empty = pa.nulls(0, column.type)
+        chunks.append(parts[0] if len(parts) == 1 else pa.concat_arrays(parts or [empty]))
+        start += length
+    if start != len(column):
+        raise ValueError(f"chunks of {start} rows in all, of a column of {len(column)}")
+    return pa.chunked_array(chunks, column.type)
+
+
+def summary(table: Any) -> str:
+    """Return a line for people."""
+    columns = ", ".join(f"{field.name} {field.type}".strip() for field in table.schema)
+    return f"{table.num_rows:,} rows × {table.num_columns} columns: {columns}"

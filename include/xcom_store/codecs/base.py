@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 class Sink(Protocol):
     """Takes bytes on their way to the store."""
 
+    failure: BaseException | None
+    """What kept it from taking some; None as long as nothing did."""
+
     def write(self, data: Any, /) -> int:
         """Take bytes or a buffer; return how many."""
 

@@ -1,7 +1,9 @@
 """numpy arrays as `.npy`: dtype (structured and byte order included), shape and memory order.
 
 Never with pickle: object arrays are refused, at push and at pull. Subclasses (matrix, masked and
-record arrays) are refused, for they would come back as plain arrays.
+record arrays) are refused, for they would come back as plain arrays; so are dtypes of which numpy
+does not write all (metadata, `align=True`). The one flat dtype of that kind, longlong, which comes
+back as int64, is named by one more byte after the values.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import sys
 from typing import Any, Literal
 
 from include.xcom_store.codecs.base import Encoded, Sink
+from include.xcom_store.documents.data import dtype_loss
 from include.xcom_store.documents.tags import full_name
 from include.xcom_store.errors import ValueNotStorable
 
@@ -18,6 +21,9 @@ NAME = "numpy-npy"
 HEADER = 1024 * 1024
 """Bytes of a header that are read. With numpy's own limit, 10,000, it writes arrays of a thousand
 fields that it then does not read."""
+
+_LONG = {"q": "q", "Q": "Q"}
+"""The dtypes that are as wide as int64 and uint64 and are others."""
 
 
 def accepts(value: Any) -> bool:
@@ -30,22 +36,25 @@ def encode(value: Any, _compression: str) -> Encoded:
 
     dtype = value.dtype
     if type(value) is not np.ndarray:
+        advice = "its .data and its .mask" if np.ma.isMaskedArray(value) else "numpy.array(value)"
+        if isinstance(value, np.recarray):
+            advice = "pandas.DataFrame(value)"
         raise ValueNotStorable(
-            f"a {full_name(type(value))} would come back as a plain numpy.ndarray. Return "
-            "numpy.asarray(value), and its mask or fields beside it."
+            f"a {full_name(type(value))} would come back as a plain numpy.ndarray. Return {advice}."
         )
     if dtype.hasobject:
         raise ValueNotStorable(
             f"a numpy array of dtype {dtype} holds Python objects, which only pickle could store. "
-            "Give it a numeric or string dtype, or return a list."
+            "Give it a numeric or string dtype, or return .tolist() of it."
         )
-    if dtype.metadata:
-        raise ValueNotStorable("a numpy dtype with metadata would lose it. Return it separately.")
+    char = dtype.char.encode() if dtype.char in _LONG else b""
     # The first version of the format has 16 bits for the length of the header.
     version = (1, 0) if _header_bytes(value) < 2**16 else (2, 0)
 
     def write(sink: Sink) -> None:
         np.lib.format.write_array(sink, value, version, allow_pickle=False)
+        if char:
+            sink.write(char)
 
     return Encoded("npy", write, f"shape {value.shape}, {dtype}")
 
@@ -54,17 +63,21 @@ def _header_bytes(value: Any) -> int:
     """Return the length of the header, if numpy reads the same dtype back from it."""
     import numpy as np
 
-    file = io.BytesIO()
+    file, loss = io.BytesIO(), ""
     try:
         header = np.lib.format.header_data_from_array_1_0(value)
         np.lib.format.write_array_header_2_0(file, header)
-        if read_header(file.getvalue())[2] != value.dtype:
-            raise ValueError("it comes back as another one")
+        loss = dtype_loss(value.dtype, read_header(file.getvalue())[2])
     except (ValueError, SyntaxError, RecursionError, MemoryError) as error:
         raise ValueNotStorable(
             f"numpy cannot read an array of the dtype {str(value.dtype)[:200]} back from a file "
             f"({str(error)[:200]}). Return its fields one by one."
         ) from error
+    if loss and value.dtype.char not in _LONG:
+        raise ValueNotStorable(
+            f"a numpy array of the dtype {str(value.dtype)[:200]} would lose its {loss} in a file. "
+            "Return value.astype(a dtype without it)."
+        )
     return file.tell()
 
 
@@ -73,7 +86,9 @@ def decode(data: bytes | bytearray, _type_name: str) -> Any:
 
     shape, order, dtype, start = read_header(data)
     writable = data if isinstance(data, bytearray) else bytearray(data)
-    return np.ndarray(shape, dtype, writable, offset=start, order=order)
+    array = np.ndarray(shape, dtype, writable, offset=start, order=order)
+    char = bytes(data[start + array.nbytes :]).decode()
+    return array.view(np.dtype(_LONG[char]).newbyteorder(dtype.byteorder)) if char else array
 
 
 def header_size(beginning: bytes | bytearray) -> int:

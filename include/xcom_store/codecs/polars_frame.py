@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 from include.xcom_store.codecs.base import Encoded
-from include.xcom_store.errors import ValueNotStorable
+from include.xcom_store.errors import ValueNotStorable, is_failure
 
 NAME = "polars-ipc"
 
@@ -31,6 +31,7 @@ def encode(value: Any, compression: str) -> Encoded:
     frame = value.to_frame() if isinstance(value, pl.Series) else value
     if objects := [name for name, dtype in frame.schema.items() if dtype == pl.Object]:
         raise ValueNotStorable(f"columns {objects} are of dtype Object. Give them a polars dtype.")
+    _check_readable(frame)
     packing: Any = "uncompressed" if compression == "none" else compression
     columns = ", ".join(f"{name} {dtype}" for name, dtype in [*frame.schema.items()][:50])
     summary = f"{frame.height:,} rows × {frame.width:,} columns: {columns}"
@@ -39,6 +40,29 @@ def encode(value: Any, compression: str) -> Encoded:
         frame.write_ipc(sink, compression=packing)
 
     return Encoded("arrow", write, summary)
+
+
+def _check_readable(frame: Any) -> None:
+    """Refuse what polars writes and cannot read, such as arrays of no items."""
+    import polars as pl
+
+    for name in [name for name, dtype in frame.schema.items() if dtype.is_nested()]:
+        column = frame.select(name).head(1)
+        file = io.BytesIO()
+        column.write_ipc(file)
+        try:
+            back = pl.read_ipc(io.BytesIO(file.getvalue()))
+            if back.schema == column.schema and back.equals(column):
+                continue
+            why: object = "it comes back as another"
+        except BaseException as error:  # polars panics, too
+            if not is_failure(error):
+                raise
+            why = error
+        raise ValueNotStorable(
+            f"column {name!r} is of dtype {frame.schema[name]}, which polars cannot read back from "
+            f"Arrow IPC ({why}). Give it another."
+        )
 
 
 def decode(data: bytes | bytearray, type_name: str) -> Any:

@@ -83,6 +83,8 @@ class Writer:
         self._depth = 0
         self.plain = True
         """No tag was needed: Airflow's own JSON path gives the value back as it is."""
+        self.leaf_places: list[str] = []
+        """Where in the value each leaf is, for messages."""
 
     def write(self, value: Any) -> Any:
         """Return the document; `ValueNotStorable` says what is where in the value."""
@@ -130,6 +132,7 @@ class Writer:
         with _located(value, where):
             if self._leaf and (number := self._leaf(value)) is not None:
                 self.plain = False
+                self.leaf_places.append(_text(where))
                 return {TAG: ["leaf", number]}
             kind = full_name(type(value))
             tag = _BY_TYPE.get(kind) or next(t for of, t in _BY_TEST if of(value))
@@ -165,6 +168,8 @@ class _located:  # noqa: N801
 
 def _refusal(value: Any, where: _Place, why: object) -> _Located:
     place = f" at {text}" if (text := _text(where)) else ""
+    if isinstance(why, Exception) and not isinstance(why, (TypeError, ValueError)):
+        why = f"{type(why).__name__}: {why}"
     return _Located(f"the {full_name(type(value))}{place} cannot be stored: {why}")
 
 

@@ -1,73 +1,190 @@
-"""The tags of single values of pendulum, pandas and numpy, which are imported to read one.
+"""The tags of values of other libraries, which are imported to read one.
 
 | value | written as |
 |---|---|
-| pendulum DateTime                    | as a datetime |
-| pendulum zones                       | name, or offset and name |
-| pandas Timestamp, Timedelta, NaT, NA | count and unit, time zone |
-| numpy scalars                        | dtype and Base64 of the bytes |
+| pendulum DateTime, Date, Time | as Python's own |
+| pendulum Duration, Interval   | what it was made of |
+| pendulum zones                | name, or offset and name |
+| pytz zones                    | name, and which of its offsets |
+| dateutil zones                | name, or offset and name; the local one with its offsets |
+| dateutil relativedelta        | its fields |
+| any other time zone           | refused: it has no name |
+| SQLAlchemy Row                | names and values |
+| requests' headers             | pairs |
+| pydantic URLs                 | class and text |
+
+Those of numpy, pandas and pyarrow are in `data`.
 """
 
 from __future__ import annotations
 
-import sys
+import datetime as dt
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from zoneinfo import ZoneInfo
 
-from include.xcom_store.documents.tags import Tag, Write, b64, read_moment, unb64, write_moment
-
-if TYPE_CHECKING:
-    import datetime as dt
-
-
-def _write_count(value: Any, write: Write) -> list[Any]:
-    return [value.asm8.view("i8").item(), value.unit, write(getattr(value, "tzinfo", None))]
-
-
-def _read_timestamp(count: int, unit: Any, zone: dt.tzinfo | None) -> Any:
-    import numpy as np
-    import pandas as pd
-
-    stamp = pd.Timestamp(np.datetime64(count, unit)).as_unit(unit)
-    return stamp.tz_localize("UTC").tz_convert(zone)
+from include.xcom_store.documents import data
+from include.xcom_store.documents.tags import (
+    USE_ZONEINFO,
+    Tag,
+    Write,
+    full_name,
+    read_moment,
+    write_moment,
+)
 
 
-def _read_timedelta(count: int, unit: Any, _zone: None) -> Any:
-    import numpy as np
-    import pandas as pd
-
-    return pd.Timedelta(np.timedelta64(count, unit)).as_unit(unit)
-
-
-def _read_missing(name: str) -> Any:
-    import pandas as pd
-
-    return {"NaT": pd.NaT, "NA": pd.NA}[name]
+def _write_duration(value: Any, write: Write) -> list[Any]:
+    made_of = value._signature
+    if vars(type(value)(**made_of)) != vars(value):
+        raise ValueError("it is not what it says it was made of. Return value.as_timedelta().")
+    return [write(made_of)]
 
 
-def _is_numpy(value: Any) -> bool:
-    numpy: Any = sys.modules.get("numpy")
-    # Not subclasses of others, and not structured or object scalars.
-    own = numpy and isinstance(value, numpy.generic) and type(value).__module__ == "numpy"
-    return bool(own) and value.dtype.kind not in "OV"
+def _write_interval(value: Any, write: Write) -> list[Any]:
+    return [write(part) for part in value.__reduce__()[1]]
 
 
-def _read_numpy(dtype: str, data: str) -> Any:
-    import numpy as np
-
-    kind = np.dtype(dtype)
-    if kind.hasobject:  # numpy would take the bytes for an object's address
-        raise ValueError("a numpy scalar of Python objects")
-    return np.ndarray((), kind, unb64(data))[()]
+def _is_pytz(value: object) -> bool:
+    return type(value).__module__ == "pytz.tzfile"  # a class for each zone
 
 
-_ZONES = "pendulum.tz.timezone"
+def _write_pytz(value: Any, _write: Write) -> list[Any]:
+    # As pytz pickles it: the zone of a datetime knows whether it is summer time.
+    return list(value.__reduce__()[1])
+
+
+def _write_dateutil(value: Any, _write: Write) -> list[str]:
+    name = str(value._filename).rpartition("zoneinfo/")[2]
+    try:
+        if _read_dateutil(name) == value:
+            return [name]
+    except (ValueError, OSError, KeyError, TypeError):
+        pass
+    raise ValueError(f"it was read from {value._filename!r}, which names no zone. {USE_ZONEINFO}")
+
+
+def _read_dateutil(name: str) -> Any:
+    tz = import_module("dateutil.tz")
+    ZoneInfo(name)  # raises for what is no zone; dateutil would open any file
+    zone = tz.gettz(name)
+    if type(zone) is not tz.tzfile:
+        raise ValueError(f"{name} is no zone of dateutil")
+    return zone
+
+
+def _is_other_zone(value: Any) -> bool:
+    own = (dt.timezone, ZoneInfo)  # and pendulum's, a subclass
+    return isinstance(value, dt.tzinfo) and not (
+        isinstance(value, own) or hasattr(value, "serialize")
+    )
+
+
+def _refuse_zone(*_: object) -> Any:
+    raise ValueError(f"it is a time zone that cannot be had by a name. {USE_ZONEINFO}")
+
+
+def _local_rules(zone: Any) -> list[Any]:
+    return [zone._std_offset.total_seconds(), zone._dst_offset.total_seconds(), *zone._tznames]
+
+
+def _read_local(*rules: Any) -> Any:
+    zone = import_module("dateutil.tz").tzlocal()
+    if _local_rules(zone) != [*rules]:
+        raise ValueError(
+            f"a time in the local zone of the machine that wrote it, {rules}; here it is "
+            f"{_local_rules(zone)}. Give all machines one TZ, or push value.astimezone(zone)"
+        )
+    return zone
+
+
+_RELATIVE = (
+    "years", "months", "days", "leapdays", "hours", "minutes", "seconds", "microseconds",
+    "year", "month", "day", "weekday", "hour", "minute", "second", "microsecond",
+)  # fmt: skip
+
+
+def _write_relative(value: Any, write: Write) -> list[Any]:
+    fields = [getattr(value, name) for name in _RELATIVE]
+    back = _read_relative(*fields)
+    if vars(back) != vars(value) or repr(back) != repr(value):
+        raise ValueError("its fields do not make it again. Return .normalized() of it.")
+    return [*map(write, fields)]
+
+
+def _read_relative(*fields: Any) -> Any:
+    module = import_module("dateutil.relativedelta")
+    return module.relativedelta(**dict(zip(_RELATIVE, fields, strict=True)))
+
+
+def _write_row(value: Any, write: Write) -> list[Any]:
+    names = value._fields
+    return [[*map(write, names)], [write(v, ".{}", k) for k, v in zip(names, value, strict=True)]]
+
+
+def _read_row(names: list[str], values: list[Any]) -> Any:
+    return import_module("sqlalchemy.engine.result").result_tuple(names)(values)
+
+
+def _write_headers(value: Any, write: Write) -> list[Any]:
+    return [[[write(k), write(v, "[{!r}]", k)] for k, v in value.items()]]
+
+
+def _is_url(value: Any) -> bool:
+    return type(value).__module__ == "pydantic.networks" and hasattr(value, "unicode_string")
+
+
+def _write_url(value: Any, _write: Write) -> list[Any]:
+    name, text = type(value).__name__, str(value)
+    if full_name(type(value)) != f"pydantic.networks.{name}" or _read_url(name, text) != value:
+        raise ValueError("its text does not make it again. Return str(value).")
+    return [name, text]
+
+
+def _read_url(name: str, text: str) -> Any:
+    networks = import_module("pydantic.networks")
+    kind = getattr(networks, name)
+    if not issubclass(kind, (networks.AnyUrl, networks.PostgresDsn)):
+        raise TypeError(f"{name} is no URL of pydantic")
+    return kind(text)
+
+
+def _module(name: str, kind: str) -> Any:
+    """Return what reads a value by a library's own class, imported then."""
+    return lambda *parts: getattr(import_module(name), kind)(*parts)
+
+
+_ZONES, _TZ = "pendulum.tz.timezone", "dateutil.tz.tz"
 TAGS = (
     Tag(
         "pendulum",
         "pendulum.datetime.DateTime",
         write_moment,
         lambda *stored: read_moment(import_module("pendulum").DateTime, *stored),
+    ),
+    Tag(
+        "pendulum_date",
+        "pendulum.date.Date",
+        lambda value, _: [value.isoformat()],
+        lambda text: import_module("pendulum").Date.fromisoformat(text),
+    ),
+    Tag(
+        "pendulum_time",
+        "pendulum.time.Time",
+        write_moment,
+        lambda *stored: read_moment(import_module("pendulum").Time, *stored),
+    ),
+    Tag(
+        "pendulum_duration",
+        "pendulum.duration.Duration",
+        _write_duration,
+        lambda made_of: import_module("pendulum").Duration(**made_of),
+    ),
+    Tag(
+        "pendulum_interval",
+        "pendulum.interval.Interval",
+        _write_interval,
+        _module("pendulum", "Interval"),
     ),
     Tag(
         "pendulum_zone",
@@ -81,9 +198,40 @@ TAGS = (
         lambda value, _: [value.offset, value.name],
         lambda seconds, name: import_module(_ZONES).FixedTimezone(seconds, name=name),
     ),
-    Tag("pandas_timestamp", "pandas.Timestamp", _write_count, _read_timestamp),
-    Tag("pandas_timedelta", "pandas.Timedelta", _write_count, _read_timedelta),
-    Tag("pandas_nat", "pandas.api.typing.NaTType", lambda *_: ["NaT"], _read_missing),
-    Tag("pandas_na", "pandas.api.typing.NAType", lambda *_: ["NA"], _read_missing),
-    Tag("numpy", _is_numpy, lambda v, _: [v.dtype.str, b64(v.tobytes())], _read_numpy),
+    Tag("pytz_zone", _is_pytz, _write_pytz, _module("pytz.tzinfo", "unpickler")),
+    Tag("pytz_utc", "pytz.UTC", lambda *_: [], lambda: import_module("pytz").utc),
+    Tag(
+        "pytz_offset",
+        "pytz._FixedOffset",
+        lambda value, _: [value._minutes],
+        _module("pytz", "FixedOffset"),
+    ),
+    Tag("dateutil_utc", f"{_TZ}.tzutc", lambda *_: [], _module("dateutil.tz", "tzutc")),
+    Tag("dateutil_zone", f"{_TZ}.tzfile", _write_dateutil, _read_dateutil),
+    Tag("dateutil_local", f"{_TZ}.tzlocal", lambda value, _: _local_rules(value), _read_local),
+    Tag(
+        "dateutil_offset",
+        f"{_TZ}.tzoffset",
+        lambda value, write: [write(value._name), write(value._offset)],
+        _module("dateutil.tz", "tzoffset"),
+    ),
+    Tag(
+        "relativedelta", "dateutil.relativedelta.relativedelta", _write_relative, _read_relative
+    ),
+    Tag(
+        "dateutil_weekday",
+        "dateutil._common.weekday",
+        lambda value, _: [value.weekday, value.n],
+        _module("dateutil.relativedelta", "weekday"),
+    ),
+    Tag("sqlalchemy_row", "sqlalchemy.engine.row.Row", _write_row, _read_row),
+    Tag(
+        "requests_headers",
+        "requests.structures.CaseInsensitiveDict",
+        _write_headers,
+        _module("requests.structures", "CaseInsensitiveDict"),
+    ),
+    Tag("pydantic_url", _is_url, _write_url, _read_url),
+    Tag("other_zone", _is_other_zone, _refuse_zone, _refuse_zone),
+    *data.TAGS,
 )

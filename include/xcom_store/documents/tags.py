@@ -11,21 +11,34 @@
 | date, time, datetime                | ISO 8601, fold, and the time zone as a value of its own |
 | timedelta                           | days, seconds, microseconds |
 | timezone, ZoneInfo                  | offset or name |
-| Decimal, UUID, Path                 | text |
+| Decimal, UUID, paths, IP addresses  | text |
+| OrderedDict, Counter                | pairs |
+| defaultdict                         | name of its factory, pairs |
+| deque                               | its items and its maximal length |
+| MappingProxyType, SimpleNamespace   | the dict inside |
+| range, slice, Fraction              | their parts |
+| array.array                         | type code, size of an item, Base64 of the bytes |
+| Ellipsis                            | nothing |
 
-Only exact types are taken: a subclass would come back as its base. To add a type, add a row here or
-in `libraries`; the round-trip table in the tests wants one line as well.
+Only exact types are taken: a subclass would come back as its base. To add a type, add a row here,
+or in `data` or `libraries`; the round-trip table in the tests wants one line as well.
 """
 
 from __future__ import annotations
 
+import array
 import base64
 import datetime as dt
+import ipaddress
 import pathlib
+import sys
 import uuid
 import zoneinfo
+from collections import Counter, OrderedDict, defaultdict, deque
 from decimal import Decimal
+from fractions import Fraction
 from functools import partial
+from types import EllipsisType, MappingProxyType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -44,7 +57,8 @@ class Tag(NamedTuple):
     of: type | str | Callable[[Any], bool]
     """The exact type; its full name if it is a library's; or a test of a value."""
     write: Callable[[Any, Write], list[Any]]
-    """Returns documents. What it raises refuses the value, and says why."""
+    """Returns documents, in no more than two lists within each other. What it raises refuses the
+    value, and says why."""
     read: Callable[..., Any]
     """Called with what `write` returned, each part read."""
 
@@ -73,7 +87,52 @@ def _write_items(value: Any, write: Write) -> list[Any]:
 
 
 def _write_pairs(value: dict[Any, Any], write: Write) -> list[Any]:
+    if getattr(value, "__dict__", None):  # an OrderedDict or a Counter may have some
+        raise ValueError(f"its attributes {[*vars(value)]} would be lost. Return them beside it.")
     return [[[write(k, " key {!r}", k), write(v, "[{!r}]", k)] for k, v in value.items()]]
+
+
+_FACTORIES = {kind.__name__: kind for kind in (list, dict, set, tuple, str, int, float, bool)}
+
+
+def _write_defaultdict(value: defaultdict[Any, Any], write: Write) -> list[Any]:
+    factory: Any = value.default_factory
+    name = getattr(factory, "__name__", None) if factory is not None else None
+    if _FACTORIES.get(name or "") is not factory:
+        known = ", ".join(_FACTORIES)
+        raise ValueError(f"its default_factory is {factory!r}, not {known}. Return dict(value).")
+    return [name, *_write_pairs(value, write)]
+
+
+def _read_defaultdict(name: str | None, pairs: list[Any]) -> Any:
+    return defaultdict(None if name is None else _FACTORIES[name], pairs)
+
+
+def _write_deque(value: deque[Any], write: Write) -> list[Any]:
+    return [*_write_items(value, write), write(value.maxlen)]
+
+
+def _write_namespace(value: SimpleNamespace, write: Write) -> list[Any]:
+    return [[[write(k), write(v, ".{}", k)] for k, v in vars(value).items()]]
+
+
+def _write_array(value: array.array[Any], _write: Write) -> list[Any]:
+    return [value.typecode, value.itemsize, b64(_little_endian(value).tobytes())]
+
+
+def _read_array(typecode: str, size: int, data: str) -> Any:
+    items = array.array(typecode)
+    if items.itemsize != size:
+        raise ValueError(f"items of {size} bytes, which are {items.itemsize} on this machine")
+    items.frombytes(unb64(data))
+    return _little_endian(items)
+
+
+def _little_endian(items: array.array[Any]) -> array.array[Any]:
+    if sys.byteorder == "big":
+        items = items[:]
+        items.byteswap()
+    return items
 
 
 def write_moment(value: dt.datetime | dt.time, write: Write) -> list[Any]:
@@ -84,8 +143,14 @@ def read_moment(kind: Any, text: str, fold: int, zone: dt.tzinfo | None) -> Any:
     return kind.fromisoformat(text).replace(tzinfo=zone, fold=fold)
 
 
+USE_ZONEINFO = "Use zoneinfo.ZoneInfo('Area/City'), which has one."
+
+
 def _write_zone(value: zoneinfo.ZoneInfo, _write: Write) -> list[str]:
-    value.__reduce__()  # raises for one that was read from a file, which its key does not name
+    try:
+        value.__reduce__()  # raises for one that was read from a file, which its key does not name
+    except Exception as error:
+        raise ValueError(f"it was read from a file and has no name. {USE_ZONEINFO}") from error
     return [value.key]
 
 
@@ -116,4 +181,32 @@ TAGS = (
     Tag("uuid", uuid.UUID, lambda value, _: [value.hex], uuid.UUID),
     Tag("path", type(pathlib.Path()), lambda value, _: [str(value)], pathlib.Path),
     Tag("pure_path", pathlib.PurePosixPath, lambda v, _: [str(v)], pathlib.PurePosixPath),
+    Tag("windows_path", pathlib.PureWindowsPath, lambda v, _: [str(v)], pathlib.PureWindowsPath),
+    Tag("ordered_dict", OrderedDict, _write_pairs, OrderedDict),
+    Tag("counter", Counter, _write_pairs, lambda pairs: Counter(dict(pairs))),
+    Tag("defaultdict", defaultdict, _write_defaultdict, _read_defaultdict),
+    Tag("deque", deque, _write_deque, deque),
+    Tag(
+        "mapping_proxy",
+        MappingProxyType,
+        lambda value, write: [write(value.copy())],
+        MappingProxyType,
+    ),
+    Tag("namespace", SimpleNamespace, _write_namespace, lambda kv: SimpleNamespace(**dict(kv))),
+    Tag("range", range, lambda v, write: [write(v.start), write(v.stop), write(v.step)], range),
+    Tag("slice", slice, lambda v, write: [write(v.start), write(v.stop), write(v.step)], slice),
+    Tag("fraction", Fraction, lambda v, w: [w(v.numerator), w(v.denominator)], Fraction),
+    Tag("array", array.array, _write_array, _read_array),
+    Tag("ellipsis", EllipsisType, lambda *_: [], lambda: ...),
+    *(
+        Tag(f"ip{kind.__name__[2:].lower()}", kind, lambda value, _: [str(value)], kind)
+        for kind in (
+            ipaddress.IPv4Address,
+            ipaddress.IPv6Address,
+            ipaddress.IPv4Network,
+            ipaddress.IPv6Network,
+            ipaddress.IPv4Interface,
+            ipaddress.IPv6Interface,
+        )
+    ),
 )

@@ -126,7 +126,8 @@ class Store:
     def put(self, key: str, write: Callable[[HashingSink], Any]) -> tuple[int, str]:
         """Write an object; return its size in bytes and its SHA-256.
 
-        It becomes visible when it is complete. An exception, also one from `write`, aborts it.
+        It becomes visible when it is complete. An exception, also one from `write`, aborts it. What
+        `write` raises by itself, while `sink.failure` is None, is not the store's.
         """
         import obstore
 

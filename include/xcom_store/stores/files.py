@@ -15,6 +15,7 @@ class HashingSink(io.RawIOBase):
 
     Attributes:
         bytes: passed on so far.
+        failure: what kept bytes from being passed on; None as long as nothing did.
     """
 
     def __init__(self, target: Any, check_time: Callable[[], None]) -> None:
@@ -22,6 +23,7 @@ class HashingSink(io.RawIOBase):
         self._check_time = check_time
         self._hash = hashlib.sha256()
         self.bytes = 0
+        self.failure: BaseException | None = None
 
     def writable(self) -> bool:
         """Say yes, as pyarrow asks."""
@@ -29,10 +31,14 @@ class HashingSink(io.RawIOBase):
 
     def write(self, data: Any, /) -> int:
         """Pass bytes on; return how many."""
-        self._check_time()
         data = memoryview(data).cast("B")
         self._hash.update(data)
-        self._target.write(data)
+        try:
+            self._check_time()
+            self._target.write(data)
+        except BaseException as error:
+            self.failure = error
+            raise
         self.bytes += len(data)
         return len(data)
 
