@@ -90,9 +90,9 @@ def leaf(object_key: str, name: str) -> str:
 
 def encoded(text: str) -> str:
     """Return an identifier as it stands in a key; the encoding is not always reversible."""
-    quoted = quote(text, safe="")
+    quoted = quote(text, safe="", errors="surrogatepass")
     if len(quoted) <= MAX_ENCODED_BYTES:
         return quoted
     # `!` never comes from quote(), so no shorter identifier can be given this name.
-    digest = hashlib.sha256(text.encode()).hexdigest()[:32]
+    digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:32]
     return f"{_CUT_ESCAPE.sub('', quoted[: MAX_ENCODED_BYTES - 33])}!{digest}"

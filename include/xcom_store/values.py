@@ -20,9 +20,11 @@ from include.xcom_store.documents.tags import full_name
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from include.xcom_store.codecs.base import Codec, Encoded, Sink
+    from include.xcom_store.codecs.base import Encoded, Sink
     from include.xcom_store.keys import Owner
     from include.xcom_store.stores.base import Store
+
+    _Encoded = tuple[str, Encoded]
 
 MAX_KEPT_BYTES = 64 * 1024
 """JSON that clients without this backend read stays in the database up to this size."""
@@ -45,17 +47,16 @@ def push(value: Any, owner: Owner, store: Store, *, keep: bool = False) -> Any:
     if ge_result.describe(value):
         threshold = 0  # each validation is an object, however small: people look for it there
     if found := _encode(value, compression, threshold + 1):  # bytes, only where there are more
-        codec, encoded = found
-        key = f"{keys.new_stem(owner)}.{encoded.extension}"
-        stored = _write(store, key, codec.NAME, encoded, value)
-        return record.Reference(stored, encoded.summary, 0, _versions()).to_record()
+        key = f"{keys.new_stem(owner)}.{found[1].extension}"
+        stored = _write(store, key, found, value)
+        return record.Reference(stored, found[1].summary, 0, _versions()).to_record()
 
-    leaves: list[tuple[Codec, Encoded, Any]] = []
+    leaves: list[tuple[_Encoded, Any]] = []
 
     def note_leaf(part: Any) -> int | None:
         if not (found := _encode(part, compression)):
             return None
-        leaves.append((*found, part))
+        leaves.append((found, part))
         return len(leaves) - 1
 
     writer = documents.Writer(note_leaf)
@@ -68,14 +69,14 @@ def push(value: Any, owner: Owner, store: Store, *, keep: bool = False) -> Any:
     stem = keys.new_stem(owner)
     if leaves:  # first, for nothing is to refer to an object that is not there yet
         noted = []
-        for number, (codec, encoded, part) in enumerate(leaves):
-            name = f"{number}.{encoded.extension}"
+        for number, (found, part) in enumerate(leaves):
+            name = f"{number}.{found[1].extension}"
             place = f" at {writer.leaf_places[number]}"
-            stored = _write(store, f"{stem}/{name}", codec.NAME, encoded, part, place)
+            stored = _write(store, f"{stem}/{name}", found, part, place)
             noted.append(stored._replace(uri=name)._asdict())
         text = documents.dump(documents.with_leaves(document, noted))
     encoded = json_text.encode(text, compression)
-    stored = _write(store, f"{stem}.{encoded.extension}", json_text.NAME, encoded, value)
+    stored = _write(store, f"{stem}.{encoded.extension}", (json_text.NAME, encoded), value)
     return record.Reference(stored, _summary(value), len(leaves), _versions()).to_record()
 
 
@@ -139,15 +140,18 @@ def remove(row: dict[str, Any], owner: Owner, store: Store) -> None:
 
 def _encode(
     value: Any, compression: str, min_bytes: int = codecs.MIN_LEAF_BYTES
-) -> tuple[Codec, Encoded] | None:
+) -> _Encoded | None:
+    """Return a value ready to be written, with the codec's name; None if it is no object."""
     with _refusing(f"the {_type_name(value)}"):
         codec = codecs.find(value, min_bytes)
-        return (codec, codec.encode(value, compression)) if codec else None
+        return (codec.NAME, codec.encode(value, compression)) if codec else None
 
 
 def _write(
-    store: Store, key: str, codec: str, encoded: Encoded, value: Any, place: str = ""
+    store: Store, key: str, found: _Encoded, value: Any, place: str = ""
 ) -> record.StoredObject:
+    codec, encoded = found
+
     def write(sink: Sink) -> None:
         with _refusing(f"the {_type_name(value)}{place}", sink):
             encoded.write(sink)

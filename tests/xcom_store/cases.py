@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import array
 import dataclasses
 import datetime as dt
 import enum
+import ipaddress
+import types
 import uuid
-from collections import namedtuple
+from collections import Counter, OrderedDict, defaultdict, deque, namedtuple
 from decimal import Decimal
-from pathlib import Path
+from fractions import Fraction
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from zoneinfo import ZoneInfo
 
 import attrs
@@ -18,6 +22,10 @@ import pendulum
 import polars as pl
 import pyarrow as pa
 import pydantic
+import pytz
+from dateutil import relativedelta, tz
+from requests.structures import CaseInsensitiveDict
+from sqlalchemy.engine.result import result_tuple
 
 
 def frame(**columns):
@@ -33,7 +41,8 @@ def objects(*cells):
 
 
 def arrow(values, kind):
-    return pd.Series(pd.array(values, dtype=pd.ArrowDtype(kind)))
+    made = values if isinstance(values, pa.Array) else pa.array(values, kind)
+    return pd.Series(pd.arrays.ArrowExtensionArray(made))
 
 
 def labelled(index):
@@ -47,6 +56,22 @@ def categorical(categories, codes=(1, -1, 0)):
 def with_attrs(frame, **attrs):
     frame.attrs = attrs
     return frame
+
+
+def of_type(kind, *storage):
+    """Return an Arrow array of an extension type."""
+    return pa.ExtensionArray.from_storage(kind, pa.array(storage, kind.storage_type))
+
+
+def codes(values, codes=(1, 0, None), kind=pa.int8(), **options):  # noqa: B008
+    return pa.DictionaryArray.from_arrays(pa.array(codes, kind), pa.array(values), **options)
+
+
+def with_dictionaries():
+    """Return what pyarrow makes of two partitions, each with a dictionary of its own."""
+    return pa.concat_tables(
+        [pa.table({"a": pa.array(cells).dictionary_encode()}) for cells in (["x", "y"], ["z", "x"])]
+    )
 
 
 class Color(enum.Enum):
@@ -135,13 +160,125 @@ VALUES = {
     "pendulum": lambda: pendulum.datetime(2026, 11, 22, 1, 2, 3, 4, tz="Europe/Berlin"),
     "pendulum, fixed offset": lambda: pendulum.parse("2026-11-22T01:02:03+02:00"),
     "Decimal": lambda: [Decimal("1.50"), Decimal("-0.0"), Decimal("NaN"), Decimal("1E+30")],
+    "str of two surrogates": lambda: ["\ud83d\ude00", {"\ud83d\ude00": 1}],
+    "OrderedDict": lambda: OrderedDict([("b", 1), ("a", (2,)), (3, None)]),
+    "Counter": lambda: Counter({"a": 2, 1: -1, None: 0.5}),
+    "defaultdict": lambda: [defaultdict(list, {1: [2]}), defaultdict(None, a=1), defaultdict(int)],
+    "deque": lambda: [deque([1, (2,)], maxlen=5), deque("ab"), deque(maxlen=0)],
+    "MappingProxyType": lambda: [
+        types.MappingProxyType({"a": (1,)}),
+        types.MappingProxyType(OrderedDict(a=1)),
+    ],
+    "SimpleNamespace": lambda: types.SimpleNamespace(b=1, a=types.SimpleNamespace(c=(2,))),
+    "range": lambda: [range(5), range(3, -(2**70), -3)],
+    "slice": lambda: [slice(1, None), slice("a", (1,), 2)],
+    "Ellipsis": lambda: [...],
+    "Fraction": lambda: [Fraction(1, 3), Fraction(-(2**80))],
+    "IP addresses": lambda: [
+        *map(ipaddress.ip_address, ["1.2.3.4", "::1", "fe80::1%eth0"]),
+        *map(ipaddress.ip_network, ["10.0.0.0/8", "fe80::/64"]),
+        *map(ipaddress.ip_interface, ["10.0.0.1/8", "fe80::1/64"]),
+    ],
+    "array.array": lambda: [
+        array.array("d", [1.5, float("nan")]),
+        array.array("b"),
+        array.array("Q", [7]),
+    ],
     "UUID": lambda: uuid.UUID(int=5),
-    "Path": lambda: Path("a/b"),
+    "Path": lambda: [Path("a/b"), PurePosixPath("/a"), PureWindowsPath("c:\\a")],
+    "pendulum date, time": lambda: [pendulum.Date(2026, 1, 2), pendulum.Time(1, 2, 3, 4)],
+    "pendulum durations": lambda: [
+        pendulum.duration(years=1, months=2, days=1.5, milliseconds=3),
+        pendulum.duration(days=1) - pendulum.duration(hours=3),
+    ],
+    "pendulum intervals": lambda: [
+        pendulum.datetime(2026, 3, 1, tz="Europe/Berlin") - pendulum.datetime(2026, 1, 1),
+        pendulum.Interval(pendulum.Date(2026, 1, 2), pendulum.Date(2026, 1, 1), absolute=True),
+    ],
+    "pytz zones": lambda: [
+        pytz.utc,
+        pytz.FixedOffset(90),
+        pytz.timezone("Etc/GMT+3"),
+        pytz.timezone("Europe/Berlin"),
+        pytz.timezone("Europe/Berlin").localize(dt.datetime(2026, 7, 1)),
+    ],
+    "dateutil zones": lambda: [
+        tz.tzutc(),
+        tz.tzlocal(),
+        tz.tzoffset("X", 3600),
+        tz.tzoffset(None, -60),
+        dt.datetime(2026, 7, 1, tzinfo=tz.gettz("Europe/Berlin")),
+    ],
+    "relativedelta": lambda: [
+        relativedelta.relativedelta(months=1, weekday=relativedelta.MO(2)),
+        relativedelta.relativedelta(hours=49, leapdays=1, year=2020),
+    ],
+    "what boto3 returns": lambda: {
+        "Contents": [{"Key": "a", "LastModified": dt.datetime(2026, 1, 1, tzinfo=tz.tzutc())}],
+        "created": dt.datetime(2026, 1, 1, tzinfo=tz.tzlocal()),
+    },
+    "SQLAlchemy rows": lambda: [result_tuple(["id", "at"])([1, dt.date(2026, 1, 1)])],
+    "headers of requests": lambda: CaseInsensitiveDict({"Content-Type": "a/b", "x": "y"}),
+    "URLs of pydantic": lambda: [
+        pydantic.HttpUrl("https://a.b/ü?c=d"),
+        pydantic.AnyUrl("s3://bucket/key"),
+        pydantic.PostgresDsn("postgresql://a:1,b:2/c"),
+    ],
     "pandas Timestamp": lambda: [pd.Timestamp("2026-01-01T00:00:00.000000001", tz="Europe/Berlin")],
     "pandas Timedelta": lambda: pd.Timedelta(5, unit="s"),
     "pandas missing": lambda: [pd.NaT, pd.NA],
     "numpy scalars": lambda: [np.int8(1), np.float32(0.1), np.bool_(True), np.datetime64(1, "s")],
+    "pandas Period": lambda: [pd.Period("2026-01", "2M"), pd.Period("2026-01-01 01:02:03", "s")],
+    "pandas Interval": lambda: [pd.Interval(0, 1.5, "both"), pd.Interval(*STAMPS[::2])],
+    "pandas offsets": lambda: [
+        pd.offsets.Day(2),
+        pd.offsets.MonthEnd(normalize=True),
+        pd.offsets.Week(3, weekday=2),
+        pd.offsets.BusinessHour(start="10:00"),
+        pd.offsets.FY5253(weekday=1, startingMonth=2),
+        pd.offsets.CustomBusinessDay(holidays=["2026-01-01"], weekmask="Mon Tue"),
+        pd.DateOffset(months=1, hours=2),
+        pd.DateOffset(weekday=relativedelta.MO(1)),
+    ],
+    "dtypes": lambda: [
+        *map(np.dtype, ("i4", "q", ">f8", "M8[5s]", "U3", "O")),
+        *map(pd.ArrowDtype, (pa.uuid(), pa.list_(pa.int8()))),
+        pd.CategoricalDtype(),
+        pd.CategoricalDtype(["b", "a"], ordered=True),
+        pd.StringDtype("python"),
+        pd.StringDtype("pyarrow", na_value=np.nan),
+        pd.DatetimeTZDtype("s", pytz.timezone("Europe/Berlin")),
+        pd.PeriodDtype("M"),
+        pd.IntervalDtype("int64", "left"),
+        pd.Int8Dtype(),
+    ],
+    "dtypes of a frame": lambda: frame(a=[1], b=["x"], c=pd.Categorical(["a"])).dtypes,
+    "pandas Index": lambda: pd.Index(["a", None], name="n", dtype=object),
+    "pandas Index of each kind": lambda: {
+        "range": pd.RangeIndex(5, 0, -2, name="r"),
+        "dates": pd.date_range("2026", periods=2, freq=pd.DateOffset(months=1), tz=BERLIN),
+        "deltas": pd.timedelta_range("1h", periods=2),
+        "periods": pd.period_range("2026", periods=2, freq="M"),
+        "intervals": pd.interval_range(0, 2),
+        "categories": pd.CategoricalIndex(["a", "b"]),
+        "multi": pd.MultiIndex.from_product([["b", "a"], [1, 2]], names=["x", None])[:1],
+        "empty": pd.Index([]),
+    },
+    "pandas Categorical": lambda: pd.Categorical(["a", None], ["b", "a"], ordered=True),
+    "pandas arrays": lambda: [
+        pd.array([1, None]),
+        pd.array(["x", None], "string[python]"),
+        pd.date_range("2026", periods=2, freq="D").array,
+        pd.array(STAMPS),
+        pd.timedelta_range("1h", periods=2, freq="2h").array,
+        pd.period_range("2026", periods=2, freq="M").array,
+        pd.arrays.IntervalArray.from_breaks([0, 1]),
+        pd.arrays.NumpyExtensionArray(np.array([1, 2])),
+        arrow(["x", None], pa.string()).array,
+    ],
     "numpy str": lambda: [np.str_("ü"), np.str_(""), np.bytes_(b"x")],
+    "numpy str with NULs at its end": lambda: [np.str_("a\0\0"), np.bytes_(b"a\0")],
+    "numpy longlong": lambda: [np.longlong(1), np.ulonglong(1)],
     "enum": lambda: [Color.RED, Size.L],
     "named tuple": lambda: Point(1, (2, b"x")),
     "dataclass": lambda: Trip(1.5, ["a"]),
@@ -158,8 +295,66 @@ VALUES = {
     "array, datetime64": lambda: np.array(["2026-01-01", "NaT"], "M8[s]"),
     "array, big-endian": lambda: np.arange(3, dtype=">i8"),
     "array, str": lambda: np.array(["a", "üb"]),
+    "array, longlong": lambda: np.arange(4, dtype=np.longlong).reshape(2, 2),
+    "array, big-endian longlong": lambda: np.arange(3, dtype=np.dtype("Q").newbyteorder(">")),
     "Arrow table": lambda: pa.table({"a": [1, None], "b": [["x"], None]}, metadata={"k": "v"}),
     "Arrow record batch": lambda: pa.record_batch({"a": [1, 2]}),
+    "Arrow table, chunks": lambda: pa.table(
+        {"a": pa.chunked_array([[1, 2], [3, 4]]), "b": pa.chunked_array([["a"], ["b", "c", "d"]])}
+    ),
+    "Arrow table, empty chunks": lambda: pa.table(
+        {"a": pa.chunked_array([[1], []], pa.int8()), "b": pa.chunked_array([[], [1]], pa.int8())}
+    ),
+    "Arrow table, no chunks": lambda: pa.table({"a": pa.chunked_array([], pa.int8())}),
+    "Arrow table, a dictionary for each chunk": with_dictionaries,
+    "Arrow table, dictionaries and chunks": lambda: with_dictionaries().append_column(
+        "b", pa.chunked_array([[1], [2, 3, 4]])
+    ),
+    "Arrow table, dictionaries inside": lambda: pa.concat_tables(
+        [
+            pa.table({"a": pa.array([[cell]], pa.list_(pa.dictionary(pa.int8(), pa.string())))})
+            for cell in "xy"
+        ]
+    ),
+    "Arrow table, extension types": lambda: pa.table(
+        {"u": of_type(pa.uuid(), b"0" * 16, None), "b": of_type(pa.bool8(), 1, 0)}
+    ),
+    "Arrow arrays": lambda: [
+        pa.array([1, None]),
+        pa.array([], pa.string()),
+        codes(["x", "y"], ordered=True),
+        of_type(pa.json_(), "{}"),
+        pa.array([1, 2, 3, 4]).slice(1, 2),
+        pa.record_batch({"a": [1]}).to_struct_array(),
+        pa.chunked_array([["a"], [], ["b"]]),
+        with_dictionaries().column(0),
+    ],
+    "Arrow array": lambda: pa.array(["a", None]),
+    "Arrow scalars": lambda: [
+        *map(
+            pa.scalar,
+            (
+                1,
+                None,
+                "x",
+                b"x",
+                1.5,
+                True,
+                [1, None],
+                {"a": 1},
+                Decimal("1.50"),
+                dt.UTC.utcoffset(None),
+            ),
+        ),
+        pa.scalar(None, pa.int8()),
+        codes(["x", "y"])[0],
+        of_type(pa.uuid(), b"0" * 16)[0],
+    ],
+    "Arrow schema, types": lambda: [
+        pa.schema([pa.field("a", pa.int8(), nullable=False)], metadata={"k": "v"}),
+        pa.list_(pa.dictionary(pa.int8(), pa.string())),
+        pa.uuid(),
+    ],
     "frames in a dict": lambda: {"train": frame(a=[1, 2]), "test": frame(b=["x", None])},
     "frames deep inside": lambda: [1, (frame(a=[1]), {"x": [np.arange(3), b"z" * 70_000]})],
     "Decimals, many": lambda: [Decimal(i) / 7 for i in range(500)],
@@ -259,6 +454,66 @@ VALUES = {
         l=arrow([[1], None], pa.list_(pa.int32())),
         d=arrow([Decimal("1.5"), None], pa.decimal128(10, 2)),
     ),
+    "frame, Arrow extension types": lambda: frame(
+        u=arrow(of_type(pa.uuid(), b"0" * 16, None), pa.uuid()),
+        j=arrow(of_type(pa.json_(), "{}", None), pa.json_()),
+        b=arrow(of_type(pa.bool8(), 1, 0), pa.bool8()),
+        t=arrow(
+            of_type(pa.fixed_shape_tensor(pa.int8(), [2]), [1, 2], [3, 4]),
+            pa.fixed_shape_tensor(pa.int8(), [2]),
+        ),
+        l=arrow(
+            pa.array([[b"0" * 16], None], pa.list_(pa.binary(16))).cast(pa.list_(pa.uuid())),
+            pa.list_(pa.uuid()),
+        ),
+    ),
+    "frame, Arrow dictionaries": lambda: frame(
+        **{
+            str(n): arrow(
+                codes(values, ordered=bool(n)),
+                pa.dictionary(pa.int8(), pa.array(values).type, bool(n)),
+            )
+            for n, values in enumerate(
+                [
+                    ["x", "y"],
+                    [5, 6],
+                    [1.5, 0.5],
+                    [True, False],
+                    [b"x", b"y"],
+                    [dt.date(2026, 1, 1), dt.date(2026, 1, 2)],
+                ]
+            )
+        }
+    ),
+    "frame, odd Arrow types": lambda: frame(
+        v=arrow(["x"], pa.string_view()),
+        n=arrow([None], pa.null()),
+        d=arrow([1], pa.duration("s")),
+        h=arrow([1.0], pa.float16()),
+        t=arrow([1], pa.time32("s")),
+        b=arrow([b"xx"], pa.binary(2)),
+        s=arrow([{"x": float("nan")}], pa.struct([("x", pa.float64())])),
+    ),
+    "frame, big-endian": lambda: frame(
+        a=np.array([1, 2], ">i8"), b=np.array([1.5, 2], ">f4"), c=np.array([1, 2], ">M8[s]")
+    ),
+    "frame, longlong": lambda: frame(a=np.array([1, 2], "q"), b=np.array([1, 2], "Q")),
+    "frame, embeddings": lambda: frame(
+        a=[np.arange(3, dtype="f4"), None, np.array([], "f4"), np.array([np.nan], "f4")],
+        b=[np.array([1, 2]), np.array([3]), np.array([True]), None],
+        c=[np.ones((2, 2)), np.array(["a\0b"]), np.asfortranarray(np.ones((2, 3))), np.array(1.5)],
+        d=[np.array([True, False])] * 4,
+    ),
+    "frame, zones of pytz and dateutil": lambda: frame(
+        p=STAMPS.tz_localize(pytz.timezone("Europe/Berlin")),
+        d=STAMPS.tz_localize(tz.gettz("Europe/Berlin")),
+        u=STAMPS.tz_localize(tz.tzutc()),
+    ),
+    "frame, surrogates": lambda: pd.DataFrame(
+        [["\ud83d\ude00", 1, 2]],
+        columns=pd.Index(["\ud800", "b\0", "\ud83d\ude00"], dtype=object),
+        dtype=object,
+    ),
     "frame, empty": lambda: pd.DataFrame(),
     "frame, no rows": lambda: frame(a=pd.Categorical([], ["x"]), o=pd.Series([], dtype=object)),
     "frame, no columns": lambda: pd.DataFrame(index=["a", "b"]),
@@ -266,6 +521,13 @@ VALUES = {
     "frame, attrs": lambda: with_attrs(frame(a=[1]), source=("tlc", 2026)),
     "frame, no duplicate labels": lambda: frame(a=[1]).set_flags(allows_duplicate_labels=False),
     "index, range": lambda: indexed(pd.RangeIndex(5, 0, -2, name="r")),
+    "index, dates with an offset": lambda: indexed(
+        pd.date_range("2026", periods=3, freq=pd.DateOffset(months=1))
+    ),
+    "index, dates of business days": lambda: indexed(
+        pd.date_range("2026", periods=3, freq=pd.offsets.CustomBusinessDay(holidays=["2026-01-02"]))
+    ),
+    "index, big-endian": lambda: indexed(pd.Index(np.array([1, 2], ">i8"))),
     "index, str": lambda: indexed(pd.Index(["a", "b"], name="n")),
     "index, object": lambda: indexed(pd.Index(["a", None], dtype=object)),
     "index, duplicates": lambda: indexed(pd.Index([1, 1])),

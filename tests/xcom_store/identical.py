@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import array
 import collections
+import contextlib
+import datetime as dt
 import enum
 import math
 import types
@@ -19,35 +21,22 @@ def assert_identical(one, other, where="value"):
         _array(one, other, where)
     elif module == "pandas" and kind in ("DataFrame", "Series"):
         _pandas(one, other, where)
-    elif module == "numpy" and kind == "ndarray":
-        assert (one.dtype, one.shape, one.flags.f_contiguous) == (
-            other.dtype, other.shape, other.flags.f_contiguous
-        ), where  # fmt: skip
-        assert _numpy_type(one.dtype) == _numpy_type(other.dtype), where
-        assert one.dtype.hasobject or one.tobytes() == other.tobytes(), where
-        if one.dtype.hasobject:
-            assert_identical(one.tolist(), other.tolist(), where)
-        assert other.flags.writeable, where
-    elif module == "numpy" and hasattr(one, "isalignedstruct"):
-        assert _numpy_type(one) == _numpy_type(other), where
     elif module == "numpy":
-        assert (one.dtype, one.tobytes()) == (other.dtype, other.tobytes()), where
-        assert not isinstance(one, (str, bytes)) or one[:] == other[:], where
+        _numpy(one, other, where)
     elif module == "polars":
         assert getattr(one, "schema", None) == getattr(other, "schema", None), where
         assert one.equals(other, null_equal=True), where
     elif module == "pyarrow":
         _arrow(one, other, where)
-    elif isinstance(one, (collections.deque, range, slice, array.array)):
+    elif isinstance(one, (collections.deque, range, slice, array.array, types.MappingProxyType)):
+        _container(one, other, where)
+    elif hasattr(one, "kwds"):  # a pandas offset
+        kwds = [{k: v.kwds[k] for k in sorted(v.kwds) if k != "calendar"} for v in (one, other)]
+        assert_identical(*kwds, where)
+        assert (one, one.n, one.normalize) == (other, other.n, other.normalize), where
+    elif isinstance(one, dt.tzinfo):
         assert repr(one) == repr(other), where
-        if isinstance(one, collections.deque):
-            assert one.maxlen == other.maxlen, where
-            assert_identical(list(one), list(other), where)
-        elif not isinstance(one, array.array):
-            for name in ("start", "stop", "step"):
-                assert_identical(getattr(one, name), getattr(other, name), f"{where}.{name}")
-    elif isinstance(one, types.MappingProxyType):
-        assert_identical(one.copy(), other.copy(), where)
+        assert module == "pytz" or one == other, where
     elif isinstance(one, dict):
         factories = [getattr(value, "default_factory", None) for value in (one, other)]
         assert factories[0] is factories[1], where
@@ -71,10 +60,6 @@ def assert_identical(one, other, where="value"):
         for name in ("left", "right", "freq") if module == "pandas" else ():
             parts = [getattr(value, name, None) for value in (one, other)]
             assert_identical(*parts, f"{where}.{name}")
-        if hasattr(one, "kwds"):
-            kwds = [{k: v for k, v in value.kwds.items() if k != "calendar"} for value in (one, other)]
-            assert_identical(*kwds, where)
-            assert (one, one.n, one.normalize) == (other, other.n, other.normalize), where
         if hasattr(one, "tzinfo"):
             assert_identical(one.tzinfo, other.tzinfo, f"{where}.tzinfo")
             assert getattr(one, "fold", 0) == getattr(other, "fold", 0), where
@@ -82,6 +67,31 @@ def assert_identical(one, other, where="value"):
 
 def _typed(item):
     return f"{type(item).__qualname__} {item!r}"
+
+
+def _container(one, other, where):
+    assert repr(one) == repr(other), where
+    if isinstance(one, types.MappingProxyType):
+        assert_identical(one.copy(), other.copy(), where)
+    elif isinstance(one, collections.deque):
+        assert one.maxlen == other.maxlen, where
+        assert_identical(list(one), list(other), where)
+    elif not isinstance(one, array.array):
+        for name in ("start", "stop", "step"):
+            assert_identical(getattr(one, name), getattr(other, name), f"{where}.{name}")
+
+
+def _numpy(one, other, where):
+    if hasattr(one, "isalignedstruct"):  # a dtype
+        assert _numpy_type(one) == _numpy_type(other), where
+        return
+    assert _numpy_type(one.dtype) == _numpy_type(other.dtype), where
+    assert one.tobytes() == other.tobytes(), where
+    if type(one).__name__ == "ndarray":
+        assert (one.shape, one.flags.f_contiguous) == (other.shape, other.flags.f_contiguous), where
+        assert other.flags.writeable, where
+    elif isinstance(one, (str, bytes)):
+        assert one[:] == other[:], where  # with the NULs at their end
 
 
 def _numpy_type(dtype):
@@ -125,14 +135,18 @@ def _pandas(one, other, where):
     import pandas as pd
 
     if isinstance(one, pd.DataFrame):
-        pd.testing.assert_frame_equal(
-            one, other, check_exact=True, check_index_type="exact", check_column_type="exact"
-        )
+        assert one.shape == other.shape, where
+        with contextlib.suppress(NotImplementedError):  # of some Arrow types
+            pd.testing.assert_frame_equal(
+                one, other, check_exact=True, check_index_type="exact", check_column_type="exact"
+            )
         _index(one.columns, other.columns, f"{where}.columns")
         for i in range(one.shape[1]):
             _column(one.iloc[:, i], other.iloc[:, i], f"{where}.iloc[:, {i}]")
     else:
-        pd.testing.assert_series_equal(one, other, check_exact=True, check_index_type="exact")
+        assert len(one) == len(other), where
+        with contextlib.suppress(NotImplementedError):
+            pd.testing.assert_series_equal(one, other, check_exact=True, check_index_type="exact")
         assert_identical(one.name, other.name, f"{where}.name")
         _column(one, other, where)
     _index(one.index, other.index, f"{where}.index")
@@ -144,12 +158,17 @@ def _array(one, other, where):
     import pandas as pd
 
     assert repr(getattr(one, "freq", None)) == repr(getattr(other, "freq", None)), where
-    _column(pd.Series(one), pd.Series(other), where)
-    pd.testing.assert_series_equal(pd.Series(one), pd.Series(other), check_exact=True)
+    assert_identical(pd.Series(one), pd.Series(other), where)
 
 
 def _column(one, other, where):
+    import pandas as pd
+
     _dtype(one.dtype, other.dtype, where)
+    if isinstance(one.dtype, pd.ArrowDtype):
+        values = [value.array.__arrow_array__() for value in (one, other)]
+        values = [repr(value.to_pylist()) for value in values]
+        assert values[0] == values[1], where
     if one.dtype == object:
         assert_identical(list(one), list(other), where)
     if one.dtype == "category":

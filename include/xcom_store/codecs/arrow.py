@@ -1,9 +1,10 @@
 """pyarrow Table, RecordBatch, Array and ChunkedArray as an Arrow IPC file, exactly.
 
 Schema, metadata and chunks are kept. A file holds record batches, in which all columns are cut at
-the same rows: where the chunks of a column are others, their lengths are in the file's footer, as
-are the columns' types where one is an extension type, which not every process knows. An Array or a ChunkedArray is the only column, without a name. Columns whose chunks have different
-dictionaries are left to `arrow_stream`, for a file has one dictionary per column.
+the same rows. Where the chunks of a column are others, their lengths are in the file's footer; so
+are the columns' types where one is an extension type, which not every process knows. An Array or a
+ChunkedArray is the only column, without a name. Columns whose chunks have different dictionaries
+are left to `arrow_stream`, for a file has one dictionary per column.
 """
 
 from __future__ import annotations

@@ -48,7 +48,8 @@ _BY_TYPE = tags.by_type(_TABLE)
 _BY_TEST = [(tag.of, tag) for tag in _TABLE if not isinstance(tag.of, (str, type))]
 
 
-def _is_safe(text: str) -> bool:
+def is_safe(text: str) -> bool:
+    """Tell whether every database and file keeps a text as it is."""
     return (text.isascii() and "\0" not in text) or not _UNSAFE_TEXT.search(text)
 
 
@@ -58,7 +59,7 @@ def _survives(number: float) -> bool:
 
 
 _KEPT: dict[type, Callable[[Any], bool]] = {
-    str: _is_safe,
+    str: is_safe,
     int: lambda number: -(2**63) <= number < 2**63,
     float: _survives,
     bool: lambda _: True,
@@ -98,7 +99,7 @@ class Writer:
     def _write(self, value: Any, where: _Place) -> Any:
         kind = type(value)
         if kind is str:
-            kept = (value.isascii() and "\0" not in value) or _is_safe(value)
+            kept = (value.isascii() and "\0" not in value) or is_safe(value)
         elif kind is int:
             kept = -(2**63) <= value < 2**63
         else:
@@ -119,7 +120,7 @@ class Writer:
 
     def _dict(self, value: dict[Any, Any], where: _Place) -> Any:
         for key in value:
-            if type(key) is not str or key in _RESERVED or not _is_safe(key):
+            if type(key) is not str or key in _RESERVED or not is_safe(key):
                 break
         else:
             return {key: self._write(item, (where, "[{!r}]", key)) for key, item in value.items()}
@@ -159,7 +160,7 @@ class _located:  # noqa: N801
     def __enter__(self) -> None:
         """Nothing is to be prepared."""
 
-    def __exit__(self, kind: Any, error: BaseException | None, _trace: Any) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         """Raise the error that names the place, unless it is no refusal or names it already."""
         passed = (_Located, RecursionError, MemoryError)
         if isinstance(error, Exception) and not isinstance(error, passed):

@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -86,7 +87,7 @@ def _write_offset(value: Any, write: Write) -> list[Any]:
     return [name, value.n, value.normalize, write(made_of)]
 
 
-def _read_offset(name: str, n: int, normalize: bool, made_of: dict[str, Any]) -> Any:
+def _read_offset(name: str, n: int, normalize: Any, made_of: dict[str, Any]) -> Any:
     import pandas as pd
 
     kind = getattr(pd.offsets, name)
@@ -191,6 +192,48 @@ def _read_dtype(name: str) -> Any:
     return np.dtype(name)
 
 
+def _is_pandas_dtype(value: Any) -> bool:
+    pandas: Any = sys.modules.get("pandas")
+    return bool(pandas) and isinstance(value, pandas.api.extensions.ExtensionDtype)
+
+
+def _write_pandas_dtype(value: Any, write: Write) -> list[Any]:
+    import pandas as pd
+
+    if isinstance(value, pd.CategoricalDtype):
+        from include.xcom_store.codecs.frames.columns import pack
+
+        known = value.categories
+        text = None if known is None else json.dumps(pack(known, "the categories"))
+        return ["category", text, value.ordered]
+    if isinstance(value, pd.StringDtype):
+        return ["string", value.storage, value.na_value is pd.NA]
+    if isinstance(value, pd.DatetimeTZDtype):
+        return ["zoned", value.unit, write(value.tz, ".tz")]
+    if isinstance(value, pd.ArrowDtype):
+        return ["arrow", *_write_arrow_type(value.pyarrow_dtype, write)]
+    back = _read_pandas_dtype("named", str(value))
+    if type(back) is not type(value) or back != value or repr(back) != repr(value):
+        raise ValueError("its name does not tell it whole. Return str(dtype).")
+    return ["named", str(value)]
+
+
+def _read_pandas_dtype(kind: str, *parts: Any) -> Any:
+    import pandas as pd
+
+    if kind == "category":
+        from include.xcom_store.codecs.frames.columns import unpack
+
+        return pd.CategoricalDtype(parts[0] and unpack(json.loads(parts[0])), ordered=parts[1])
+    if kind == "string":
+        return pd.StringDtype(parts[0], na_value=pd.NA if parts[1] else float("nan"))
+    if kind == "zoned":
+        return pd.DatetimeTZDtype(*parts)
+    if kind == "arrow":
+        return pd.ArrowDtype(_read_arrow_schema(*parts).field(0).type)
+    return {"named": pd.api.types.pandas_dtype}[kind](parts[0])
+
+
 def _is_arrow(*kinds: str) -> Any:
     """Return a test of whether a value is of one of these classes of pyarrow."""
 
@@ -224,9 +267,9 @@ def _read_arrow_scalar(text: str, kind: str) -> Any:
 
 
 def _write_arrow_schema(value: Any, _write: Write) -> list[Any]:
-    stored = [b64(value.serialize().to_pybytes()), [str(kind) for kind in value.types]]
-    _read_arrow_schema(*stored)
-    return stored
+    text, kinds = b64(value.serialize().to_pybytes()), [str(kind) for kind in value.types]
+    _read_arrow_schema(text, kinds)
+    return [text, kinds]
 
 
 def _read_arrow_schema(text: str, kinds: list[str]) -> Any:
@@ -256,6 +299,7 @@ TAGS = (
     Tag("pandas_period", "pandas.Period", _write_period, _read_period),
     Tag("pandas_interval", "pandas.Interval", _write_interval, _read_interval),
     Tag("pandas_offset", _is_offset, _write_offset, _read_offset),
+    Tag("pandas_dtype", _is_pandas_dtype, _write_pandas_dtype, _read_pandas_dtype),
     Tag("numpy", _is_scalar, _write_scalar, _read_scalar),
     Tag("numpy_array", _is_array, _write_array, _read_array),
     Tag("numpy_dtype", _is_dtype, lambda value, _: [dtype_text(value)], _read_dtype),

@@ -15,11 +15,13 @@
 
 Those of numpy, pandas and pyarrow are in `data`.
 """
+# ruff: noqa: SLF001 - of some of these classes, what they are made of is nowhere public
 
 from __future__ import annotations
 
 import datetime as dt
 from importlib import import_module
+from operator import attrgetter
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -151,7 +153,11 @@ def _read_url(name: str, text: str) -> Any:
 
 def _module(name: str, kind: str) -> Any:
     """Return what reads a value by a library's own class, imported then."""
-    return lambda *parts: getattr(import_module(name), kind)(*parts)
+
+    def read(*parts: Any) -> Any:
+        return attrgetter(kind)(import_module(name))(*parts)
+
+    return read
 
 
 _ZONES, _TZ = "pendulum.tz.timezone", "dateutil.tz.tz"
@@ -166,7 +172,7 @@ TAGS = (
         "pendulum_date",
         "pendulum.date.Date",
         lambda value, _: [value.isoformat()],
-        lambda text: import_module("pendulum").Date.fromisoformat(text),
+        _module("pendulum", "Date.fromisoformat"),
     ),
     Tag(
         "pendulum_time",
@@ -215,9 +221,7 @@ TAGS = (
         lambda value, write: [write(value._name), write(value._offset)],
         _module("dateutil.tz", "tzoffset"),
     ),
-    Tag(
-        "relativedelta", "dateutil.relativedelta.relativedelta", _write_relative, _read_relative
-    ),
+    Tag("relativedelta", "dateutil.relativedelta.relativedelta", _write_relative, _read_relative),
     Tag(
         "dateutil_weekday",
         "dateutil._common.weekday",

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import array
 import datetime as dt
 import hashlib
+import ipaddress
 import json
 import os
 import uuid
+from collections import Counter, OrderedDict, defaultdict, deque
 from decimal import Decimal
-from pathlib import Path
+from fractions import Fraction
+from pathlib import Path, PureWindowsPath
+from types import MappingProxyType, SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
+import pendulum
 import polars as pl
 import pyarrow as pa
+import pydantic
+import pytz
+from dateutil import tz
+from dateutil.relativedelta import MO, relativedelta
+from requests.structures import CaseInsensitiveDict
+from sqlalchemy.engine.result import result_tuple
 
 from tests.xcom_store.golden import Fare, Place, Vendor
 
@@ -50,6 +62,25 @@ def scalars():
     ]  # fmt: skip
 
 
+def types():
+    berlin = pytz.timezone("Europe/Berlin").localize(dt.datetime(2026, 7, 1))
+    start, end = pendulum.datetime(2026, 1, 1), pendulum.datetime(2026, 3, 1)
+    return [
+        "\ud83d\ude00", OrderedDict([("b", 1), ("a", 2)]), Counter("aab"), defaultdict(list, a=[1]),
+        deque([1, (2,)], 5), MappingProxyType({"a": 1}), SimpleNamespace(a=1), range(0, 9, 2),
+        slice(1, None), ..., Fraction(1, 3), array.array("d", [1.5]), PureWindowsPath("c:\\a"),
+        *map(ipaddress.ip_address, ("10.0.0.1", "::1")), ipaddress.ip_network("10.0.0.0/8"),
+        ipaddress.ip_interface("fe80::1/64"), pendulum.Date(2026, 1, 1), pendulum.Time(1, 2),
+        pendulum.duration(years=1, days=2), end - start, berlin, pytz.utc, pytz.FixedOffset(90),
+        tz.tzutc(), tz.gettz("Europe/Berlin"), tz.tzoffset("X", 60),
+        relativedelta(months=1, weekday=MO(2)), result_tuple(["a", "b"])([1, (2,)]),
+        CaseInsensitiveDict({"Content-Type": "a"}), pydantic.HttpUrl("https://a.b/c"),
+        pd.Period("2026-01", "M"), pd.Interval(0, 1), pd.DateOffset(months=1), pd.offsets.MonthEnd(2),
+        pd.CategoricalDtype(["b", "a"]), pd.Int8Dtype(), np.dtype("M8[s]"), np.str_("a\0"),
+        np.bytes_(b"a\0"), np.longlong(1), pa.scalar("x"), pa.schema([("a", pa.int8())]), pa.uuid(),
+    ]  # fmt: skip
+
+
 def validation():
     """Make a Great Expectations result, which comes back as a dict."""
     from great_expectations.core import (
@@ -80,6 +111,15 @@ VALUES = {
     "parquet_series": lambda: pd.Series([1.5, None], index=["a", "b"], name=("s", 1)),
     "npy": lambda: np.asfortranarray(np.arange(6, dtype="<i4").reshape(2, 3)),
     "arrow": lambda: pa.table({"a": [1, None], "b": [["x"], []]}, metadata={"k": "v"}),
+    "arrow_chunks": lambda: pa.table(
+        {"a": pa.chunked_array([[1, 2], [3]]), "b": pa.chunked_array([["x"], ["y", "z"]])}
+    ),
+    "arrow_stream": lambda: pa.concat_tables(
+        pa.table({"a": pa.array(cells).dictionary_encode()}) for cells in (["x"], ["y", "x"])
+    ),
+    "types": types,
+    "index": lambda: pd.date_range("2026", periods=3, freq=pd.DateOffset(months=1), name="d"),
+    "pandas_array": lambda: pd.Categorical(["a", None], ["b", "a"], ordered=True),
     "arrow_batch": lambda: pa.record_batch({"a": [1, 2]}),
     "polars": lambda: pl.DataFrame(
         {"a": [1, None], "b": ["x", "ü"]}, schema={"a": pl.Int8, "b": pl.Enum(["x", "ü"])}
@@ -95,7 +135,7 @@ def make(name):
     from include.xcom_store import values
     from tests.xcom_store.memory import OWNER, MemoryStore
 
-    store = MemoryStore(threshold=100_000 if name in ("inline", "classes") else 256)
+    store = MemoryStore(threshold=100_000 if name in ("inline", "classes", "types") else 256)
     record = values.push(VALUES[name](), OWNER, store)
     folder = HERE / name
     folder.mkdir()

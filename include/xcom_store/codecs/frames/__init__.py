@@ -1,5 +1,7 @@
 """pandas DataFrame and Series as Parquet, exactly: dtypes, index, column labels, attrs.
 
+A bare Index is a frame of no columns, a bare array (Categorical, pd.array …) one of one column.
+
 Parquet, because DuckDB, Spark, Athena, polars and pandas read it. The columns carry the frame's own
 names where these are strings; index levels follow as `__index_0__` …. What Parquet cannot say is in
 the file's metadata under `xcom_store` (see `columns`; `describe` tells people).
@@ -15,6 +17,7 @@ from __future__ import annotations
 
 import base64
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from include.xcom_store import documents
@@ -44,27 +47,39 @@ READ_CELLS = 2_000_000
 
 def accepts(value: Any) -> bool:
     pandas: Any = sys.modules.get("pandas")
-    return bool(pandas) and isinstance(value, (pandas.DataFrame, pandas.Series))
+    if not pandas:
+        return False
+    kinds = (pandas.DataFrame, pandas.Series, pandas.Index, pandas.api.extensions.ExtensionArray)
+    return isinstance(value, kinds)
 
 
 def encode(value: Any, compression: str) -> Encoded:
     """Encode a DataFrame or a Series; what would change is refused, by the column's name."""
     import pyarrow as pa
 
-    from include.xcom_store.codecs.frames.columns import pack, plan, plan_index
+    from include.xcom_store.codecs.frames.columns import (
+        pack,
+        plan,
+        plan_index,
+        write_document,
+    )
 
-    frame = _as_frame(value)
+    frame, kind = _as_frame(value)
     index, levels = plan_index(frame.index, "the index")
-    columns = [plan(column, repr(label)) for label, column in frame.items()]
+    titles = [f"column {label!r}" for label in frame.columns]
+    if kind != "DataFrame" and titles:
+        titles = [f"the {kind}"]
+    columns = [plan(frame.iloc[:, n], title) for n, title in enumerate(titles)]
     recipe = {
-        "of": type(value).__name__,
+        "of": kind,
         "index": index,
         "labels": pack(frame.columns, "the column labels"),
         "columns": [column.recipe for column in columns],
-        "attrs": documents.Writer().write(value.attrs),
-        "unique_labels": not value.flags.allows_duplicate_labels,
+        "attrs": write_document(getattr(value, "attrs", {}), "attrs"),
+        "unique_labels": not frame.flags.allows_duplicate_labels,
     }
     columns += levels
+    titles += [f"level {level} of the index" for level in range(len(levels))]
     names = _names(frame.columns, len(levels))
     schema = pa.schema([(name, c.type) for name, c in zip(names, columns, strict=True)])
 
@@ -76,10 +91,26 @@ def encode(value: Any, compression: str) -> Encoded:
             options = {"compression": compression, **writer_options(table(0, FIRST_GROUP_ROWS))}
             tables = (table(*bounds) for bounds in _row_groups(*frame.shape))
             _write(tables, schema, recipe, sink, options)
-        except pa.ArrowException as error:
-            raise ValueNotStorable(f"Parquet cannot hold a value of this frame: {error}") from error
+        except Exception as error:
+            if sink.failure is None:  # it is the value's, not the store's
+                culprit = _culprit(columns, titles, len(frame))
+                raise ValueNotStorable(f"Parquet cannot hold {culprit}: {error}") from error
+            raise
 
-    return Encoded("parquet", write, _summary(frame))
+    return Encoded("parquet", write, _summary(frame, kind))
+
+
+def _culprit(columns: list[Any], titles: list[str], rows: int) -> str:
+    """Return which column cannot be written, tried one by one."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    for column, title in zip(columns, titles, strict=True):
+        with suppress(Exception):
+            pq.write_table(pa.table([column.rows(0, rows)], ["a"]), pa.MockOutputStream())
+            continue
+        return f"{title}, of the Arrow type {column.type}"
+    return "this frame"
 
 
 def _write(tables: Any, schema: Any, recipe: Any, sink: Sink, options: dict[str, Any]) -> None:
@@ -141,15 +172,21 @@ def decode(data: bytes | bytearray, _type_name: str) -> Any:
     value: Any = frame
     if recipe["of"] == "Series":
         value = frame.iloc[:, 0].rename(frame.columns[0])
+    elif recipe["of"] == "Index":
+        return frame.index
+    elif recipe["of"] == "array":
+        return frame.iloc[:, 0].array if width else frame.index.array
     value.attrs = documents.read(recipe["attrs"])
     return value.set_flags(allows_duplicate_labels=not recipe["unique_labels"])
 
 
 def _read(file: Any, schema: Any, numbers: range | list[int]) -> list[Any]:
     """Return columns of a file, of the types that were written: Parquet has fewer."""
+    from include.xcom_store.codecs.frames.columns import as_written
+
     fields = [schema.field(number) for number in numbers]
     table = file.read(columns=[field.name for field in fields])
-    return [table.column(field.name).cast(field.type) for field in fields]
+    return [as_written(table.column(field.name), field.type) for field in fields]
 
 
 def _read_columns(file: Any, schema: Any, recipes: list[Any], index: Any) -> dict[int, Any]:
@@ -179,17 +216,29 @@ def read_metadata(metadata: Any) -> tuple[dict[str, Any], Any]:
     return documents.load(stored[METADATA]), schema
 
 
-def _as_frame(value: Any) -> Any:
+def _as_frame(value: Any) -> tuple[Any, str]:
+    """Return the frame that is written for a value, and what it stands for."""
     import pandas as pd
 
     if type(value) is pd.DataFrame:
-        return value
+        return value, "DataFrame"
     if type(value) is pd.Series:
         name = pd.Index([value.name], dtype=object, tupleize_cols=False)
-        return value.to_frame(0).set_axis(name, axis=1)
+        return value.to_frame(0).set_axis(name, axis=1), "Series"
+    if isinstance(value, pd.Index):
+        return pd.DataFrame(index=value), "Index"
+    if isinstance(value, pd.api.extensions.ExtensionArray):
+        frame = pd.Series(value, copy=False).to_frame(0)
+        if getattr(value, "freq", None) is not None:  # which no column has
+            frame = pd.DataFrame(index=pd.Index(value))
+        if type(frame.iloc[:, 0].array if frame.shape[1] else frame.index.array) is type(value):
+            return frame, "array"
+    base = "Series" if isinstance(value, pd.Series) else "DataFrame"
+    if not isinstance(value, (pd.Series, pd.DataFrame)):
+        base = "array"
     raise ValueNotStorable(
         f"a {type(value).__module__}.{type(value).__qualname__} would come back as a plain "
-        f"pandas.{'Series' if isinstance(value, pd.Series) else 'DataFrame'}. Return that."
+        f"pandas.{base}. Return that."
     )
 
 
@@ -212,7 +261,7 @@ def _batches(recipes: list[dict[str, Any]], rows: int) -> list[list[int]]:
     some = READ_CELLS // max(rows, 1)
     if len(recipes) <= some:
         return [[*range(len(recipes))]]
-    order = {"codes": 0, "object": 0, "pandas": 0, "string": 1}
+    order = {"codes": 0, "object": 0, "arrays": 0, "pandas": 0, "string": 1}
     parts: list[list[int]] = [[], [], []]
     for number, recipe in enumerate(recipes):
         parts[order.get(next(iter(recipe)), 2)].append(number)
@@ -225,9 +274,7 @@ def _batches(recipes: list[dict[str, Any]], rows: int) -> list[list[int]]:
 def _names(labels: Any, levels: int) -> list[str]:
     """Return the Parquet columns' names: the labels, where they are text and differ."""
     names = [
-        # A dot would make a path into a nested column of the name.
-        label if isinstance(label, str) and label and "." not in label else f"column_{number}"
-        for number, label in enumerate(labels)
+        label if _is_name(label) else f"column_{number}" for number, label in enumerate(labels)
     ]
     names += [f"__index_{level}__" for level in range(levels)]
     if len(set(names)) == len(names):
@@ -235,7 +282,16 @@ def _names(labels: Any, levels: int) -> list[str]:
     return [f"{number}_{name}" for number, name in enumerate(names)]
 
 
-def _summary(frame: Any) -> str:
+def _is_name(label: Any) -> bool:
+    # A dot would make a path into a nested column of the name.
+    return isinstance(label, str) and bool(label) and "." not in label and documents.is_safe(label)
+
+
+def _summary(frame: Any, kind: str) -> str:
+    if kind == "Index" or not frame.shape[1]:
+        return (
+            f"{len(frame):,} rows × 0 columns" if kind == "DataFrame" else f"{len(frame):,} items"
+        )
     shown = zip(frame.columns[:50], frame.dtypes.iloc[:50], strict=True)
     columns = ", ".join(f"{label} {dtype}" for label, dtype in shown)
     return f"{len(frame):,} rows × {frame.shape[1]:,} columns: {columns}"

@@ -8,8 +8,10 @@ what was there:
 |---|---|---|
 | `numpy`  | bool, int, uint, float, datetime64, timedelta64 | unchanged |
 | `zoned`, `string`, `arrow` | datetimes with a zone, str, Arrow-backed | unchanged |
+| `extension` | Arrow-backed, of an extension type of Arrow | its storage |
 | `pandas` | Int64 …, boolean, period, interval | as in pandas' own Arrow protocol |
 | `codes`  | category, a level of a MultiIndex | the values if each can be found again, else codes |
+| `arrays` | object, its cells flat numpy arrays of one dtype (embeddings) | lists |
 | `object` | object | one Arrow type if all cells fit it, else a JSON document per cell |
 
 An index has the same recipe wherever it occurs: as row index, column labels, categories, or level
@@ -34,8 +36,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from include.xcom_store import documents
+from include.xcom_store.documents.data import dtype_text
+from include.xcom_store.documents.tags import full_name
 from include.xcom_store.errors import ValueNotStorable
 
 if TYPE_CHECKING:
@@ -44,6 +49,18 @@ if TYPE_CHECKING:
 MOST_IN_EACH_GROUP = 1_000
 """Up to this many text categories are written as codes: encoding takes less time and decoding half,
 but each row group repeats all of them."""
+TRIED_ROWS = 100
+"""Of a column of an Arrow type that Parquet may not give back."""
+_INDEXES = (
+    pd.Index,
+    pd.RangeIndex,
+    pd.MultiIndex,
+    pd.CategoricalIndex,
+    pd.DatetimeIndex,
+    pd.TimedeltaIndex,
+    pd.PeriodIndex,
+    pd.IntervalIndex,
+)
 
 
 class Column(NamedTuple):
@@ -63,8 +80,12 @@ class Column(NamedTuple):
 def plan(values: Any, name: str) -> Column:
     """Decide how a pandas Series or flat Index is written.
 
+    Args:
+        values: the Series or Index.
+        name: what messages call it, for example `column 'a'`.
+
     Raises:
-        ValueNotStorable: names the column and what in it cannot be kept exactly.
+        ValueNotStorable: says what in it cannot be kept exactly.
     """
     dtype = values.dtype
     if isinstance(dtype, pd.CategoricalDtype):
@@ -73,20 +94,32 @@ def plan(values: Any, name: str) -> Column:
     if isinstance(dtype, np.dtype) and dtype.hasobject:
         return _plan_objects(values.to_numpy(), name)
     recipe = _recipe(dtype, name)
-    return _column(recipe, values.to_numpy() if "numpy" in recipe else values.array, name)
+    if "numpy" in recipe:
+        # Arrow has no other byte order. To the same one is no copy.
+        return _column(recipe, values.to_numpy().astype(dtype.newbyteorder("="), copy=False), name)
+    column = _column(recipe, values.array, name)
+    if isinstance(dtype, pd.ArrowDtype) and not _is_flat(dtype.pyarrow_dtype):
+        _try_parquet(column, values.array[:TRIED_ROWS], name)
+    return column
 
 
 def restore(recipe: dict[str, Any], chunks: Any) -> Any:
     """Return the array that `plan` was given, from its recipe and a pyarrow ChunkedArray."""
     [(kind, detail)] = recipe.items()
     if kind == "numpy":
-        return _to_numpy(chunks).astype(detail, copy=False)
+        dtype = np.dtype(detail)
+        array = _to_numpy(chunks).astype(dtype, copy=False)
+        return array if array.dtype.char == dtype.char else array.view(dtype)
+    if kind == "arrays":
+        return _restore_arrays(np.dtype(detail), chunks)
     if kind == "object":
         cells = chunks.to_pylist()
         if detail:
             cells = [documents.read(documents.load(cell.encode())) for cell in cells]
         return np.fromiter(cells, dtype=object, count=len(cells))
-    if kind == "arrow":
+    if kind == "extension":
+        chunks = _extension(detail, chunks)
+    if kind in ("arrow", "extension"):
         return pd.arrays.ArrowExtensionArray(chunks)
     if kind == "codes":
         codes, categories = _restore_codes(detail, chunks)
@@ -107,7 +140,13 @@ def plan_index(index: Any, what: str) -> tuple[dict[str, Any], list[Column]]:
     Raises:
         ValueNotStorable: names the index and what in it cannot be kept exactly.
     """
-    recipe = {"names": documents.Writer().write(list(index.names))}
+    if type(index) not in _INDEXES:
+        plain = next(kind for kind in _INDEXES[::-1] if isinstance(index, kind))
+        raise ValueNotStorable(
+            f"{what} is a {full_name(type(index))}, which would come back as a plain "
+            f"pandas.{plain.__name__}. Use that."
+        )
+    recipe = {"names": write_document(list(index.names), f"the names of {what}")}
     if isinstance(index, pd.RangeIndex):
         return recipe | {"range": [index.start, index.stop, index.step]}, []
     if isinstance(index, pd.MultiIndex):
@@ -135,7 +174,8 @@ def restore_index(recipe: dict[str, Any], columns: list[Any]) -> Any:
     # With its dtype said: pandas would infer another.
     index = pd.Index(array, dtype=array.dtype, name=names[0], tupleize_cols=False, copy=False)
     if recipe["freq"] is not None:
-        index.freq = pd.tseries.frequencies.to_offset(recipe["freq"])
+        freq: Any = documents.read(recipe["freq"])
+        index.freq = pd.tseries.frequencies.to_offset(freq)
     return index
 
 
@@ -225,6 +265,9 @@ _ARROW_TYPES: dict[Any, Any] = {
 def _plan_objects(cells: Any, name: str) -> Column:
     """Plan cells of one exact type (None aside) as its Arrow type, which any engine reads."""
     kind, *others = {type(cell) for cell in cells if cell is not None} or [None]
+    if kind is np.ndarray and not others and (dtype := _flat_arrays(cells)):
+        array = pa.array(cells, type=pa.large_list(pa.from_numpy_dtype(dtype)), from_pandas=False)
+        return _column({"arrays": dtype.str}, array, name)
     if kind in _ARROW_TYPES and not others:
         try:
             array = pa.array(cells, type=_ARROW_TYPES[kind], from_pandas=False)
@@ -233,15 +276,44 @@ def _plan_objects(cells: Any, name: str) -> Column:
                 return _column({"object": False}, array, name)
         except (pa.ArrowException, TypeError, UnicodeError, OverflowError):
             pass  # an infinite Decimal, an int beyond 64 bits, a lone surrogate: as documents
-    texts = [_document(cell, f"column {name}, row {row}") for row, cell in enumerate(cells)]
+    texts = [_document(cell, f"{name}, row {row}") for row, cell in enumerate(cells)]
     return _column({"object": True}, pa.array(texts, type=pa.large_string()), name)
 
 
 def _document(cell: Any, where: str) -> str:
+    return documents.dump(write_document(cell, where)).decode()
+
+
+def write_document(part: Any, where: str) -> Any:
+    """Return the document of a part of a frame.
+
+    Raises:
+        ValueNotStorable: says where in the frame it is.
+    """
     try:
-        return documents.dump(documents.Writer().write(cell)).decode()
+        return documents.Writer().write(part)
     except ValueNotStorable as error:
         raise ValueNotStorable(f"{where}: {error}") from error
+
+
+def _flat_arrays(cells: Any) -> Any | None:
+    """Return the one dtype of cells that are flat arrays of numbers; None if they are not."""
+    arrays = [cell for cell in cells if cell is not None]
+    dtype = arrays[0].dtype
+    if dtype.kind not in "biuf" or dtype.itemsize > 8 or not dtype.isnative or dtype.char in "qQ":
+        return None
+    same = all(array.ndim == 1 and array.dtype.char == dtype.char for array in arrays)
+    return dtype if same and not dtype.metadata else None
+
+
+def _restore_arrays(dtype: Any, chunks: Any) -> Any:
+    cells: list[Any] = []
+    for chunk in chunks.chunks:
+        ends = chunk.offsets.to_numpy()
+        values = chunk.values.to_numpy(zero_copy_only=False).astype(dtype, copy=False)
+        pairs = zip(ends[:-1], ends[1:], chunk.is_valid().to_pylist(), strict=True)
+        cells += [values[start:stop].copy() if valid else None for start, stop, valid in pairs]
+    return np.fromiter(cells, dtype=object, count=len(cells))
 
 
 def _to_numpy(chunks: Any) -> Any:
@@ -260,19 +332,26 @@ def _to_numpy(chunks: Any) -> Any:
 
 def _recipe(dtype: Any, name: str) -> dict[str, Any]:
     if isinstance(dtype, np.dtype):
-        return {"numpy": dtype.str}
+        try:
+            return {"numpy": dtype_text(dtype)}
+        except ValueError as error:
+            raise ValueNotStorable(f"{name}: {error}") from error
     if isinstance(dtype, pd.DatetimeTZDtype):
-        return {"zoned": [dtype.unit, documents.Writer().write(dtype.tz)]}
+        return {"zoned": [dtype.unit, write_document(dtype.tz, f"the time zone of {name}")]}
     if isinstance(dtype, pd.StringDtype):
         return {"string": [dtype.storage, dtype.na_value is pd.NA]}
     if isinstance(dtype, pd.ArrowDtype):
-        return {"arrow": True}
+        kind = dtype.pyarrow_dtype
+        if not isinstance(kind, pa.BaseExtensionType):
+            return {"arrow": True}
+        schema = pa.schema([("", kind)]).serialize().to_pybytes()
+        return {"extension": [base64.b64encode(schema).decode("ascii"), str(kind)]}
     text = str(dtype)
     if hasattr(dtype, "__from_arrow__") and pd.api.types.pandas_dtype(text) == dtype:
         return {"pandas": text}
     raise ValueNotStorable(
-        f"column {name} has dtype {dtype}, which would not come back. Convert it first, for "
-        "example with .sparse.to_dense() or .astype(object)."
+        f"{name} has dtype {dtype}, which would not come back. Convert it first, for example with "
+        f"{'.sparse.to_dense()' if isinstance(dtype, pd.SparseDtype) else 'astype(object)'}."
     )
 
 
@@ -288,18 +367,71 @@ def _column(recipe: dict[str, Any], array: Any, name: str) -> Column:
     try:
         return Column(recipe, rows(0, 0).type, rows)
     except (pa.ArrowException, TypeError) as error:
+        is_complex = getattr(array.dtype, "kind", "") == "c"
+        advice = "Return its .real and .imag." if is_complex else "Convert it with .astype()."
         raise ValueNotStorable(
-            f"column {name} has dtype {array.dtype}, which Arrow does not have ({error}). "
-            "Convert it; a complex column for example into its .real and .imag."
+            f"{name} has dtype {array.dtype}, which Arrow does not have ({error}). {advice}"
         ) from error
 
 
-def _freq(index: Any, what: str) -> str | None:
+def _freq(index: Any, what: str) -> Any:
+    """Return the name of an index's frequency, or the document of one that a name does not tell."""
     freq = index.freq if isinstance(index, (pd.DatetimeIndex, pd.TimedeltaIndex)) else None
-    text = None if freq is None else str(freq.freqstr)
-    if text is not None and pd.tseries.frequencies.to_offset(text) != freq:
+    if freq is None:
+        return None
+    try:
+        named = pd.tseries.frequencies.to_offset(freq.freqstr)
+    except ValueError:
+        named = None
+    if type(named) is type(freq) and named == freq:
+        return str(freq.freqstr)
+    return write_document(freq, f"the frequency of {what}")
+
+
+def _is_flat(kind: Any) -> bool:
+    """Tell whether Parquet is known to give an Arrow type back."""
+    if pa.types.is_decimal(kind) or isinstance(kind, pa.BaseExtensionType):
+        return False
+    known = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary)
+    return pa.types.is_primitive(kind) or any(is_one(kind) for is_one in known)
+
+
+def _try_parquet(column: Column, values: Any, name: str) -> None:
+    """Refuse a column that comes back changed, or not at all, tried with its first rows."""
+    try:
+        sink = pa.BufferOutputStream()
+        rows = column.rows(0, len(values))
+        pq.write_table(pa.table([rows], ["a"]), sink)
+        chunks = pq.read_table(pa.BufferReader(sink.getvalue())).column(0)
+        back = restore(column.recipe, as_written(chunks, column.type))
+        same = str(back.dtype) == str(values.dtype) and back.dtype == values.dtype
+        # As text, in which NaN is like NaN.
+        if not same or str(pa.array(back).to_pylist()) != str(pa.array(values).to_pylist()):
+            raise ValueError(f"as {back.dtype}")
+    except (pa.ArrowException, ValueError, TypeError, OSError, NotImplementedError) as error:
         raise ValueNotStorable(
-            f"{what} has the frequency {freq!r}, which its name {text!r} does not tell whole. Set "
-            "index.freq = None."
-        )
-    return text
+            f"{name} has dtype {str(values.dtype)[:200]}, which Parquet does not give back "
+            f"({str(error)[:200]}). Convert it, or return a pyarrow.Table."
+        ) from error
+
+
+def as_written(column: Any, kind: Any) -> Any:
+    """Return what was read from Parquet, which has fewer types, as the type that was written."""
+    if column.type != kind and pa.types.is_dictionary(kind):
+        column = column.cast(kind.value_type).dictionary_encode()
+        made = pa.DictionaryArray.from_arrays
+        chunks = [
+            made(chunk.indices.cast(kind.index_type), chunk.dictionary, ordered=kind.ordered)
+            for chunk in column.chunks
+        ]
+        return pa.chunked_array(chunks, kind)
+    return column.cast(kind)
+
+
+def _extension(detail: list[str], chunks: Any) -> Any:
+    schema, name = detail
+    kind = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(schema, validate=True))).field(0).type
+    if str(kind) != name or not isinstance(kind, pa.BaseExtensionType):
+        raise ValueError(f"the extension type {name} is not registered here")
+    made = pa.ExtensionArray.from_storage
+    return pa.chunked_array([made(kind, chunk) for chunk in chunks.chunks], kind)

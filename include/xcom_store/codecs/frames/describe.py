@@ -110,7 +110,7 @@ def describe(file: Any, texts: Callable[[Any, Meaning], Any]) -> Frame:
         ]
         start, _, step = index.get("range", (None, None, None))
         return Frame(
-            {"DataFrame": "DataFrame", "Series": "Series"}[recipe["of"]],
+            {kind: kind for kind in ("DataFrame", "Series", "Index", "array")}[recipe["of"]],
             fields[len(columns) :] + fields[: len(columns)],
             None if start is None else (int(start), int(step)),
         )
@@ -186,6 +186,8 @@ def _dtype(recipe: dict[str, Any], kind: Any) -> str:
         "arrow": f"{kind}[pyarrow]",
         "codes": "category",
         "object": "object",
+        "arrays": "object",
+        "extension": f"{detail[1]}[pyarrow]" if name == "extension" else "",
     }
     return str(named[name])
 
