@@ -87,6 +87,16 @@ def _arrow(file: ObjectFile) -> RowStream:
 
         frame = pl.read_ipc(io.BytesIO(data))
         return RowStream(frame.columns, frame.height, frame.iter_rows(named=True))
+    return _table(table)
+
+
+def _arrow_stream(file: ObjectFile) -> RowStream:
+    import pyarrow as pa
+
+    return _table(pa.ipc.open_stream(_whole(file)).read_all())
+
+
+def _table(table: Any) -> RowStream:
     rows = (row for batch in table.to_batches(BATCH_ROWS) for row in batch.to_pylist())
     return RowStream(table.column_names, table.num_rows, rows)
 
@@ -121,6 +131,7 @@ def _whole(file: ObjectFile) -> bytes:
 _READERS: dict[str, Callable[[ObjectFile], Any]] = {
     "parquet": _parquet,
     "arrow": _arrow,
+    "arrows": _arrow_stream,
     "npy": _npy,
     "json": _json,
     "json.zst": _json,

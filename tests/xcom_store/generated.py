@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import array
 import collections
 import datetime as dt
 import decimal
 import enum
 import fractions
+import ipaddress
 import pathlib
+import types
 import uuid
 import zoneinfo
 from dataclasses import dataclass
@@ -15,7 +18,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import pendulum
 import pyarrow as pa
+import pytz
+from dateutil import relativedelta, tz
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -42,6 +48,14 @@ texts = st.text(st.characters(exclude_categories=()), max_size=8)  # lone surrog
 fixed_zones = st.builds(dt.timezone, st.timedeltas(dt.timedelta(hours=-23), dt.timedelta(hours=23)))
 names = sorted(zoneinfo.available_timezones() - {"localtime", "posixrules"})
 zones = st.none() | st.just(dt.UTC) | fixed_zones | st.sampled_from(names).map(zoneinfo.ZoneInfo)
+foreign_zones = (
+    st.sampled_from(pytz.common_timezones).map(pytz.timezone)
+    | st.integers(-1439, 1439).map(pytz.FixedOffset)
+    | st.sampled_from(
+        [tz.tzutc(), tz.tzlocal(), tz.gettz("Asia/Kolkata"), tz.gettz("Europe/Berlin")]
+    )
+    | st.builds(tz.tzoffset, st.none() | st.text(max_size=3), st.integers(-80_000, 80_000))
+)
 numbers = st.integers() | st.integers(-(2**300), 2**300) | st.floats()
 moments = (
     st.dates() | st.datetimes(timezones=zones) | st.times(timezones=zones) | st.timedeltas() | zones
@@ -50,6 +64,46 @@ stamps = st.builds(
     lambda count, unit, zone: pd.Timestamp(count, unit=unit).as_unit(unit).tz_localize(zone),
     st.integers(-(10**8), 10**9), st.sampled_from(["s", "ms", "us", "ns"]),
     st.sampled_from([None, "UTC", "Asia/Kolkata"]),
+)  # fmt: skip
+wholes = st.integers(-(10**6), 10**6)
+offsets = st.sampled_from([
+    pd.offsets.Day, pd.offsets.MonthEnd, pd.offsets.BusinessHour, pd.offsets.YearBegin,
+    pd.offsets.CustomBusinessDay, pd.offsets.LastWeekOfMonth, pd.offsets.Milli,
+]).flatmap(lambda kind: st.builds(kind, st.integers(1, 9)))  # fmt: skip
+# Of other modules and libraries, each a row in `documents`.
+known = (
+    st.builds(range, wholes, wholes, wholes.filter(bool)) | st.builds(fractions.Fraction, st.integers())
+    | st.builds(fractions.Fraction, st.integers(), st.integers(1, 2**70)) | st.builds(slice, wholes, texts)
+    | st.ip_addresses() | st.ip_addresses().map(ipaddress.ip_network)
+    | st.ip_addresses().map(ipaddress.ip_interface) | foreign_zones
+    | st.datetimes(timezones=foreign_zones) | st.lists(st.floats()).map(lambda v: array.array("d", v))
+    | st.lists(st.integers(-99, 99)).map(lambda v: array.array("b", v))
+    | st.builds(pendulum.duration, days=wholes, years=st.integers(-9, 9), seconds=st.floats(0, 9))
+    | st.builds(pendulum.Date, st.integers(1, 9999), st.integers(1, 12), st.integers(1, 28))
+    | st.times().map(lambda t: pendulum.Time(t.hour, t.minute, t.second, t.microsecond))
+    | st.builds(
+        relativedelta.relativedelta, months=wholes, hours=wholes, year=st.none() | st.integers(1, 9),
+        weekday=st.none() | st.sampled_from([relativedelta.MO, relativedelta.SU(-2)]),
+    )
+    | st.builds(lambda n, f: pd.Period(ordinal=n, freq=f), wholes, st.sampled_from(["M", "2D", "W-TUE", "s", "Q-NOV", "ns"]))
+    | st.builds(lambda a, b, c: pd.Interval(a, a + b, c), wholes, st.integers(0, 9), st.sampled_from(["left", "both"]))
+    | offsets | texts.map(np.str_) | st.binary(max_size=3).map(np.bytes_) | st.just(np.longlong(3))
+    | hnp.scalar_dtypes() | st.just(...)
+)  # fmt: skip
+# As pyarrow makes them of Python's values, in chunks.
+arrow_values = st.lists(
+    st.lists(st.none() | st.integers(0, 9), max_size=3), min_size=1, max_size=3
+).flatmap(
+    lambda parts: st.sampled_from([
+        pa.chunked_array(parts, pa.int8()),
+        pa.array(parts[0], pa.int8()),
+        pa.array(parts[0], pa.int16()).dictionary_encode(),
+        pa.concat_tables([pa.table({"a": pa.array(p, pa.int8()).dictionary_encode()}) for p in parts]),
+        pa.table({"a": pa.chunked_array(parts, pa.int8()), "b": pa.chunked_array(parts[::-1], pa.int8()).slice(0)})
+        if sum(map(len, parts)) else pa.table({}),
+        pa.scalar(parts, pa.list_(pa.list_(pa.int8()))),
+        pa.ExtensionArray.from_storage(pa.bool8(), pa.array(parts[0], pa.int8())),
+    ])
 )  # fmt: skip
 arrays = hnp.arrays(hnp.scalar_dtypes() | hnp.array_dtypes(), hnp.array_shapes(min_dims=0))
 # pandas itself fails on a signalling NaN.
@@ -60,21 +114,22 @@ scalars = (
     | decimals | st.uuids() | texts.map(lambda t: pathlib.Path(t.replace("\0", "")))
     | hnp.scalar_dtypes().flatmap(hnp.from_dtype) | st.sampled_from([pd.NaT, pd.NA])
 )  # fmt: skip
+scalars |= known
 leaves = (
     arrays
+    | arrow_values
     | st.binary(min_size=70_000, max_size=70_001)
     | st.lists(st.integers(0, 9), max_size=3).map(lambda v: pa.table({"a": v}))
 )
 # What may be stored exactly or refused, but never changed.
 odd = st.sampled_from([
-    Colour.RED, Trip(1), Trip(Trip(2)), Text("a"), range(3), memoryview(b"x"), ..., int, len,
-    fractions.Fraction(1, 3), decimal.Context(), object(), ValueError("x"), uuid.NAMESPACE_DNS,
-    collections.OrderedDict(a=1), collections.Counter("aab"), collections.defaultdict(int, a=1),
-    collections.deque([1]), pathlib.PureWindowsPath("a"), np.ma.array([1], mask=[True]),
-    np.array([None]), np.array([object()]), np.random.default_rng(0),
-    pd.Period("2026-01"), pd.Interval(0, 1), pd.Index([1]), pd.offsets.Day(2), pd.array([1]),
-    pa.scalar(1), pa.array([1]), pa.schema([("a", pa.int8())]), iter([1]), slice(1), NotImplemented,
-    collections.UserDict(a=1), enum.IntFlag("F", "A B").A, np.dtype("i4"), pd.Categorical(["a"]),
+    Colour.RED, Trip(1), Trip(Trip(2)), Text("a"), memoryview(b"x"), int, len,
+    decimal.Context(), object(), ValueError("x"), uuid.NAMESPACE_DNS, tz.tzstr("EST5EDT"),
+    collections.defaultdict(lambda: 1), pathlib.PureWindowsPath("a"), np.ma.array([1], mask=[True]),
+    np.array([None]), np.array([object()]), np.random.default_rng(0), np.zeros(1, "i1,i8").astype(
+        np.dtype([("a", "i1"), ("b", "i8")], align=True)),
+    pd.Index([1]), pd.array([1]), pa.schema([("a", pa.int8())]), iter([1]), NotImplemented,
+    collections.UserDict(a=1), enum.IntFlag("F", "A B").A, pd.Categorical(["a"]), {}.keys(),
 ])  # fmt: skip
 keys = st.recursive(
     st.none() | st.booleans() | st.integers() | texts | st.floats(allow_nan=False) | st.dates()
@@ -95,6 +150,18 @@ def values(odd_ones=odd):
             | st.dictionaries(keys, inner, max_size=4)
             | st.builds(Point, inner, inner)
             | st.builds(Trip, inner)
+            | st.dictionaries(keys, inner, max_size=3).map(collections.OrderedDict)
+            | st.dictionaries(keys, inner, max_size=3).map(collections.Counter)
+            | st.dictionaries(keys, inner, max_size=3).map(types.MappingProxyType)
+            | st.dictionaries(keys, inner, max_size=3).map(
+                lambda v: collections.defaultdict(list, v)
+            )
+            | st.dictionaries(st.text("ab", max_size=3), inner, max_size=3).map(
+                lambda v: types.SimpleNamespace(**v)
+            )
+            | st.builds(
+                collections.deque, st.lists(inner, max_size=3), st.none() | st.integers(0, 4)
+            )
             | st.sets(keys, max_size=4)
             | st.frozensets(keys, max_size=4)
         ),
@@ -130,10 +197,18 @@ ARROW = {
 }  # fmt: skip
 
 
+EXTENSIONS = {pa.string(): pa.json_(), pa.int8(): pa.bool8(), pa.binary(16): pa.uuid()}
+ARROW |= {
+    pa.int8(): st.integers(0, 1),
+    pa.binary(16): st.binary(min_size=16, max_size=16),
+}
+
+
 # Indexes that know more than their values.
 REGULAR = st.sampled_from([
     lambda n: pd.RangeIndex(2, 2 + 3 * n, 3, name="r"),
     lambda n: pd.date_range("2026-03-27", periods=n, freq="B"),
+    lambda n: pd.date_range("2026-03-27", periods=n, freq=pd.DateOffset(months=1)),
     lambda n: pd.date_range("2026-03-28", periods=n, freq="D", tz="Europe/Berlin", name=("d", 1)),
     lambda n: pd.timedelta_range("1h", periods=n, freq="2h"),
     lambda n: pd.interval_range(0, n),
@@ -178,6 +253,12 @@ def columns(draw, n):
         return draw(hnp.arrays(hnp.scalar_dtypes(), n))
     if kind == "objects":
         return pd.Series(many(cells), dtype=object).to_numpy()
+    if kind == "embeddings":
+        dtype = draw(st.sampled_from(["f4", "f8", "i2", "?", ">i4", "q"]))
+        cell = hnp.arrays(
+            dtype, st.integers(0, 3) if draw(st.booleans()) else hnp.array_shapes(max_dims=2)
+        )
+        return np.fromiter(many(st.none() | cell), dtype=object, count=n)
     if kind == "alike":
         one = st.sampled_from([texts, st.binary(), st.integers(), st.booleans(), st.dates(),
                                decimals, st.floats(), st.datetimes(timezones=zones)])  # fmt: skip
@@ -204,14 +285,20 @@ def columns(draw, n):
         return categorical(draw, n)
     if kind == "arrow":
         dtype = draw(st.sampled_from(list(ARROW)))
-        return pd.arrays.ArrowExtensionArray(pa.array(many(st.none() | ARROW[dtype]), dtype))
+        made = pa.array(many(st.none() | ARROW[dtype]), dtype)
+        how = draw(st.sampled_from(["plain", "plain", "dictionary", "extension"]))
+        if how == "dictionary" and not pa.types.is_dictionary(dtype):
+            made = made.dictionary_encode()
+        if how == "extension" and dtype in EXTENSIONS:
+            made = pa.ExtensionArray.from_storage(EXTENSIONS[dtype], made)
+        return pd.arrays.ArrowExtensionArray(made)
     if kind == "sparse":
         return pd.arrays.SparseArray(many(SMALL))
     return times(draw, n, kind)
 
 
 KINDS = ["numpy", "M", "m", "objects", "alike", "str", "masked", "zoned", "period", "interval",
-         "category", "arrow", "sparse"]  # fmt: skip
+         "category", "arrow", "sparse", "embeddings"]  # fmt: skip
 
 
 @st.composite

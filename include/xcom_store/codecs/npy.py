@@ -47,6 +47,8 @@ def encode(value: Any, _compression: str) -> Encoded:
             f"a numpy array of dtype {dtype} holds Python objects, which only pickle could store. "
             "Give it a numeric or string dtype, or return .tolist() of it."
         )
+    if loss := dtype_loss(dtype, dtype):
+        raise _loses(loss, dtype)
     char = dtype.char.encode() if dtype.char in _LONG else b""
     # The first version of the format has 16 bits for the length of the header.
     version = (1, 0) if _header_bytes(value) < 2**16 else (2, 0)
@@ -74,11 +76,15 @@ def _header_bytes(value: Any) -> int:
             f"({str(error)[:200]}). Return its fields one by one."
         ) from error
     if loss and value.dtype.char not in _LONG:
-        raise ValueNotStorable(
-            f"a numpy array of the dtype {str(value.dtype)[:200]} would lose its {loss} in a file. "
-            "Return value.astype(a dtype without it)."
-        )
+        raise _loses(loss, value.dtype)
     return file.tell()
+
+
+def _loses(loss: str, dtype: Any) -> ValueNotStorable:
+    return ValueNotStorable(
+        f"a numpy array of the dtype {str(dtype)[:200]} would lose its {loss} in a file. Return "
+        "value.astype(a dtype without it)."
+    )
 
 
 def decode(data: bytes | bytearray, _type_name: str) -> Any:

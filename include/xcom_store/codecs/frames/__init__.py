@@ -176,8 +176,9 @@ def decode(data: bytes | bytearray, _type_name: str) -> Any:
         return frame.index
     elif recipe["of"] == "array":
         return frame.iloc[:, 0].array if width else frame.index.array
-    value.attrs = documents.read(recipe["attrs"])
-    return value.set_flags(allows_duplicate_labels=not recipe["unique_labels"])
+    value = value.set_flags(allows_duplicate_labels=not recipe["unique_labels"])
+    value.attrs = documents.read(recipe["attrs"])  # last, for pandas makes copies of them
+    return value
 
 
 def _read(file: Any, schema: Any, numbers: range | list[int]) -> list[Any]:
