@@ -188,7 +188,7 @@ REFUSED = {
     "record": lambda: np.rec.array([(1,)], dtype=[("a", int)]),
     "Sparse": lambda: pd.DataFrame({"a": pd.arrays.SparseArray([0, 0, 1])}),
     "complex": lambda: pd.DataFrame({"a": [1j]}),
-    "object": lambda: np.array(["a"], dtype=object),
+    "object": lambda: np.zeros(1, [("a", "O")]),
     "overlap": lambda: np.zeros(1, {"names": "ab", "formats": ["i4", "i4"], "offsets": [0, 2]}),
     "functions": lambda: len,
     "exceptions": lambda: ValueError("x"),

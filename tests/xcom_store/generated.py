@@ -162,6 +162,7 @@ def values(odd_ones=odd):
             | st.builds(
                 collections.deque, st.lists(inner, max_size=3), st.none() | st.integers(0, 4)
             )
+            | st.lists(inner, max_size=4).map(lambda v: np.fromiter(v, dtype=object, count=len(v)))
             | st.sets(keys, max_size=4)
             | st.frozensets(keys, max_size=4)
         ),

@@ -91,7 +91,12 @@ def _numpy(one, other, where):
         assert _numpy_type(one) == _numpy_type(other), where
         return
     assert _numpy_type(one.dtype) == _numpy_type(other.dtype), where
-    assert one.tobytes() == other.tobytes(), where
+    if one.dtype.char == "O":
+        pairs = zip(one.ravel("K").tolist(), other.ravel("K").tolist(), strict=True)
+        for number, pair in enumerate(pairs):
+            assert_identical(*pair, f"{where}[{number}]")
+    else:
+        assert one.tobytes() == other.tobytes(), where
     if type(one).__name__ == "ndarray":
         assert (one.shape, one.flags.f_contiguous) == (other.shape, other.flags.f_contiguous), where
         assert other.flags.writeable, where

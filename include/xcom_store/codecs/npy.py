@@ -1,6 +1,7 @@
 """numpy arrays as `.npy`: dtype (structured and byte order included), shape and memory order.
 
-Never with pickle: object arrays are refused, at push and at pull. Subclasses (matrix, masked and
+Never with pickle: arrays of Python objects are documents (see `documents.data`), fields of objects
+are refused, and so are both at pull. Subclasses (matrix, masked and
 record arrays) are refused, for they would come back as plain arrays; so are dtypes of which numpy
 does not write all (metadata, `align=True`). The one flat dtype of that kind, longlong, which comes
 back as int64, is named by one more byte after the values.
@@ -13,7 +14,7 @@ import sys
 from typing import Any, Literal
 
 from include.xcom_store.codecs.base import Encoded, Sink
-from include.xcom_store.documents.data import dtype_loss
+from include.xcom_store.documents.data import dtype_loss, is_objects
 from include.xcom_store.documents.tags import full_name
 from include.xcom_store.errors import ValueNotStorable
 
@@ -28,7 +29,7 @@ _LONG = {"q": "q", "Q": "Q"}
 
 def accepts(value: Any) -> bool:
     numpy: Any = sys.modules.get("numpy")
-    return bool(numpy) and isinstance(value, numpy.ndarray)
+    return bool(numpy) and isinstance(value, numpy.ndarray) and not is_objects(value)
 
 
 def encode(value: Any, _compression: str) -> Encoded:

@@ -8,6 +8,7 @@
 | pandas and numpy dtypes              | name |
 | numpy scalars                        | dtype and Base64 of the bytes; text as Python's |
 | numpy arrays in a cell of a frame    | dtype, shape, memory order, Base64 of the bytes |
+| numpy arrays of dtype object         | shape, memory order, their items |
 | pyarrow Scalar, Schema, DataType     | Base64 of Arrow IPC |
 """
 
@@ -168,7 +169,7 @@ def _is_array(value: Any) -> bool:
 
 
 def _write_array(value: Any, write: Write) -> list[Any]:
-    if value.dtype.hasobject or value.dtype.fields is not None:
+    if value.dtype.hasobject or value.dtype.names is not None:
         raise ValueError(f"its dtype is {value.dtype}. Store .tolist() of it.")
     order: Any = "F" if value.flags.fnc else "C"
     data = b64(value.tobytes(order))
@@ -179,6 +180,24 @@ def _read_array(dtype: str, shape: list[int], order: Any, data: str) -> Any:
     import numpy as np
 
     return np.ndarray(tuple(shape), _no_objects(dtype), bytearray(unb64(data)), order=order)
+
+
+def is_objects(value: Any) -> bool:
+    """Tell whether it is a plain numpy array of Python objects."""
+    return _is_array(value) and value.dtype.char == "O" and not value.dtype.metadata
+
+
+def _write_objects(value: Any, write: Write) -> list[Any]:
+    order: Any = "F" if value.flags.fnc else "C"
+    items = value.ravel(order).tolist()
+    return [list(value.shape), order, [write(item, "[{}]", n) for n, item in enumerate(items)]]
+
+
+def _read_objects(shape: list[int], order: Any, items: list[Any]) -> Any:
+    import numpy as np
+
+    array = np.fromiter(items, dtype=object, count=len(items))  # which looks into no item
+    return array.reshape(shape, order=order)
 
 
 def _is_dtype(value: Any) -> bool:
@@ -301,6 +320,7 @@ TAGS = (
     Tag("pandas_offset", _is_offset, _write_offset, _read_offset),
     Tag("pandas_dtype", _is_pandas_dtype, _write_pandas_dtype, _read_pandas_dtype),
     Tag("numpy", _is_scalar, _write_scalar, _read_scalar),
+    Tag("numpy_objects", is_objects, _write_objects, _read_objects),
     Tag("numpy_array", _is_array, _write_array, _read_array),
     Tag("numpy_dtype", _is_dtype, lambda value, _: [dtype_text(value)], _read_dtype),
     Tag("arrow_scalar", _is_arrow("Scalar"), _write_arrow_scalar, _read_arrow_scalar),
