@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PARALLEL_READS = 32
+READ_BY_AIRFLOW = ("skipmixin_key", "past_depends_met", "_link_*")
+"""Globs of keys that scheduler and API server read from the database, past any backend: what a
+branch has chosen, links of operators. They always keep Airflow's own form (docs/drop_in.md)."""
 
 # Airflow tells `serialize_value` whose value it stores, but not whether it is its run's result, and
 # tells `deserialize_value` and `purge` neither. The calls around them note it here.
@@ -67,6 +70,8 @@ class XComBackend(BaseXCom):
         """
         from include.xcom_store import values
 
+        if key and any(fnmatchcase(key, glob) for glob in READ_BY_AIRFLOW):
+            return BaseXCom.serialize_value(value)
         options = settings.load()
         if not options.offload:
             return values.in_database(value, "[xcom_store] offload is False")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -20,6 +21,11 @@ from tests.xcom_store.conftest import DAG, RUN, TASK
 
 ROWS = [{"vendor_id": 1, "fare": 9.5}] * 50
 WHERE = {"dag_id": DAG, "run_id": RUN, "task_id": TASK}
+READ_BY_AIRFLOW = {
+    "skipmixin_key": {"followed": [f"a_task_with_a_long_name_{n:02d}" for n in range(50)]},
+    "past_depends_met": True,
+    "_link_TriggerDagRunLink": "http://localhost:8080/dags/trips/runs/" + "x" * 2_000,
+}
 
 
 def trips():
@@ -213,6 +219,60 @@ class TestKeptInTheDatabase:
         assert xcom.push(value)["__id__"] == "xcom_store/1"
         assert "meant for clients without this backend" in caplog.text
         assert xcom.pull() == value
+
+
+class TestReadByAirflowItself:
+    """What scheduler and API server read from the database, with Airflow's own code."""
+
+    @pytest.fixture(params=READ_BY_AIRFLOW)
+    def key(self, request):
+        return request.param
+
+    @staticmethod
+    def as_airflow_reads_it(xcom, key):
+        from airflow.models.xcom import XComModel
+
+        row = type("Row", (), {"value": json.loads(xcom.rows[DAG, RUN, TASK, -1, key])})
+        return XComModel.deserialize_value(row)
+
+    @pytest.mark.parametrize("threshold", [0, 100, 1_024])
+    def test_it_reads_what_was_pushed(self, xcom, configure, key, threshold):
+        configure(threshold=threshold)
+        xcom.push(READ_BY_AIRFLOW[key], key=key)
+        assert self.as_airflow_reads_it(xcom, key) == READ_BY_AIRFLOW[key]
+        assert xcom.pull(key) == READ_BY_AIRFLOW[key]
+        assert xcom.s3.keys() == []
+
+    def test_also_by_the_asynchronous_call(self, xcom, configure, key):
+        configure(threshold=0)
+        asyncio.run(xcom.backend.aset(key, READ_BY_AIRFLOW[key], **WHERE))
+        assert self.as_airflow_reads_it(xcom, key) == READ_BY_AIRFLOW[key]
+
+    @pytest.mark.parametrize("options", [
+        {"url": None}, {"offload": False}, {"threshold": "many"},
+    ], ids=str)  # fmt: skip
+    def test_whatever_is_set(self, xcom, configure, options):
+        configure(**options)
+        xcom.push(READ_BY_AIRFLOW["skipmixin_key"], key="skipmixin_key")
+        found = self.as_airflow_reads_it(xcom, "skipmixin_key")
+        assert found == READ_BY_AIRFLOW["skipmixin_key"]
+
+    @pytest.mark.parametrize("value", [{"skipped": ("a", "b")}, {"skipped": {"a"}}, None], ids=str)
+    def test_what_is_not_json_has_the_form_that_airflow_gives_it(self, xcom, value):
+        from airflow.sdk.bases.xcom import BaseXCom
+
+        assert xcom.push(value, key="skipmixin_key") == BaseXCom.serialize_value(value)
+        assert xcom.pull("skipmixin_key") == value
+
+    def test_a_record_cannot_be_smuggled_in(self, xcom):
+        record = xcom.push(ROWS, task_id="other")
+        with pytest.raises(AttributeError, match="__id__"):
+            xcom.push(record, key="skipmixin_key")
+
+    def test_other_keys_are_as_ever(self, xcom, configure):
+        configure(threshold=0)
+        for key in ("skipmixin", "my_skipmixin_key", "link", "Skipmixin_Key"):
+            assert xcom.push("a", key=key)["__id__"] == "xcom_store/1"
 
 
 class TestNoBucket:
