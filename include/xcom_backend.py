@@ -22,6 +22,7 @@ from include.xcom_store import settings
 from include.xcom_store.errors import XComStoreError
 from include.xcom_store.keys import Owner
 from include.xcom_store.record import is_record, is_reference
+from include.xcom_store.stores import common_io
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -103,20 +104,21 @@ class XComBackend(BaseXCom):
         """Return the value for what the metadata database holds.
 
         Values without this backend's marker (plain JSON, values of other backends, of triggers and
-        of the REST API) are left to Airflow.
+        of the REST API) are left to Airflow, or to common-io's backend which has written them.
 
         Raises:
             XComStoreError: the reference may not be followed, or the object is gone or damaged.
         """
         record = result.value
-        if not is_record(record):
+        earlier = common_io.names_object(record)
+        if not (is_record(record) or earlier):
             return BaseXCom.deserialize_value(result)
         from include.xcom_store import values
 
         owner = _asked_for.get() or _same_run()
         started = time.perf_counter()
         try:
-            value = values.pull(record, owner, _store())
+            value = common_io.read(result) if earlier else values.pull(record, owner, _store())
         except XComStoreError as error:
             error.action = f"pulling XCom {owner.key or ''!r} of {owner}"
             raise
@@ -204,15 +206,18 @@ class XComBackend(BaseXCom):
         from include.xcom_store import values
 
         record: Any = xcom.value
-        owner = _asked_for.get()
-        if not is_reference(record):
+        owner, earlier = _asked_for.get(), common_io.names_object(record)
+        if not (is_reference(record) or earlier):
             return
         if owner is None:
             log.warning("Not deleting the object of XCom %r: unknown whose it is.", xcom.key)
             return
         try:
-            values.remove(record, owner, _store())
-            log.info("Deleted %s, which this try replaces", record["uri"])
+            if earlier:
+                common_io.remove(xcom, owner)
+            else:
+                values.remove(record, owner, _store())
+            log.info("Deleted %s, which this try replaces", record if earlier else record["uri"])
         except Exception:
             # An exception here would fail the new try for the sake of an old object.
             log.exception("Left the object of XCom %r of %s behind", xcom.key, owner)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from include.xcom_store import codecs, documents, errors, keys, record
 from include.xcom_store.codecs import ge_result, json_text
 from include.xcom_store.documents.tags import full_name
+from include.xcom_store.stores import common_io
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +63,8 @@ def push(value: Any, owner: Owner, store: Store, *, keep: bool = False) -> Any:
     writer = documents.Writer(note_leaf)
     document = writer.write(value)
     text = documents.dump(document)
-    if writer.plain and len(text) <= (max(threshold, MAX_KEPT_BYTES) if keep else threshold):
+    is_plain = writer.plain and not common_io.names_object(document)
+    if is_plain and len(text) <= (max(threshold, MAX_KEPT_BYTES) if keep else threshold):
         return document
     if not leaves and len(text) <= threshold:
         return record.inline_record(text.decode(), _type_name(value), _summary(value))
@@ -91,6 +93,8 @@ def in_database(value: Any, why: str) -> Any:
     writer = documents.Writer(_refuse)
     try:
         document = writer.write(value)
+        if common_io.names_object(document):
+            raise errors.ValueNotStorable("a pull would take this string for common-io's object.")
         return document if writer.plain else documents.airflow_node(value)
     except errors.ValueNotStorable as error:
         message = f"{why}, and the metadata database cannot hold this value: {error}"
