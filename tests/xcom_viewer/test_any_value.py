@@ -15,6 +15,7 @@ pytest.importorskip("include.xcom_viewer", reason="the viewer was deleted")
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 
+from include.xcom_store.codecs.arrow_stream import NAME as ARROW_STREAM
 from include.xcom_store.errors import ValueNotStorable
 from include.xcom_viewer import downloads, objects
 from include.xcom_viewer.source import NoPreview
@@ -40,11 +41,16 @@ def check(value, threshold=0):
             with pytest.raises(NoPreview, match="64 bits"):
                 memory.show(entry)
             return
+        if ARROW_STREAM in (entry.record or {}).values():
+            with pytest.raises(NoPreview, match=ARROW_STREAM):
+                memory.show(entry)
+            return
         shown = memory.show(entry)
         assert "Error" not in shown.html or "Error" in str(value)
         for leaf in (None, *range((entry.record or {}).get("leaves", 0))):
-            memory.show(entry, leaf)
             stored = objects.locate(entry, memory, leaf) if entry.in_store else None
+            if not (stored and stored.codec == ARROW_STREAM):
+                memory.show(entry, leaf)
             if stored and stored.codec in downloads.TABLE_CODECS:
                 text = b"".join(downloads.csv(memory, stored)).decode()
                 rows = list(csv.reader(io.StringIO(text)))
