@@ -17,7 +17,7 @@ from dev import ports
 from dev.airflow_server import AirflowServer
 from tests.infra.secrets_backends import BACKENDS, put, settings
 from tests.infra.users import connection
-from tests.test_real_airflow import SECONDS, Real
+from tests.real_airflow import SECONDS, Real
 
 DAG = """
 import os, time

@@ -1,0 +1,162 @@
+"""A real Airflow for tests: scheduler, API server, triggerer and task processes.
+
+What is asserted are states, database records and objects in the bucket.
+
+    @pytest.fixture(scope="module")
+    def real(tmp_path_factory, s3_server):
+        with running(tmp_path_factory.mktemp("real"), s3_server, "real_airflow_dags.py", DAGS) as real:
+            yield real
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sqlite3
+import time
+import uuid
+from contextlib import contextmanager
+from pathlib import Path
+
+import obstore
+import pytest
+
+from dev import ports
+from dev.airflow_environment import DATABASE
+from dev.airflow_server import AirflowServer
+from tests import local_s3
+
+SECONDS = 400.0
+
+
+class Real:
+    """A running Airflow, and what the tests ask of it."""
+
+    def __init__(self, server, s3_server, prefix):
+        self.server, self.api = server, server.api
+        self.bucket, self.prefix = s3_server.bucket, prefix
+        self.runs = {}
+        self.store = local_s3.client(s3_server)
+
+    def trigger(self, dag_id):
+        body = {"logical_date": None, "conf": {}}
+        run = self.api.call("POST", f"api/v2/dags/{dag_id}/dagRuns", body)
+        self.runs[dag_id] = run["dag_run_id"]
+
+    def follow(self, dag_id):
+        """Take the DAG's only run, which Airflow has made, for the one that is asked about."""
+        deadline = time.monotonic() + SECONDS
+        while not (runs := self.api.runs(dag_id)):
+            assert time.monotonic() < deadline, f"no run of {dag_id}"
+            time.sleep(0.2)
+        [run] = runs
+        self.runs[dag_id] = run["dag_run_id"]
+
+    def path(self, dag_id):
+        """Of the run, in the REST API."""
+        run = self.runs[dag_id].replace(":", "%3A").replace("+", "%2B")
+        return f"api/v2/dags/{dag_id}/dagRuns/{run}"
+
+    def wait(self, dag_id):
+        """The run's state when it has ended."""
+        deadline = time.monotonic() + SECONDS
+        while time.monotonic() < deadline:
+            self.server.check_alive()
+            [run] = [r for r in self.api.runs(dag_id) if r["dag_run_id"] == self.runs[dag_id]]
+            if run["state"] in ("success", "failed"):
+                return run["state"]
+            time.sleep(0.5)
+        pytest.fail(f"{dag_id} does not end; see {self.server.home}")
+
+    def states(self, dag_id):
+        """The state of each task instance, by task id, of mapped ones with `[index]` behind it."""
+        found = {}
+        for ti in self.api.task_instances(dag_id, self.runs[dag_id]):
+            index = "" if ti["map_index"] == -1 else f"[{ti['map_index']}]"
+            found[f"{ti['task_id']}{index}"] = ti["state"]
+        return found
+
+    def clear(self, dag_id, *tasks):
+        """Clear these tasks of the run, wait for its end; its state."""
+        body = {
+            "dry_run": False, "only_failed": False, "dag_run_id": self.runs[dag_id],
+            "task_ids": list(tasks),
+        }  # fmt: skip
+        self.api.call("POST", f"api/v2/dags/{dag_id}/clearTaskInstances", body)
+        return self.wait(dag_id)
+
+    def objects(self, dag_id, task_id=None):
+        """The URIs under a DAG's part of the prefix, or under a task's."""
+        pages = obstore.list(self.store, f"{self.prefix}/dag_id={dag_id}")
+        found = {f"s3://{self.bucket}/{o['path']}" for page in pages for o in page}
+        return {uri for uri in found if task_id is None or f"/task_id={task_id}/" in uri}
+
+    def rows(self, dag_id):
+        """What the database holds: value by task, map index and key."""
+        return {
+            (row["task_id"], row["map_index"], row["key"]): row["value"]
+            for row in self.api.xcoms(dag_id, self.runs[dag_id])
+        }
+
+    def log(self, dag_id, task_id, attempt=None):
+        """The text of a task's log, of its last attempt if none is said."""
+        folder = self.server.home / "logs" / f"dag_id={dag_id}"
+        folder = folder / f"run_id={self.runs[dag_id]}" / f"task_id={task_id}"
+        names = [re.fullmatch(r"attempt=(\d+)\.log", path.name) for path in folder.iterdir()]
+        number = attempt or max(int(name[1]) for name in names if name)  # no trigger's log
+        return (folder / f"attempt={number}.log").read_text()
+
+    def pushed(self, dag_id, task_id, attempt):
+        """The URIs that an attempt pushed, as its log says."""
+        lines = [line for line in self.log(dag_id, task_id, attempt).splitlines()
+                 if "XCom push:" in line]  # fmt: skip
+        return {re.search(r"s3://[^\s\"]+", line)[0] for line in lines}
+
+    def write_row(self, dag_id, task_id, key, value):
+        """Change a row in the database, past all checks of the REST API."""
+        with sqlite3.connect(self.server.home / "airflow.db", timeout=60) as database:
+            changed = database.execute(
+                "UPDATE xcom SET value = ? WHERE dag_id = ? AND run_id = ? AND task_id = ?"
+                " AND key = ?",
+                (json.dumps(value), dag_id, self.runs[dag_id], task_id, key),
+            )
+            assert changed.rowcount == 1
+        database.close()
+
+    def restart_scheduler(self, **changes):
+        """Start it anew, with these changes to the environment that its tasks inherit."""
+        self.server.components["scheduler"].stop()
+        arguments = ["scheduler", "--skip-serve-logs"]
+        self.server.launch("scheduler", arguments, changes, self.server.home)
+
+
+@contextmanager
+def running(folder, s3_server, dags, dag_ids, **settings):
+    """Run an Airflow with these DAGs of the file `dags` beside this one, and a part of the bucket."""
+    (folder / "dags").mkdir()
+    shutil.copy(Path(__file__).with_name(dags), folder / "dags" / "real_dags.py")
+    prefix = f"xcom-{uuid.uuid4().hex[:12]}"
+    all_settings = {
+        "AIRFLOW__CORE__XCOM_BACKEND": "include.s3_xcom_backend.S3XComBackend",
+        "AIRFLOW__XCOM_STORE__URL": f"s3://{s3_server.bucket}/{prefix}",
+        "AIRFLOW__XCOM_STORE__ENDPOINT_URL": s3_server.endpoint_url,
+        "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(local_s3.connection(s3_server)),
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        **settings,
+    }
+    win = {
+        "AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags"),
+        # Both are five seconds, which a busy machine does not always keep.
+        DATABASE: f"sqlite:///{folder}/airflow/airflow.db?timeout=60",
+        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
+    }
+    port = ports.free_ports(1)[0]
+    with AirflowServer.start(folder / "airflow", port, all_settings, win) as server:
+        server.wait_until_healthy()
+        deadline = time.monotonic() + SECONDS
+        while not set(dag_ids) <= {dag["dag_id"] for dag in server.api.dags()}:
+            assert server.api.import_errors() == []
+            assert time.monotonic() < deadline, "the DAGs are not listed"
+            time.sleep(0.5)
+        yield Real(server, s3_server, prefix)
