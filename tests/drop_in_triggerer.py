@@ -1,0 +1,34 @@
+"""What the triggerer runs in `test_drop_in.py`: it imports this module, not the DAG file."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+from airflow.sdk.execution_time.xcom import XCom
+from airflow.triggers.base import BaseTrigger, TaskSuccessEvent
+
+
+class PullThenPush(BaseTrigger):
+    """Pull a frame, and end the task with an XCom that Airflow itself writes."""
+
+    def __init__(self, **where):
+        super().__init__()
+        self.where = where
+
+    def serialize(self):
+        return f"{type(self).__module__}.{type(self).__name__}", self.where
+
+    async def run(self):
+        frame = await XCom.aget_one(key="return_value", **self.where)
+        yield TaskSuccessEvent(xcoms={"return_value": {"rows": len(frame)}})
+
+
+async def on_deadline(context):
+    """Tell in a file how long the frame is that the late run has made."""
+    run = context["dag_run"]
+    where = {"dag_id": run["dag_id"], "run_id": run["dag_run_id"], "task_id": "make"}
+    while (frame := await XCom.aget_one(key="return_value", **where)) is None:
+        await asyncio.sleep(0.2)
+    (Path(os.environ["DROP_IN_FOLDER"]) / "deadline").write_text(str(len(frame)))

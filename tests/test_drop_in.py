@@ -1,0 +1,158 @@
+"""What works with Airflow's own backend works with this one: tried in a real Airflow.
+
+Everything is sent to the store (`threshold = 0`), and a frame goes through each DAG. What is pulled
+is compared by the DAGs themselves (`drop_in_dags.py`).
+"""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+pytest.importorskip("dev.airflow_server", reason="no dev/ here")
+pytest.importorskip("obstore")
+from dev.errors import DevError
+from tests import real_airflow
+from tests.drop_in_dags import LONG, ROWS
+
+pytestmark = pytest.mark.long
+DAGS = [
+    "drop_in_branch", "drop_in_short_circuit", "drop_in_latest_only",
+    "drop_in_hitl", "drop_in_success", "drop_in_failure", "drop_in_deadline", "drop_in_trigger",
+    "drop_in_interpreters", "drop_in_link", "drop_in_result",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("drop_in")
+
+
+@pytest.fixture(scope="module")
+def real(folder, s3_server):
+    settings = {
+        "AIRFLOW__XCOM_STORE__THRESHOLD": "0",
+        "AIRFLOW__SCHEDULER__DEADLINE_CHECK_INTERVAL": "1",
+        "DROP_IN_FOLDER": str(folder),
+    }
+    with real_airflow.running(folder, s3_server, "drop_in_dags.py", DAGS, **settings) as real:
+        yield real
+
+
+def run(real, dag_id):
+    """Run a DAG; the state that it ends in."""
+    real.trigger(dag_id)
+    return real.wait(dag_id)
+
+
+def said(folder, name):
+    """What a callback has written."""
+    deadline = time.monotonic() + 60
+    while not (folder / name).exists():
+        assert time.monotonic() < deadline, f"no callback wrote {name}"
+        time.sleep(0.2)
+    time.sleep(0.2)
+    return (folder / name).read_text()
+
+
+def test_a_branch_over_fourteen_tasks_with_long_names(real):
+    assert run(real, "drop_in_branch") == "success"
+    states = real.states("drop_in_branch")
+    assert {states[name] for name in LONG[:9]} == {"success"}
+    assert {states[name] for name in LONG[9:]} == {"skipped"}
+    row = real.rows("drop_in_branch")["choose", -1, "skipmixin_key"]
+    assert sorted(row["followed"]) == LONG[:9]
+    assert len(json.dumps(row)) > 482  # more than went to the store at any threshold up to that
+
+
+def test_a_task_mapped_downstream_of_a_branch_not_taken_is_skipped(real):
+    states = real.states("drop_in_branch")
+    for name in ("mapped", "mapped_early"):
+        assert {s for n, s in states.items() if n.partition("[")[0] == name} == {"skipped"}
+    assert len([name for name in states if name.startswith("mapped_early[")]) == 3
+
+
+@pytest.mark.parametrize("name", [LONG[13], "mapped", "mapped_early"])
+def test_a_skipped_task_that_is_cleared_alone_is_skipped_again(real, name):
+    assert real.clear("drop_in_branch", name) == "success"
+    states = real.states("drop_in_branch")
+    assert {s for n, s in states.items() if n.partition("[")[0] == name} == {"skipped"}
+    assert {states[name] for name in LONG[:9]} == {"success"}
+
+
+def test_a_short_circuit(real):
+    assert run(real, "drop_in_short_circuit") == "success"
+    assert real.states("drop_in_short_circuit")["stopped"] == "skipped"
+    assert real.states("drop_in_short_circuit")["read"] == "success"
+    assert real.clear("drop_in_short_circuit", "stopped") == "success"
+    assert real.states("drop_in_short_circuit")["stopped"] == "skipped"
+
+
+def test_latest_only(real):
+    real.api.unpause("drop_in_latest_only")
+    real.follow("drop_in_latest_only")
+    assert real.wait("drop_in_latest_only") == "success"
+    assert real.states("drop_in_latest_only")["late"] == "skipped"
+    assert real.clear("drop_in_latest_only", "late") == "success"
+    assert real.states("drop_in_latest_only")["late"] == "skipped"
+
+
+def test_a_branch_that_a_person_chooses(real):
+    real.trigger("drop_in_hitl")
+    asked = f"{real.path('drop_in_hitl')}/taskInstances/ask/-1/hitlDetails"
+    answer = {"chosen_options": ["this_one"], "params_input": {"remark": "y" * 2_000}}
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            real.api.call("PATCH", asked, answer)
+        except DevError:  # it has not asked yet
+            assert time.monotonic() < deadline, "it does not ask"
+            time.sleep(0.5)
+        else:
+            break
+    assert real.wait("drop_in_hitl") == "success"
+    states = real.states("drop_in_hitl")
+    assert (states["this_one"], states["that_one"]) == ("success", "skipped")
+    assert real.clear("drop_in_hitl", "that_one") == "success"
+    assert real.states("drop_in_hitl")["that_one"] == "skipped"
+
+
+@pytest.mark.parametrize("state", ["success", "failure"])
+def test_callbacks_pull_a_frame(real, folder, state):
+    """That of the task in its process, that of the DAG in the DAG processor."""
+    dag_id = f"drop_in_{state}"
+    assert run(real, dag_id) == {"success": "success", "failure": "failed"}[state]
+    assert said(folder, f"{dag_id}.task") == str(ROWS)
+    assert said(folder, f"{dag_id}.dag") == str(ROWS)
+
+
+def test_the_callback_of_a_deadline_pulls_a_frame_in_the_triggerer(real, folder):
+    assert run(real, "drop_in_deadline") == "success"
+    assert said(folder, "deadline") == str(ROWS)
+
+
+def test_a_trigger_pulls_a_frame_and_pushes(real):
+    """What it pushes is a string of JSON in the row, and for whoever pulls it, as ever."""
+    assert run(real, "drop_in_trigger") == "success"
+    assert real.rows("drop_in_trigger")["ended", -1, "return_value"] == '{"rows": 1000}'
+
+
+def test_other_interpreters_find_the_backend(real):
+    assert run(real, "drop_in_interpreters") == "success"
+
+
+def test_the_link_to_a_triggered_run_leads_there(real):
+    assert run(real, "drop_in_link") == "success"
+    links = f"{real.path('drop_in_link')}/taskInstances/trigger/links"
+    [link] = real.api.call("GET", links)["extra_links"].values()
+    real.follow("drop_in_result")
+    assert link.endswith(f"/dags/drop_in_result/runs/{real.runs['drop_in_result']}")
+
+
+def test_the_result_of_a_run_is_there_for_whoever_waits_for_it(real):
+    real.follow("drop_in_result")
+    assert real.wait("drop_in_result") == "success"
+    answer = real.api.call("GET", f"{real.path('drop_in_result')}/wait?interval=1")
+    assert answer["results"] == {"result": {"rows": ROWS, "text": "x" * 2_000}}
