@@ -2,7 +2,8 @@
 
 Does what a task would: lists, writes, reads and deletes a small object under the prefix, with the
 backend's own code. Then reads the bucket's configuration as far as the credentials allow: a missing
-right to do that is not an error, the line says "not known" and names the permission.
+right to do that is not an error, the line says "not known" and names the permission. `--rows` also
+looks for values that Airflow's common-io backend has left and that cannot be read by what is set.
 
 Each line is ok, a warning, an error or not known, and says what to do. No secret is printed. The
 exit code is 1 if there is an error. A check holds for the process that makes it: run it where tasks
@@ -11,16 +12,18 @@ run, or let the DAG xcom_storage_maintenance_dag do so.
 Examples:
   python -m include.xcom_tools check
   python -m include.xcom_tools check --json | jq 'select(.state == "error")'
+  python -m include.xcom_tools check --rows
 """
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from include.xcom_store import settings
 from include.xcom_store.errors import ConfigurationError, StoreUnreachable, XComStoreError
 from include.xcom_store.stores.base import Store
-from include.xcom_tools import check_access, check_settings, output
+from include.xcom_tools import airflow_access, check_access, check_rows, check_settings, output
 from include.xcom_tools.check_bucket import Questions
 from include.xcom_tools.check_line import ERROR, CheckLine
 from include.xcom_tools.errors import FOUND, OK
@@ -44,14 +47,19 @@ def report(options: Settings | None = None) -> list[CheckLine]:
     return list(_lines(options))
 
 
-def add_arguments(_parser: argparse.ArgumentParser) -> None:
-    """Add nothing: what Airflow is configured for is checked."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what is looked at besides what Airflow is configured for."""
+    parser.add_argument(
+        "--rows", action="store_true",
+        help="also count the rows that common-io's backend has left: a request for each row",
+    )  # fmt: skip
+    airflow_access.add_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the lines as they come."""
     states = set()
-    for line in _lines(None):
+    for line in chain(_lines(None), _row_lines(arguments)):
         states.add(line.state)
         if arguments.json:
             output.line(line._asdict())
@@ -92,6 +100,12 @@ def _lines(options: Settings | None) -> Iterator[CheckLine]:
     if usable:
         yield from check_access.round_trip(store)
         yield from questions.configuration()
+
+
+def _row_lines(arguments: argparse.Namespace) -> Iterator[CheckLine]:
+    if arguments.rows:
+        with airflow_access.from_arguments(arguments) as api, output.progress("rows") as done:
+            yield from check_rows.lines(api, done)
 
 
 def _show(line: CheckLine) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from include.xcom_store.keys import Owner
 
 SECTION, PATH = "common.io", "xcom_objectstorage_path"
+VARIABLE = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH"
 
 
 def names_object(value: Any) -> bool:
