@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("dev.airflow_server", reason="no dev/ here")
 pytest.importorskip("obstore")
 from dev.errors import DevError
-from tests import real_airflow
+from tests import airflow_process, real_airflow
 from tests.drop_in_dags import LONG, ROWS
 
 pytestmark = pytest.mark.long
@@ -23,6 +23,8 @@ DAGS = [
     "drop_in_hitl", "drop_in_success", "drop_in_failure", "drop_in_deadline", "drop_in_trigger",
     "drop_in_interpreters", "drop_in_link", "drop_in_result",
 ]  # fmt: skip
+
+airflow = airflow_process.airflow
 
 
 @pytest.fixture(scope="module")
@@ -156,3 +158,19 @@ def test_the_result_of_a_run_is_there_for_whoever_waits_for_it(real):
     assert real.wait("drop_in_result") == "success"
     answer = real.api.call("GET", f"{real.path('drop_in_result')}/wait?interval=1")
     assert answer["results"] == {"result": {"rows": ROWS, "text": "x" * 2_000}}
+
+
+def test_dag_test(real, airflow, folder):
+    """All tasks in one process, without scheduler and API server."""
+    dags = str(folder / "dags")  # as the other Airflow has them
+    log = airflow.run(
+        "dags", "test", "drop_in_branch",
+        AIRFLOW__CORE__DAGS_FOLDER=dags, AIRFLOW__XCOM_STORE__THRESHOLD="0",
+    )  # fmt: skip
+    assert airflow.run_of("drop_in_branch")[1] == "success", log
+    states = airflow.task_states("drop_in_branch")
+    assert {states[name] for name in LONG[:9]} == {"success"}, log
+    assert {states[name] for name in [*LONG[9:], "mapped", "mapped_early"]} == {"skipped"}, log
+    row = airflow.xcom("drop_in_branch", "choose", "skipmixin_key")
+    assert sorted(row["followed"]) == LONG[:9]
+    assert airflow.objects("drop_in_branch")
