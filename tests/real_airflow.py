@@ -131,6 +131,13 @@ class Real:
         self.server.launch("scheduler", arguments, changes, self.server.home)
 
 
+def dag_ids(file):
+    """The DAGs in a file of this folder."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    return {*DagBag(Path(__file__).with_name(file)).dag_ids}
+
+
 @contextmanager
 def running(folder, s3_server, dags, dag_ids, **settings):
     """Run an Airflow with these DAGs of the file `dags` beside this one, and a part of the bucket."""

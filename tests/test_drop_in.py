@@ -17,7 +17,6 @@ from dev.errors import DevError
 from tests import airflow_process, real_airflow
 from tests.drop_in_dags import LONG, ROWS
 
-pytestmark = pytest.mark.long
 DAGS = [
     "drop_in_branch", "drop_in_short_circuit", "drop_in_latest_only",
     "drop_in_hitl", "drop_in_success", "drop_in_failure", "drop_in_deadline", "drop_in_trigger",
@@ -25,6 +24,11 @@ DAGS = [
 ]  # fmt: skip
 
 airflow = airflow_process.airflow
+
+
+def test_the_dags_are_those_that_are_waited_for():
+    """The long tests would wait for any other for minutes."""
+    assert {*DAGS} <= real_airflow.dag_ids("drop_in_dags.py")
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +63,7 @@ def said(folder, name):
     return (folder / name).read_text()
 
 
+@pytest.mark.long
 def test_a_branch_over_fourteen_tasks_with_long_names(real):
     assert run(real, "drop_in_branch") == "success"
     states = real.states("drop_in_branch")
@@ -69,6 +74,7 @@ def test_a_branch_over_fourteen_tasks_with_long_names(real):
     assert len(json.dumps(row)) > 482  # more than went to the store at any threshold up to that
 
 
+@pytest.mark.long
 def test_a_task_mapped_downstream_of_a_branch_not_taken_is_skipped(real):
     states = real.states("drop_in_branch")
     for name in ("mapped", "mapped_early"):
@@ -77,6 +83,7 @@ def test_a_task_mapped_downstream_of_a_branch_not_taken_is_skipped(real):
 
 
 @pytest.mark.parametrize("name", [LONG[13], "mapped", "mapped_early"])
+@pytest.mark.long
 def test_a_skipped_task_that_is_cleared_alone_is_skipped_again(real, name):
     assert real.clear("drop_in_branch", name) == "success"
     states = real.states("drop_in_branch")
@@ -84,6 +91,7 @@ def test_a_skipped_task_that_is_cleared_alone_is_skipped_again(real, name):
     assert {states[name] for name in LONG[:9]} == {"success"}
 
 
+@pytest.mark.long
 def test_a_short_circuit(real):
     assert run(real, "drop_in_short_circuit") == "success"
     assert real.states("drop_in_short_circuit")["stopped"] == "skipped"
@@ -92,6 +100,7 @@ def test_a_short_circuit(real):
     assert real.states("drop_in_short_circuit")["stopped"] == "skipped"
 
 
+@pytest.mark.long
 def test_latest_only(real):
     real.api.unpause("drop_in_latest_only")
     real.follow("drop_in_latest_only")
@@ -101,6 +110,7 @@ def test_latest_only(real):
     assert real.states("drop_in_latest_only")["late"] == "skipped"
 
 
+@pytest.mark.long
 def test_a_branch_that_a_person_chooses(real):
     real.trigger("drop_in_hitl")
     asked = f"{real.path('drop_in_hitl')}/taskInstances/ask/-1/hitlDetails"
@@ -122,6 +132,7 @@ def test_a_branch_that_a_person_chooses(real):
 
 
 @pytest.mark.parametrize("state", ["success", "failure"])
+@pytest.mark.long
 def test_callbacks_pull_a_frame(real, folder, state):
     """That of the task in its process, that of the DAG in the DAG processor."""
     dag_id = f"drop_in_{state}"
@@ -130,21 +141,25 @@ def test_callbacks_pull_a_frame(real, folder, state):
     assert said(folder, f"{dag_id}.dag") == str(ROWS)
 
 
+@pytest.mark.long
 def test_the_callback_of_a_deadline_pulls_a_frame_in_the_triggerer(real, folder):
     assert run(real, "drop_in_deadline") == "success"
     assert said(folder, "deadline") == str(ROWS)
 
 
+@pytest.mark.long
 def test_a_trigger_pulls_a_frame_and_pushes(real):
     """What it pushes is a string of JSON in the row, and for whoever pulls it, as ever."""
     assert run(real, "drop_in_trigger") == "success"
     assert real.rows("drop_in_trigger")["ended", -1, "return_value"] == '{"rows": 1000}'
 
 
+@pytest.mark.long
 def test_other_interpreters_find_the_backend(real):
     assert run(real, "drop_in_interpreters") == "success"
 
 
+@pytest.mark.long
 def test_the_link_to_a_triggered_run_leads_there(real):
     assert run(real, "drop_in_link") == "success"
     links = f"{real.path('drop_in_link')}/taskInstances/trigger/links"
@@ -153,6 +168,7 @@ def test_the_link_to_a_triggered_run_leads_there(real):
     assert link.endswith(f"/dags/drop_in_result/runs/{real.runs['drop_in_result']}")
 
 
+@pytest.mark.long
 def test_the_result_of_a_run_is_there_for_whoever_waits_for_it(real):
     real.follow("drop_in_result")
     assert real.wait("drop_in_result") == "success"
@@ -160,6 +176,7 @@ def test_the_result_of_a_run_is_there_for_whoever_waits_for_it(real):
     assert answer["results"] == {"result": {"rows": ROWS, "text": "x" * 2_000}}
 
 
+@pytest.mark.long
 def test_dag_test(real, airflow, folder):
     """All tasks in one process, without scheduler and API server."""
     dags = str(folder / "dags")  # as the other Airflow has them

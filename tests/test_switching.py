@@ -13,11 +13,15 @@ pytest.importorskip("airflow.providers.common.io", reason="an optional provider 
 from include.xcom_store.record import is_record, is_reference
 from tests import real_airflow
 
-pytestmark = pytest.mark.long
 EARLIER = {
     "Airflow's own": "airflow.sdk.bases.xcom.BaseXCom",
     "common-io": "airflow.providers.common.io.xcom.backend.XComObjectStorageBackend",
 }
+
+
+def test_the_dags_are_those_that_are_waited_for():
+    """The long tests would wait for any other for minutes."""
+    assert {"switched"} <= real_airflow.dag_ids("switching_dags.py")
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +43,7 @@ def real(tmp_path_factory, folder, s3_server):
 
 
 @pytest.mark.parametrize("name", EARLIER)
+@pytest.mark.long
 def test_over_and_back(real, folder, name):
     def source():
         return real.rows("switched")["source", -1, "return_value"]
