@@ -70,25 +70,30 @@ class XComBackend(BaseXCom):
             XComStoreError: the value would not come back exactly, or the store cannot take it.
         """
         from include.xcom_store import values
+        from include.xcom_store.documents import inexact, way_back
 
         if key and any(fnmatchcase(key, glob) for glob in READ_BY_AIRFLOW):
             return BaseXCom.serialize_value(value)
         options = settings.load()
-        if not options.offload:
-            return values.in_database(value, "[xcom_store] offload is False")
-        if None in (key, task_id, dag_id, run_id):
-            return values.in_database(value, "Airflow does not say whose XCom it is")
         owner = Owner(dag_id, run_id, task_id, -1 if map_index is None else map_index, key)
+        why = "" if options.offload else "[xcom_store] offload is False"
+        why = "Airflow does not say whose XCom it is" if None in owner else why
         keep = _is_dag_result.get()
         if globs := options.keep_in_database:
             name = f"{dag_id}/{task_id}/{key}"
             keep = keep or any(fnmatchcase(name, glob) for glob in globs.split())
         started = time.perf_counter()
         try:
-            stored = values.push(value, owner, _store(), keep=keep)
+            with inexact.collected(options.inexact) as changed:
+                if why:
+                    stored = way_back.in_database(value, why)
+                else:
+                    stored = values.push(value, owner, _store(), keep=keep)
         except XComStoreError as error:
             error.action = f"pushing XCom {key!r} of {owner}"
             raise
+        if changed.count:
+            log.warning("XCom %r of %s does not come back as pushed: %s", key, owner, changed)
         if is_reference(stored):
             _report("push", stored, started)
         if keep and is_record(stored):

@@ -7,6 +7,8 @@ A value in the store:
      "summary": "10,000 rows × 18 columns: vendor_id int64, …", "leaves": 0,
      "written_by": {"pandas": "3.1.1", "pyarrow": "26.0.1"}}
 
+`inexact`, where there is one, counts the parts that do not come back exactly (see `inexact`).
+
 A small value that JSON cannot hold as it is (a tuple, bytes, a datetime) stays in the database, as
 the text of a document (see `documents`):
 
@@ -72,11 +74,12 @@ class Reference(NamedTuple):
     summary: str
     leaves: int
     written_by: dict[str, str]
+    inexact: int = 0
 
     def to_record(self) -> dict[str, Any]:
         """Return the JSON object for the metadata database."""
         about = self._replace(summary=cut(self.summary))._asdict()
-        return {MARK_KEY: MARK, **about.pop("stored")._asdict(), **about}
+        return _counted({MARK_KEY: MARK, **about.pop("stored")._asdict(), **about})
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Reference:
@@ -86,10 +89,10 @@ class Reference(NamedTuple):
             ObjectCorrupt: it is of a newer format, or not one this backend has written.
         """
         fields = _checked(record)
-        about = [fields.pop(name, None) for name in cls._fields[1:]]
+        about = [fields.pop(name, cls._field_defaults.get(name)) for name in cls._fields[1:]]
         reference = cls(StoredObject.parse(fields), *about)
         is_ours = isinstance(reference.summary, str) and isinstance(reference.written_by, dict)
-        if not (is_ours and _is_count(reference.leaves)):
+        if not (is_ours and _is_count(reference.leaves) and _is_count(reference.inexact)):
             raise _not_ours("the database record", "a field of another form")
         return reference
 
@@ -105,9 +108,10 @@ def is_reference(value: object) -> TypeGuard[dict[str, Any]]:
     return is_record(value) and "inline" not in value
 
 
-def inline_record(text: str, type_name: str, summary: str) -> dict[str, Any]:
+def inline_record(text: str, type_name: str, summary: str, inexact: int = 0) -> dict[str, Any]:
     """Return the record that holds a small document itself."""
-    return {MARK_KEY: MARK, "type": type_name, "summary": cut(summary), "inline": text}
+    about = {"type": type_name, "summary": cut(summary), "inexact": inexact, "inline": text}
+    return _counted({MARK_KEY: MARK, **about})
 
 
 def inline_text(record: dict[str, Any]) -> str:
@@ -117,7 +121,8 @@ def inline_text(record: dict[str, Any]) -> str:
         ObjectCorrupt: it is of a newer format, or has other fields.
     """
     fields = _checked(record)
-    strings = all(isinstance(value, str) for value in fields.values())
+    is_counted = _is_count(fields.pop("inexact", 0))
+    strings = is_counted and all(isinstance(value, str) for value in fields.values())
     if not strings or fields.keys() != {"type", "summary", "inline"}:
         raise _not_ours("the database record", "an inline document with other fields")
     return str(fields["inline"])
@@ -142,6 +147,10 @@ def _checked(record: dict[str, Any]) -> dict[str, Any]:
             "It was written by a newer version: deploy that version, or run the task again."
         )
     return {name: value for name, value in record.items() if name != MARK_KEY}
+
+
+def _counted(record: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in record.items() if name != "inexact" or value}
 
 
 def _is_count(value: object) -> bool:

@@ -36,6 +36,10 @@ class Settings(NamedTuple):  # creating a dataclass takes a millisecond of every
     read (the REST API, tasks in other languages). Their plain JSON of up to 64 KiB stays in the
     database; a push of anything else warns."""
 
+    inexact: str = "warn"
+    """Values that would come back changed, but that Airflow's own backend takes: `warn` stores what
+    that would give back and says so in the task's log, `refuse` fails the push."""
+
     offload: bool = True
     """False writes nothing new to the store; what was written before stays readable."""
 
@@ -103,6 +107,7 @@ def check(settings: Settings) -> Settings:
     limits = ("connect_timeout", "request_timeout", "retry_timeout", "operation_timeout")
     rules = [
         ("threshold", settings.threshold >= 0, "a number of bytes, 0 for everything to the store"),
+        ("inexact", settings.inexact in ("warn", "refuse"), "warn or refuse"),
         ("compression", settings.compression in ("zstd", "none"), "zstd or none"),
         ("encryption", settings.encryption in ("", "AES256", "aws:kms"), "AES256 or aws:kms"),
         ("encryption", needs_kms, "aws:kms where kms_key_id is set"),

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from include.xcom_store import codecs, documents, errors, keys, record
 from include.xcom_store.codecs import ge_result, json_text
+from include.xcom_store.documents import inexact
 from include.xcom_store.documents.tags import full_name
 from include.xcom_store.stores import common_io
 
@@ -49,62 +50,28 @@ def push(value: Any, owner: Owner, store: Store, *, keep: bool = False) -> Any:
         threshold = 0  # each validation is an object, however small: people look for it there
     if found := _encode(value, compression, threshold + 1):  # bytes, only where there are more
         key = f"{keys.new_stem(owner)}.{found[1].extension}"
-        stored = _write(store, key, found, value)
-        return record.Reference(stored, found[1].summary, 0, _versions()).to_record()
+        return _reference(_write(store, key, found, value), found[1].summary)
 
-    leaves: list[tuple[_Encoded, Any]] = []
-
-    def note_leaf(part: Any) -> int | None:
-        if not (found := _encode(part, compression)):
-            return None
-        leaves.append((found, part))
-        return len(leaves) - 1
-
-    writer = documents.Writer(note_leaf)
+    writer = documents.Writer(lambda part: _encode(part, compression))
     document = writer.write(value)
     text = documents.dump(document)
-    is_plain = writer.plain and not common_io.names_object(document)
+    changed = inexact.notes().count
+    is_plain = writer.plain and (keep or not changed) and not common_io.names_object(document)
     if is_plain and len(text) <= (max(threshold, MAX_KEPT_BYTES) if keep else threshold):
         return document
-    if not leaves and len(text) <= threshold:
-        return record.inline_record(text.decode(), _type_name(value), _summary(value))
+    if not writer.leaves and len(text) <= threshold:
+        return record.inline_record(text.decode(), _type_name(value), _summary(value), changed)
     stem = keys.new_stem(owner)
-    if leaves:  # first, for nothing is to refer to an object that is not there yet
+    if writer.leaves:  # first, for nothing is to refer to an object that is not there yet
         noted = []
-        for number, (found, part) in enumerate(leaves):
+        for number, (found, place, part) in enumerate(writer.leaves):
             name = f"{number}.{found[1].extension}"
-            place = f" at {writer.leaf_places[number]}"
-            stored = _write(store, f"{stem}/{name}", found, part, place)
+            stored = _write(store, f"{stem}/{name}", found, part, f" at {place}")
             noted.append(stored._replace(uri=name)._asdict())
         text = documents.dump(documents.with_leaves(document, noted))
     encoded = json_text.encode(text, compression)
     stored = _write(store, f"{stem}.{encoded.extension}", (json_text.NAME, encoded), value)
-    return record.Reference(stored, _summary(value), len(leaves), _versions()).to_record()
-
-
-def in_database(value: Any, why: str) -> Any:
-    """Return what Airflow's own backend would store, if it gives the value back exactly.
-
-    Raises:
-        ValueNotStorable: it would not; `why` says what keeps it from going to the store.
-    """
-    if ge_result.accepts(value):
-        value = ge_result.to_dict(value)
-    writer = documents.Writer(_refuse)
-    try:
-        document = writer.write(value)
-        if common_io.names_object(document):
-            raise errors.ValueNotStorable("a pull would take this string for common-io's object.")
-        return document if writer.plain else documents.airflow_node(value)
-    except errors.ValueNotStorable as error:
-        message = f"{why}, and the metadata database cannot hold this value: {error}"
-        raise errors.ValueNotStorable(message) from error
-
-
-def _refuse(part: Any) -> None:
-    # Airflow's serializer may know some of these, and not give them back exactly.
-    if codecs.find(part):
-        raise errors.ValueNotStorable(f"a {_type_name(part)} goes to the store only.")
+    return _reference(stored, _summary(value), len(writer.leaves))
 
 
 def pull(row: dict[str, Any], owner: Owner, store: Store) -> Any:
@@ -162,6 +129,11 @@ def _write(
 
     size, sha256 = store.put(key, write)
     return record.StoredObject(store.uri(key), codec, _type_name(value), size, sha256)
+
+
+def _reference(stored: record.StoredObject, summary: str, leaves: int = 0) -> dict[str, Any]:
+    changed = inexact.notes().count
+    return record.Reference(stored, summary, leaves, _versions(), changed).to_record()
 
 
 @contextmanager

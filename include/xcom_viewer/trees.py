@@ -28,6 +28,8 @@ MAX_DEPTH = 40
 MAX_TEXT_CHARACTERS = 2_000
 MAX_HINT_CHARACTERS = 80
 MAX_SHOWN_BYTES = 32
+OBJECTS = ("namedtuple", "dataclass", "attrs", "pydantic")
+"""Written as their class and their fields."""
 OPEN_DEPTH, OPEN_ITEMS = 2, 20
 """Levels that are unfolded at first, unless they have more items."""
 
@@ -74,7 +76,7 @@ class Tree:
         if pairs is None:
             return Node(label, name, _single(name, content, self._leaves))
         shown = pairs[:MAX_ITEMS] if depth < MAX_DEPTH else []
-        node = Node(label, name, _count(name, len(pairs)))
+        node = Node(label, _kind(name, content), _count(name, len(pairs)))
         node.is_open = depth == 0 or (depth < OPEN_DEPTH and len(pairs) <= OPEN_ITEMS)
         node.hint = cut(_brief(value, self._leaves, depth=2), MAX_HINT_CHARACTERS)
         for key, item in shown:
@@ -140,10 +142,19 @@ def _brief(
     items = []
     for key, item in pairs[:10]:
         text = _brief(item, leaves, depth=depth + 1)
-        items.append(f"{key}: {text}" if name == "dict" else text)
+        items.append(f"{key}: {text}" if name == "dict" or name in OBJECTS else text)
     items += ["…"] * (len(pairs) > 10)
     around = {"dict": "{}", "list": "[]", "tuple": "()", "set": "{}"}.get(name)
-    return f"{around[0]}{', '.join(items)}{around[1]}" if around else f"{name}({', '.join(items)})"
+    kind = _kind(name, content)
+    return f"{around[0]}{', '.join(items)}{around[1]}" if around else f"{kind}({', '.join(items)})"
+
+
+def _kind(name: str, content: Any) -> str:
+    """Return what a value is: of an object the name of its class, without the module."""
+    if name not in OBJECTS:
+        return name
+    own = content[0][0] if isinstance(content[0], list) else content[0]  # of a generic
+    return str(own).rpartition(".")[2]
 
 
 def _pairs(name: str, content: Any, leaves: Sequence[StoredObject]) -> list[tuple[str, Any]] | None:
@@ -156,8 +167,8 @@ def _pairs(name: str, content: Any, leaves: Sequence[StoredObject]) -> list[tupl
         return [(str(position), item) for position, item in enumerate(content)]
     if name in ("tuple", "set", "frozenset"):
         return [(str(position), item) for position, item in enumerate(content[0])]
-    if name == "namedtuple":
-        return [(str(position), item) for position, item in enumerate(content[1])]
+    if name in OBJECTS and isinstance(content[1], dict) and content[1].keys() != {TAG}:
+        return list(content[1].items())
     return None
 
 
@@ -196,7 +207,7 @@ def _count_of_units(name: str, count: int, unit: Any, zone: Any) -> str:
 
 
 def _count(name: str, count: int) -> str:
-    word = "key" if name == "dict" else "item"
+    word = "key" if name == "dict" else "field" if name in OBJECTS else "item"
     return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 

@@ -27,6 +27,8 @@ from dateutil import relativedelta, tz
 from requests.structures import CaseInsensitiveDict
 from sqlalchemy.engine.result import result_tuple
 
+from tests.xcom_store.classes import OBJECTS
+
 
 def frame(**columns):
     return pd.DataFrame(columns)
@@ -653,3 +655,4 @@ VALUES = {
     "labels with dots": lambda: pd.DataFrame([[1, 2]], columns=["a", "a.b"]),
     "labels like an index's": lambda: frame(__index_0__=[1]).set_index(pd.Index([7])),
 }
+VALUES |= OBJECTS

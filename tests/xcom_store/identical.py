@@ -7,6 +7,7 @@ import collections
 import contextlib
 import datetime as dt
 import enum
+import functools
 import math
 import types
 
@@ -53,12 +54,10 @@ def assert_identical(one, other, where="value"):
         assert sorted(map(_typed, one)) == sorted(map(_typed, other)), where
     elif isinstance(one, (float, complex)):
         assert repr(one) == repr(other), where
-    elif hasattr(one, "__dict__") and not isinstance(one, enum.Enum):
-        cached = {"_cache"} | (
-            {*["_y", "_m", "_w", "_d", "_h", "_i", "_s"]} if module == "pendulum" else set()
-        )
-        fields = [{k: v for k, v in vars(of).items() if k not in cached} for of in (one, other)]
-        assert_identical(*fields, where)
+    elif isinstance(one, enum.Enum):
+        assert one is other, where
+    elif (parts := _parts(one)) is not None:
+        assert_identical(parts, _parts(other), where)
     elif one is not other and not (isinstance(one, float) and math.isnan(one)):
         assert repr(one) == repr(other), where
         for name in ("left", "right", "freq") if module == "pandas" else ():
@@ -67,6 +66,54 @@ def assert_identical(one, other, where="value"):
         if hasattr(one, "tzinfo"):
             assert_identical(one.tzinfo, other.tzinfo, f"{where}.tzinfo")
             assert getattr(one, "fold", 0) == getattr(other, "fold", 0), where
+
+
+PLAIN = ("builtins", "datetime", "decimal", "ipaddress", "uuid", "pathlib", "zoneinfo", "pendulum", "typing", "types",
+         "pydantic_core", "pandas")  # fmt: skip
+"""Modules whose objects are compared by their text, and their time zone."""
+COMPUTED = {"_cache", "_y", "_m", "_w", "_d", "_h", "_i", "_s"}
+"""What pendulum computes of a duration when asked for it."""
+
+
+def _slots(one):
+    """Return what lies in the slots of an object, of whatever class."""
+    names = {
+        name
+        for base in type(one).__mro__
+        for name, found in vars(base).items()
+        if type(found).__name__ == "member_descriptor"
+    }
+    return {name: getattr(one, name) for name in sorted(names) if _is_set(one, name)}
+
+
+def _is_set(one, name):
+    """Tell whether a slot has a value; not one that attrs computes when asked for it."""
+    if name == "_attrs_cached_hash" or (
+        hasattr(one, "__attrs_attrs__") and name not in {a.name for a in one.__attrs_attrs__}
+    ):
+        return False
+    return hasattr(one, name)
+
+
+def _parts(one):
+    """Return all that an object holds: attributes, slots (pydantic's extra, private, set fields).
+
+    None for what is compared by its text.
+    """
+    module = type(one).__module__.split(".")[0]
+    own = getattr(one, "__dict__", None)
+    if module in ("pendulum", "types") and own:
+        return {name: own[name] for name in own if name not in COMPUTED}
+    if module in PLAIN or isinstance(one, type) or not (hasattr(one, "__dict__") or _slots(one)):
+        return None
+    cached = {
+        name
+        for base in type(one).__mro__
+        for name, found in vars(base).items()
+        if isinstance(getattr(found, "wrapped", found), functools.cached_property)
+    }
+    skip = cached | {"_attrs_cached_hash"}
+    return {**{n: own[n] for n in sorted(own or ()) if n not in skip}, **_slots(one)}
 
 
 def _typed(item):

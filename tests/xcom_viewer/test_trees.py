@@ -21,7 +21,7 @@ from include.xcom_store import documents
 from include.xcom_store.errors import ObjectCorrupt
 from include.xcom_viewer import trees
 from include.xcom_viewer.entries import Entry
-from tests.xcom_store.generated import Trip
+from tests.xcom_store.generated import Point, Trip
 from tests.xcom_viewer.memory import OWNER, WHEN, ViewerInMemory
 
 OFFSET = dt.timezone(dt.timedelta(hours=2))
@@ -70,9 +70,11 @@ def test_in_one_line(value, line):
     assert trees.brief(documents.Writer().write(value)) == line
 
 
-def test_what_airflow_has_serialized_is_its_json():
-    line = trees.brief(documents.Writer().write(Trip(1)))
-    assert line.startswith('{"__classname__": "tests.xcom_store.generated.Trip"')
+def test_an_object_is_shown_by_its_fields():
+    document = documents.Writer().write(Trip({"a": Point(1, Trip("x"))}))
+    assert trees.brief(document) == 'Trip(distance: {a: Point(x: 1, y: Trip(distance: "x"))})'
+    top = trees.tree(document)
+    assert (top.kind, top.text, top.children[0].label) == ("Trip", "1 field", "distance")
 
 
 def test_the_nodes_of_a_tree():
@@ -100,7 +102,8 @@ def test_leaves_are_told_by_what_the_top_of_the_document_says():
     5, None, [], {}, ["leaf"], ["leaf", 0], ["leaf", "x"], ["leaves", [], 1, 2], ["tuple"], ["dict", [1]],
     ["dict", 5], ["bytes", "é"], ["str", 5], ["int", "x"], ["int", 5], ["enum", 5], ["numpy", "O", ""],
     ["numpy", "<i8", "AA=="], ["pandas_timestamp", "x", "s", None], ["pandas_timestamp", 1, "x", None],
-    ["pandas_timestamp", 5], ["datetime", "x"], [[1], 2], ["serde", {"a": 1}], ["nothing", 1],
+    ["pandas_timestamp", 5], ["datetime", "x"], [[1], 2], ["serde", {"a": 1}],
+    ["dataclass", "x"], ["dataclass", 5, 5], ["dataclass", [], {"a": 1}], ["pydantic", ["x"], {"$xcom": 1}], ["nothing", 1],
 ], ids=str)  # fmt: skip
 def test_what_is_no_document_is_shown_or_refused(odd):
     """Whoever may write XComs past this backend may write this."""

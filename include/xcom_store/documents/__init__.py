@@ -16,7 +16,8 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
-from include.xcom_store.documents import classes, libraries, tags
+from include.xcom_store.documents import classes, inexact, libraries, permission, tags
+from include.xcom_store.documents.inside import Inside, Located, Place, text_of
 from include.xcom_store.documents.tags import Tag, full_name
 from include.xcom_store.errors import ObjectCorrupt, ValueNotStorable, XComStoreError
 from include.xcom_store.record import MARK_KEY, is_record
@@ -32,11 +33,9 @@ _ENCODE = json.JSONEncoder(
     ensure_ascii=False, allow_nan=False, separators=(",", ":"), check_circular=False
 ).encode
 _UNSAFE_TEXT = re.compile("[\0\ud800-\udfff]")
-_Place = tuple[Any, str, Any] | None
-"""Of a value inside another: where that is, and how to name the last step."""
 
 MAX_DEPTH = 100
-"""Values nested in each other. Each takes up to six frames of Python's stack, which has 1,000."""
+"""Values nested in each other. Each takes up to eight frames of Python's stack, which has 1,000."""
 _MAX_LEVELS = 4 * MAX_DEPTH
 """Of a document: no tag takes more than four, its object and three lists."""
 _TOO_DEEP = f"it is nested more than {MAX_DEPTH} deep, or contains itself. Flatten it."
@@ -68,35 +67,41 @@ _KEPT: dict[type, Callable[[Any], bool]] = {
 """The scalars of JSON, and whether it and every database keep this one as it is."""
 
 
-class _Located(ValueNotStorable):
-    """Says already where in the value it is."""
+class _TooDeep(RecursionError):
+    """Says already where in the value it is, and nobody tries another way."""
 
 
 class Writer:
     """Turns one value into a document.
 
-    `leaf` is called with each value inside that may be an object of its own; it returns the number
-    of the leaf, or None for a value that is not one.
+    Args:
+        leaf: called with each value inside that may be an object of its own; it returns what is to
+            be kept of it in `leaves`, or None for a value that is none.
+        root: names the place of the whole value, for what `inexact` notes.
     """
 
-    def __init__(self, leaf: Callable[[Any], int | None] | None = None) -> None:
+    def __init__(self, leaf: Callable[[Any], Any] | None = None, root: str = "") -> None:
         self._leaf = leaf
         self._depth = 0
+        self.root: Place = (None, "{}", root) if root else None
+        self.leaves: list[tuple[Any, str, Any]] = []
+        """What `leaf` has returned, where in the value that is, for messages, and the value."""
         self.plain = True
         """No tag was needed: Airflow's own JSON path gives the value back as it is."""
-        self.leaf_places: list[str] = []
-        """Where in the value each leaf is, for messages."""
 
     def write(self, value: Any) -> Any:
         """Return the document; `ValueNotStorable` says what is where in the value."""
         try:
-            return self._write(value, None)
-        except _Located as error:
+            return self.part(value, self.root)
+        except Located as error:
             raise ValueNotStorable(str(error)) from error.__cause__
+        except _TooDeep as error:
+            raise ValueNotStorable(str(error)) from error
         except RecursionError as error:
             raise ValueNotStorable(f"the value cannot be stored: {_TOO_DEEP}") from error
 
-    def _write(self, value: Any, where: _Place) -> Any:
+    def part(self, value: Any, where: Place) -> Any:
+        """Return the document of what lies there in the value."""
         kind = type(value)
         if kind is str:
             kept = (value.isascii() and "\0" not in value) or is_safe(value)
@@ -109,79 +114,99 @@ class Writer:
         self._depth += 1
         try:
             if self._depth > MAX_DEPTH:
-                raise _refusal(value, where, _TOO_DEEP)
+                raise _TooDeep(self._refusal(value, where, _TOO_DEEP))
             if kind is list:
-                return [self._write(item, (where, "[{}]", i)) for i, item in enumerate(value)]
+                return [self.part(item, (where, "[{}]", i)) for i, item in enumerate(value)]
             if kind is dict:
                 return self._dict(value, where)
             return self._other(value, where)
         finally:
             self._depth -= 1
 
-    def _dict(self, value: dict[Any, Any], where: _Place) -> Any:
+    def _dict(self, value: dict[Any, Any], where: Place) -> Any:
         for key in value:
             if type(key) is not str or key in _RESERVED or not is_safe(key):
                 break
         else:
-            return {key: self._write(item, (where, "[{!r}]", key)) for key, item in value.items()}
+            return {key: self.part(item, (where, "[{!r}]", key)) for key, item in value.items()}
         if is_record(value):
             mark = f"it has {MARK_KEY}={value[MARK_KEY]!r}, the mark of this backend's own records"
-            raise _refusal(value, where, f"{mark}. Rename that key.")
+            raise Located(self._refusal(value, where, f"{mark}. Rename that key."))
         return self._tagged(TAGS["dict"], value, where)
 
-    def _other(self, value: Any, where: _Place) -> dict[str, list[Any]]:
-        with _located(value, where):
-            if self._leaf and (number := self._leaf(value)) is not None:
+    def _other(self, value: Any, where: Place) -> Any:
+        with _located(self, value, where):
+            if self._leaf and (leaf := self._leaf(value)) is not None:
                 self.plain = False
-                self.leaf_places.append(_text(where))
-                return {TAG: ["leaf", number]}
+                self.leaves.append((leaf, text_of(where), value))
+                return {TAG: ["leaf", len(self.leaves) - 1]}
             kind = full_name(type(value))
-            tag = _BY_TYPE.get(kind) or next(t for of, t in _BY_TEST if of(value))
-            return self._tagged(tag, value, where)
+            tag = _BY_TYPE.get(kind) or next((t for of, t in _BY_TEST if of(value)), None)
+        return self._tagged(tag, value, where) if tag else self._given_back(value, where)
 
-    def _tagged(self, tag: Tag, value: Any, where: _Place) -> dict[str, list[Any]]:
+    def _tagged(self, tag: Tag, value: Any, where: Place) -> dict[str, list[Any]]:
         self.plain = False
+        inside = Inside(self, value, where)
+        try:
+            with _located(self, value, where):
+                parts = tag.write(value, inside)
+        except inexact.Unreadable as error:
+            return self._unreadable(value, where, error)
+        if tag.name in ("dict", "set", "frozenset"):
+            inside.check_distinct(parts[0])
+        return {TAG: [tag.name, *parts]}
 
-        def write(part: Any, template: str = "", step: Any = None) -> Any:
-            return self._write(part, (where, template, step) if template else where)
+    def _given_back(self, value: Any, where: Place) -> Any:
+        """Return the document of what Airflow's own backend would give back."""
+        try:
+            with _located(self, value, where):
+                back = inexact.given_back(value)
+        except inexact.Unreadable as error:
+            return self._unreadable(value, where, error)
+        Inside(self, value, where).note(f"comes back as {inexact.type_of(back)}")
+        kind = type(back)
+        if kind is list:
+            return [self.part(item, (where, "[{}]", i)) for i, item in enumerate(back)]
+        if kind is dict:
+            return self._dict(back, where)
+        if kind is tuple:
+            return self._tagged(TAGS["tuple"], back, where)
+        return self.part(back, where)
 
-        with _located(value, where):
-            return {TAG: [tag.name, *tag.write(value, write)]}
+    def _unreadable(self, value: Any, where: Place, why: Exception) -> dict[str, list[Any]]:
+        self.plain = False
+        Inside(self, value, where).note(f"cannot be read back: {why}")
+        return {TAG: ["unreadable", inexact.type_of(value), self.part(str(why), where)]}
+
+    def read_back(self, document: Any) -> Any:
+        """Return what a part will be read back as; its classes need no permission here."""
+        with permission.granted():
+            return _read(document, lambda number: self.leaves[number][-1], 0)
+
+    def _refusal(self, value: Any, where: Place, why: object) -> str:
+        place = f" at {text_of(where, self.root)}" if where is not self.root else ""
+        if isinstance(why, Exception) and not isinstance(why, (TypeError, ValueError)):
+            why = f"{type(why).__name__}: {why}"
+        return f"the {full_name(type(value))}{place} cannot be stored: {why}"
 
 
 class _located:  # noqa: N801
     """Turns whatever a class's own code, or a codec, raises into an error that names the place."""
 
-    __slots__ = ("value", "where")
+    __slots__ = ("value", "where", "writer")
 
-    def __init__(self, value: Any, where: _Place) -> None:
-        self.value, self.where = value, where
+    def __init__(self, writer: Writer, value: Any, where: Place) -> None:
+        self.writer, self.value, self.where = writer, value, where
 
     def __enter__(self) -> None:
         """Nothing is to be prepared."""
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         """Raise the error that names the place, unless it is no refusal or names it already."""
-        passed = (_Located, RecursionError, MemoryError)
+        passed = (Located, inexact.Refused, inexact.Unreadable, RecursionError, MemoryError)
         if isinstance(error, Exception) and not isinstance(error, passed):
-            raise _refusal(self.value, self.where, error) from error
-
-
-def _refusal(value: Any, where: _Place, why: object) -> _Located:
-    place = f" at {text}" if (text := _text(where)) else ""
-    if isinstance(why, Exception) and not isinstance(why, (TypeError, ValueError)):
-        why = f"{type(why).__name__}: {why}"
-    return _Located(f"the {full_name(type(value))}{place} cannot be stored: {why}")
-
-
-def _text(where: _Place) -> str:
-    """Return a place as text, for a message, not too long; most values need none."""
-    steps = []
-    while where:
-        where, template, step = where
-        steps.append(template.format(step))
-    text = "".join(reversed(steps))
-    return text if len(text) < 200 else f"{text[:100]}…{text[-100:]}"
+            refusal = self.writer._refusal(self.value, self.where, error)  # noqa: SLF001
+            raise Located(refusal) from error
 
 
 def read(document: Any, leaf: Callable[[int], Any] | None = None) -> Any:
@@ -235,26 +260,12 @@ def split_leaves(document: Any) -> tuple[list[Any], Any]:
     return [], document
 
 
-def airflow_node(value: Any) -> Any:
-    """Return what Airflow's own serializer makes of a value.
-
-    Raises:
-        ValueNotStorable: it would not come back from the serializer, or the database, as it is.
-    """
-    try:
-        node = classes.exact_serde(value)
-    except Exception as error:  # whatever a class's own code raises
-        raise ValueNotStorable(str(error)) from error
-    if not _fits_database(node):
-        raise ValueNotStorable("it holds a number or a text that the database would change.")
-    return node
-
-
-def _fits_database(node: Any) -> bool:
+def fits_database(node: Any) -> bool:
+    """Tell whether the metadata database keeps a JSON value as it is."""
     if type(node) is dict:
-        return all(map(_fits_database, (*node, *node.values())))
+        return all(map(fits_database, (*node, *node.values())))
     if type(node) is list:
-        return all(map(_fits_database, node))
+        return all(map(fits_database, node))
     return _KEPT[type(node)](node)
 
 

@@ -1,156 +1,170 @@
-"""The tags of objects of classes: enums, named tuples, and what Airflow's serializer gives back.
+"""The tags of objects of classes, each kind with its writer and its reader.
 
 | object | written as |
 |---|---|
-| enum member | class and name |
-| named tuple | class and fields, each a value of its own |
-| dataclass, attrs, pydantic, class with `serialize` | what Airflow's serializer makes of it |
+| object with `serialize` and `deserialize` | class, version, and what `serialize` returns |
+| enum member, combined flags | class and name, or class and number |
+| named tuple | class and fields |
+| dataclass, attrs object | class and fields; see `fields` |
+| pydantic model, URL, secret, time zone | see `models` |
+| Delta and Iceberg table | what Airflow's serializer makes of it |
 
-Reading one imports its class, so only classes that `[core] allowed_deserialization_classes` allows
-are stored at all: what is pushed can be pulled. Airflow's serializer is not always exact (a nested
-dataclass comes back as a dict), so its result is read back at push and compared.
+Every part is a document of its own. See `permission` for which classes may be read, and `inexact`
+for objects that are none of these.
 """
 
 from __future__ import annotations
 
 import enum
-import fnmatch
-import importlib
-import json
-import re
-from contextlib import suppress
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from include.xcom_store.documents import libraries, tags
+from include.xcom_store.documents import fields, inexact, models, permission
+from include.xcom_store.documents.state import is_same
 from include.xcom_store.documents.tags import Tag, full_name
-from include.xcom_store.errors import ValueNotStorable, XComStoreError
-from include.xcom_store.record import is_record
+from include.xcom_store.errors import ObjectCorrupt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_BASES = (dict, list, str, int, float)  # subclasses of these are such values to Airflow
+_TABLES = ("deltalake.table.DeltaTable", "pyiceberg.table.Table")
 
 
-def exact_serde(value: Any) -> Any:
-    """Return what Airflow's serializer makes of a value, if that comes back as the same value.
+def _is_own(kind: Any) -> bool:
+    return all(callable(getattr(kind, name, None)) for name in ("serialize", "deserialize"))
 
-    Raises:
-        TypeError: it cannot be serialized or read back, or comes back changed.
-        ValueNotStorable: Airflow may not read the class back.
-    """
+
+def _is_object(test: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    """Return the test of a value for a test of its class."""
+
+    def is_of_kind(value: Any) -> bool:
+        kind = type(value)
+        return test(kind) and not isinstance(value, _BASES) and permission.is_importable(kind)
+
+    return is_of_kind
+
+
+def _write_own(value: Any, inside: Any) -> list[Any]:
+    version = getattr(value, "__version__", 0)
+    data = inside(value.serialize())
+    try:
+        if not is_same(value, type(value).deserialize(inside.read(data), version)):
+            inside.note("comes back as its own deserialize makes it, which is not the same")
+    except Exception as error:  # noqa: BLE001 - whatever the class's own code raises
+        inside.note(f"cannot be read back: its own deserialize fails here ({error})")
+    return [inside.class_name(type(value)), version, data]
+
+
+def _read_own(name: Any, version: Any, data: Any) -> Any:
+    return permission.read_class(name, _is_own).deserialize(data, version)
+
+
+def _is_enum(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, enum.Enum)
+
+
+def _is_member(value: Any) -> bool:
+    if not isinstance(value, enum.Enum) or not permission.is_importable(type(value)):
+        return False
+    # Airflow gives back the value of a member that is a text or number, and asks nobody.
+    return not isinstance(value, (str, int, float)) or _may_be_read(value)
+
+
+def _may_be_read(value: Any) -> bool:
+    return not permission.missing_permission(full_name(type(value)))
+
+
+def _write_member(value: Any, inside: Any) -> list[Any]:
+    name = inside.class_name(type(value))
+    if value.name and type(value).__members__.get(value.name) is value:
+        return [name, value.name]
+    if isinstance(value, enum.Flag):  # a combination has no name that its class knows
+        return [name, int(value.value)]
+    raise TypeError("it is no member of its class.")
+
+
+def _read_member(name: Any, member: Any) -> Any:
+    kind = permission.read_class(name, _is_enum)
+    if type(member) is int and issubclass(kind, enum.Flag):
+        return kind(member)
+    if member not in kind.__members__:
+        raise ObjectCorrupt(f"{name} has no member {member!r}, which this value was stored with.")
+    return kind.__members__[member]
+
+
+def _is_tuple_class(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields")
+
+
+def _is_named_tuple(value: Any) -> bool:
+    is_one = inexact.is_named_tuple(value) and permission.is_importable(type(value))
+    return is_one and _may_be_read(value)  # else a tuple, as Airflow always gives it back
+
+
+def _write_tuple(value: Any, inside: Any) -> list[Any]:
+    if getattr(value, "__dict__", None):
+        raise TypeError("it has attributes beside its fields. Make them fields.")
+    parts = zip(type(value)._fields, value, strict=True)
+    return [inside.class_name(type(value)), inside.named(dict(parts))]
+
+
+def _read_tuple(name: Any, parts: dict[str, Any]) -> Any:
+    kind = permission.read_class(name, _is_tuple_class)
+    fields.check_names(kind, parts, kind._fields)
+    for missing in [field for field in kind._fields if field not in parts]:
+        if missing not in kind._field_defaults:
+            raise fields.needs(kind, missing)
+        parts[missing] = kind._field_defaults[missing]
+        fields.warn_filled(kind, missing)
+    return tuple.__new__(kind, [parts[field] for field in kind._fields])
+
+
+def _write_table(value: Any, inside: Any) -> list[Any]:
     from airflow.sdk.serde import serialize
 
-    advice = "Convert it to what the next task needs, for example a dict, and return that."
-    try:
-        # To UTF-8 and back, as it will be stored: a lone surrogate does not survive that.
-        text = json.dumps(serialize(value), allow_nan=False, ensure_ascii=False).encode()
-        node = json.loads(text)
-    except (TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise TypeError(
-            f"neither this backend nor Airflow can store its type ({error}). Return a type they "
-            "can (docs/types.md), or add a codec."
-        ) from error
-    if _carries_mark(node):
-        raise TypeError("it carries this backend's own record mark.")
-    try:
-        back = _from_serde(node)
-    except XComStoreError:
-        raise
-    except Exception as error:  # whatever the class's own code raises
-        what = f"Airflow's serializer writes it and cannot read it back: {error}. {advice}"
-        raise TypeError(what) from error
-    if not _same(value, back):
-        raise TypeError(f"it would come back from Airflow's serializer as something else. {advice}")
-    return node
+    node = serialize(value)
+    return [node["__classname__"], node["__version__"], inside(node["__data__"])]
 
 
-def _same(one: Any, other: Any) -> bool:
-    """Tell whether two values are equal, type for type, also inside."""
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, dict):
-        return _same([*one.items()], [*other.items()])
-    if isinstance(one, (set, frozenset)):
-        return _same(*(sorted(s, key=lambda item: f"{type(item)}{item}") for s in (one, other)))
-    if isinstance(one, (list, tuple)):
-        return len(one) == len(other) and all(map(_same, one, other))
-    if isinstance(one, (str, int, float)) or one is None:  # and the enums of these
-        return repr(one) == repr(other)
-    if tag := _EXACT.get(full_name(type(one))):  # == takes 1.50 for 1.5, and one fold for the other
-        return _same(*(tag.write(value, lambda part: part) for value in (one, other)))
-    if isinstance(one, enum.Enum):
-        return one is other
-    if hasattr(one, "__dict__"):  # dataclasses, attrs and pydantic objects: their fields
-        return _same(vars(one), vars(other))
-    try:
-        return bool(one == other)
-    except Exception:  # noqa: BLE001 - an == that does not answer, such as an array's
-        return False
-
-
-def _from_serde(node: Any) -> Any:
+def _read_table(name: str, version: int, data: Any) -> Any:
     from airflow.sdk.serde import deserialize
 
-    try:
-        return deserialize(node)
-    except ImportError as error:
-        name = node.get("__classname__") if isinstance(node, dict) else node
-        raise _not_allowed(name) from error
+    if name not in _TABLES:
+        raise ObjectCorrupt(f"{name!r} is not a class that is stored so.")
+    return deserialize({"__classname__": name, "__version__": version, "__data__": data})
 
 
-def _carries_mark(node: Any) -> bool:
-    if isinstance(node, dict):
-        return is_record(node) or any(map(_carries_mark, node.values()))
-    return isinstance(node, list) and any(map(_carries_mark, node))
-
-
-def _allowed_name(value: Any) -> str:
-    name = full_name(type(value))
-    with suppress(ImportError, AttributeError):
-        if _import(name) is type(value):
-            return name
-    raise TypeError("its class cannot be imported by that name. Define it at a module's top.")
-
-
-def _import(name: str) -> Any:
-    from airflow.sdk.configuration import conf
-
-    globs = conf.get("core", "allowed_deserialization_classes").split()
-    patterns = conf.get("core", "allowed_deserialization_classes_regexp").split()
-    patterns += map(fnmatch.translate, globs)
-    if not any(re.fullmatch(pattern, name) for pattern in patterns):
-        raise _not_allowed(name)
-    module, _, kind = name.rpartition(".")
-    return getattr(importlib.import_module(module), kind)
-
-
-def _not_allowed(name: object) -> ValueNotStorable:
-    return ValueNotStorable(
-        f"Airflow may not read objects of the class {name} back. If you trust it, set "
-        f"AIRFLOW__CORE__ALLOWED_DESERIALIZATION_CLASSES='airflow.* {name}' (a list divided by "
-        "blanks) for all components."
-    )
-
-
-def _is_member(value: object) -> bool:
-    # Not a combination of flags, which has no name of its own.
-    return isinstance(value, enum.Enum) and type(value).__members__.get(value.name or "") is value
-
-
-_EXACT = tags.by_type((*tags.TAGS, *libraries.TAGS))
 TAGS = (
+    Tag("pydantic_secret", models.is_secret, models.write_mask, models.read_mask),
+    Tag("pydantic_url", models.is_url, models.write_url, models.read_url),
     Tag(
-        "enum",
-        _is_member,
-        lambda value, _: [_allowed_name(value), value.name],
-        lambda name, member: _import(name).__members__[member],
+        "pydantic_zone",
+        "pydantic_core._pydantic_core.TzInfo",
+        models.write_zone,
+        models.read_zone,
+    ),
+    Tag("enum", _is_member, _write_member, _read_member),
+    Tag("namedtuple", _is_named_tuple, _write_tuple, _read_tuple),
+    Tag(
+        "pydantic",
+        lambda value: models.is_model(value) and permission.is_importable(type(value)),
+        models.write_model,
+        models.read_model,
+    ),
+    Tag("serialize", _is_object(_is_own), _write_own, _read_own),
+    Tag(
+        "dataclass",
+        _is_object(fields.is_dataclass),
+        fields.write_fields,
+        partial(fields.read_fields, fields.is_dataclass),
     ),
     Tag(
-        "namedtuple",
-        lambda value: isinstance(value, tuple) and hasattr(value, "_fields"),
-        lambda value, write: [_allowed_name(value), write(list(value))],
-        lambda name, fields: _import(name)._make(fields),
+        "attrs",
+        _is_object(fields.is_attrs),
+        fields.write_fields,
+        partial(fields.read_fields, fields.is_attrs),
     ),
-    Tag(
-        "serde",  # takes everything; written as text, in which nothing is a tag of ours
-        lambda _: True,
-        lambda value, _: [json.dumps(exact_serde(value), ensure_ascii=False)],
-        lambda text: _from_serde(json.loads(text)),
-    ),
+    Tag("airflow", lambda v: full_name(type(v)) in _TABLES, _write_table, _read_table),
+    Tag("unreadable", lambda _: False, lambda *_: [], inexact.unreadable),
 )

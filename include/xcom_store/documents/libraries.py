@@ -11,9 +11,8 @@
 | any other time zone           | refused: it has no name |
 | SQLAlchemy Row                | names and values |
 | requests' headers             | pairs |
-| pydantic URLs                 | class and text |
 
-Those of numpy, pandas and pyarrow are in `data`.
+Those of numpy, pandas and pyarrow are in `data`, those of pydantic in `models`.
 """
 # ruff: noqa: SLF001 - of some of these classes, what they are made of is nowhere public
 
@@ -30,7 +29,6 @@ from include.xcom_store.documents.tags import (
     USE_ZONEINFO,
     Tag,
     Write,
-    full_name,
     read_moment,
     write_moment,
 )
@@ -133,25 +131,6 @@ def _write_headers(value: Any, write: Write) -> list[Any]:
     return [[[write(k), write(v, "[{!r}]", k)] for k, v in value.items()]]
 
 
-def _is_url(value: Any) -> bool:
-    return type(value).__module__ == "pydantic.networks" and hasattr(value, "unicode_string")
-
-
-def _write_url(value: Any, _write: Write) -> list[Any]:
-    name, text = type(value).__name__, str(value)
-    if full_name(type(value)) != f"pydantic.networks.{name}" or _read_url(name, text) != value:
-        raise ValueError("its text does not make it again. Return str(value).")
-    return [name, text]
-
-
-def _read_url(name: str, text: str) -> Any:
-    networks = import_module("pydantic.networks")
-    kind = getattr(networks, name)
-    if not issubclass(kind, (networks.AnyUrl, networks.PostgresDsn)):
-        raise TypeError(f"{name} is no URL of pydantic")
-    return kind(text)
-
-
 def _module(name: str, kind: str) -> Any:
     """Return what reads a value by a library's own class, imported then."""
 
@@ -236,7 +215,6 @@ TAGS = (
         _write_headers,
         _module("requests.structures", "CaseInsensitiveDict"),
     ),
-    Tag("pydantic_url", _is_url, _write_url, _read_url),
     Tag("other_zone", _is_other_zone, _refuse_zone, _refuse_zone),
     *data.TAGS,
 )

@@ -39,6 +39,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from include.xcom_store import documents
+from include.xcom_store.documents import inexact
 from include.xcom_store.documents.data import dtype_text
 from include.xcom_store.documents.tags import full_name
 from include.xcom_store.errors import ValueNotStorable
@@ -291,7 +292,9 @@ def write_document(part: Any, where: str) -> Any:
         ValueNotStorable: says where in the frame it is.
     """
     try:
-        return documents.Writer().write(part)
+        return documents.Writer(root=where).write(part)
+    except inexact.Refused:  # says so
+        raise
     except ValueNotStorable as error:
         raise ValueNotStorable(f"{where}: {error}") from error
 

@@ -1,0 +1,158 @@
+"""What happens to the parts of a value that cannot come back exactly: `[xcom_store] inexact`.
+
+`warn` stores of such a part, and of it alone, what Airflow's own backend would give back, if it
+would take the part at all:
+
+| part | comes back as |
+|---|---|
+| subclass of dict, list, str, int, float | the base, with the same items, each written by itself |
+| member of a `str`, `int` or `float` enum whose class Airflow may not read | its value |
+| named tuple whose class Airflow may not read | tuple |
+| what else Airflow's serializer writes and reads | that |
+| what it writes and cannot read | nothing: the push warns, the pull raises |
+
+`refuse` raises `ValueNotStorable`. What is stored is written by this backend's own writer, so that
+no node of Airflow's serializer and no record mark is ever embedded.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from include.xcom_store.documents.tags import full_name
+from include.xcom_store.errors import ValueNotStorable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+class Refused(ValueNotStorable):
+    """A part would not come back exactly, and the setting is `refuse`."""
+
+
+class Notes:
+    """What one push changes: how many parts, and which was the first."""
+
+    def __init__(self, *, refuse: bool) -> None:
+        self._refuse = refuse
+        self.count = 0
+        self.first = ""
+
+    def add(self, say: Callable[[], str]) -> None:
+        """Count a part; `say` names it, its place and what becomes of it.
+
+        Raises:
+            ValueNotStorable: the setting is `refuse`.
+        """
+        if self._refuse:
+            raise Refused(
+                f"{say()}. Return a type that comes back exactly (docs/types.md), or set "
+                "AIRFLOW__XCOM_STORE__INEXACT=warn to store it so."
+            )
+        self.first = self.first or say()
+        self.count += 1
+
+    def __str__(self) -> str:
+        """Return the line of the log."""
+        more = f" (and {self.count - 1:,} more)" if self.count > 1 else ""
+        return f"{self.first}{more}. See docs/types.md; [xcom_store] inexact = refuse prevents it."
+
+
+_notes: ContextVar[Notes | None] = ContextVar("xcom_store_inexact", default=None)
+
+
+@contextmanager
+def collected(setting: str) -> Iterator[Notes]:
+    """Collect what is inexact in a push, also in the cells of its frames."""
+    token = _notes.set(Notes(refuse=setting == "refuse"))
+    try:
+        yield notes()
+    finally:
+        _notes.reset(token)
+
+
+def notes() -> Notes:
+    """Return the notes of the push; outside of one nobody would read them, so all is refused."""
+    return _notes.get() or Notes(refuse=True)
+
+
+class Unreadable(Exception):
+    """Airflow would write it, and nothing could read it back; says why."""
+
+
+def given_back(value: Any) -> Any:
+    """Return what Airflow's own backend would give back; of what holds others, only the outside.
+
+    Raises:
+        Unreadable: Airflow writes it, and cannot read it.
+        TypeError: Airflow does not take it, either.
+    """
+    if isinstance(value, enum.Enum) and isinstance(value, (str, int, float)):
+        return value.value
+    if is_named_tuple(value):
+        return tuple(value)
+    if base := next((kind for kind in _BASES if isinstance(value, kind)), None):
+        return _BASES[base](value)
+    back = from_airflow(airflow_text(value))
+    if type(back) is type(value):
+        raise TypeError("it would come back as something else. Convert it to a plainer type.")
+    return back
+
+
+_BASES: dict[type, Callable[[Any], Any]] = {
+    dict: lambda value: dict(value.items()),
+    list: list,
+    str: str.__str__,  # and not one of the subclass's own
+    int: int.__int__,
+    float: float.__float__,
+}
+
+
+def is_named_tuple(value: object) -> bool:
+    """Tell whether it is an object of a named tuple's class."""
+    return isinstance(value, tuple) and hasattr(value, "_fields")
+
+
+def airflow_text(value: Any) -> bytes:
+    """Return the JSON that Airflow's serializer makes of a value; `TypeError` if it does not."""
+    from airflow.sdk.serde import serialize
+
+    try:
+        # As UTF-8, as it would be stored: a lone surrogate does not survive that.
+        return json.dumps(serialize(value), allow_nan=False, ensure_ascii=False).encode()
+    except Exception as error:  # whatever a class's own code raises
+        raise TypeError(
+            f"neither this backend nor Airflow can store its type ({error}). Return a type they "
+            "can (docs/types.md), or add a codec."
+        ) from error
+
+
+def from_airflow(text: bytes) -> Any:
+    """Return what Airflow's serializer reads back; raises `Unreadable` if it cannot."""
+    from airflow.sdk.serde import deserialize
+
+    try:
+        return deserialize(json.loads(text))
+    except Exception as error:
+        raise Unreadable(f"Airflow's serializer writes it and cannot read it: {error}") from error
+
+
+def unreadable(type_name: str, why: str) -> Any:
+    """Read what was stored although it could not be read back: raise what the push has warned of.
+
+    Raises:
+        ValueNotStorable: always.
+    """
+    raise ValueNotStorable(
+        f"this value holds a {type_name}, of which the push has warned that it cannot be read "
+        f"back: {why}. Return something else, for example a dict, and run the task again."
+    )
+
+
+def type_of(value: Any) -> str:
+    """Return the name of a value's class as messages have it."""
+    return full_name(type(value)).removeprefix("builtins.")
