@@ -158,6 +158,12 @@ class LongRide(Ride):
     miles: Any = 0
 
 
+@attrs.define
+class HoldsLock:
+    x: Any
+    lock: Any = attrs.field(init=False, factory=threading.Lock)
+
+
 @attrs.define(slots=False)
 class Locked:
     x: Any

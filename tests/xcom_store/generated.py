@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import array
 import collections
+import dataclasses
 import datetime as dt
 import decimal
 import enum
 import fractions
+import functools
 import ipaddress
 import pathlib
+import sys
 import types
 import uuid
 import zoneinfo
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import attrs
 import numpy as np
 import pandas as pd
 import pendulum
 import pyarrow as pa
+import pydantic
 import pytz
 from dateutil import relativedelta, tz
 from hypothesis import strategies as st
@@ -163,11 +168,51 @@ def values(odd_ones=odd):
                 collections.deque, st.lists(inner, max_size=3), st.none() | st.integers(0, 4)
             )
             | st.lists(inner, max_size=4).map(lambda v: np.fromiter(v, dtype=object, count=len(v)))
+            | objects(inner)
             | st.sets(keys, max_size=4)
             | st.frozensets(keys, max_size=4)
         ),
         max_leaves=8,
     )
+
+
+FIELDS = st.lists(
+    st.sampled_from(["a", "_b", "c_d", "Kind", "self", "ü"]), min_size=1, max_size=3, unique=True
+)
+OPTIONS = st.fixed_dictionaries({"slots": st.booleans(), "frozen": st.booleans()})
+
+
+@functools.cache
+def made_class(kind, names, slots, frozen):
+    """Return a class of a kind with these fields, to be imported from this module."""
+    name = f"Made{made_class.cache_info().currsize}"
+    if kind == "dataclass":
+        made = dataclasses.make_dataclass(name, names, slots=slots, frozen=frozen)
+    elif kind == "attrs":
+        made = attrs.make_class(name, [*names], slots=slots, frozen=frozen, cache_hash=frozen, unsafe_hash=frozen)  # fmt: skip
+    else:
+        public = {n: (Any, None) for n in names if not n.startswith("_")}
+        config = pydantic.ConfigDict(extra="allow" if slots else "ignore", frozen=frozen)
+        made = pydantic.create_model(name, __config__=config, _private=(Any, 0), **public)
+    made.__module__, made.__qualname__ = __name__, name
+    setattr(sys.modules[__name__], name, made)
+    return made
+
+
+@st.composite
+def objects(draw, inner):
+    """Objects of generated classes, with any values in their fields."""
+    kind = draw(st.sampled_from(["dataclass", "attrs", "pydantic"]))
+    names = [n for n in draw(FIELDS) if kind == "dataclass" or n != "self"] or ["a"]
+    made = made_class(kind, tuple(names), **draw(OPTIONS))
+    if kind == "pydantic":
+        known = [n for n in names if n in made.model_fields]
+        value = made(
+            **{n: draw(inner) for n in known[: draw(st.integers(0, 3))]}, extra=draw(inner)
+        )
+        setattr(value, "_private", draw(inner))  # noqa: B010 - ruff would have it private
+        return value
+    return made(*[draw(inner) for _ in names])
 
 
 mixed = st.booleans() | st.integers() | texts | st.dates() | st.binary(max_size=2)

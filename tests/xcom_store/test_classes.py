@@ -28,6 +28,7 @@ from tests.xcom_store.classes import (
     Built,
     Client,
     Counting,
+    HoldsLock,
     Level,
     Locked,
     Login,
@@ -141,14 +142,17 @@ def test_a_class_of_a_dag_file_is_stored_with_the_advice_to_move_it(allow, monke
 
 
 @pytest.mark.parametrize(
-    "make", [lambda: WithLock("x"), lambda: Locked([1])], ids=["dataclass", "attrs"]
+    "make",
+    [lambda: WithLock("x"), lambda: Locked([1]), lambda: HoldsLock({1: 2})],
+    ids=["dataclass", "attrs", "field"],
 )
 def test_what_cannot_be_stored_beside_the_fields_is_made_anew(make):
     value = make()
     document, changed = stored(value, "refuse")
     back = documents.read(document)
     assert type(back) is type(value)
-    assert back == value
+    assert getattr(back, "x", None) == getattr(value, "x", None)
+    assert getattr(back, "name", None) == getattr(value, "name", None)
     lock = getattr(back, "lock", None) or vars(back)["_lock"]
     assert lock.acquire(blocking=False)
     assert not changed.count
@@ -168,6 +172,16 @@ def test_what_init_makes_otherwise_is_noted():
     document, changed = stored([value])
     assert documents.read(document)[0].size == 2
     assert "Counting at [0] comes back as __init__ makes it" in str(changed)
+
+
+@pytest.mark.parametrize("make", [
+    lambda: set_by_hand(WithLock("x"), later=1), lambda: set_by_hand(WithLock("x"), _lock=len),
+    lambda: set_by_hand(Stop(1), note=len), lambda: set_by_hand(Model(at=NOON), _count=len),
+])  # fmt: skip
+def test_what_is_beside_the_fields_and_not_made_anew_is_noted(make):
+    document, changed = stored(make())
+    assert changed.count == 1
+    documents.read(document)
 
 
 class TestANewVersionOfAClass:
@@ -199,6 +213,27 @@ class TestANewVersionOfAClass:
     def test_a_field_that_is_gone_or_needed_is_named(self, document, says):
         with pytest.raises(ObjectCorrupt, match=says):
             documents.read({"$xcom": document})
+
+
+def test_what_is_deep_or_contains_itself_takes_no_time():
+    for make in (
+        lambda inner: Stop(inner),
+        lambda inner: Open(x=1, inner=inner),
+        lambda inner: Ride(inner),
+    ):
+        deep = object()
+        for _ in range(40):
+            deep = make(deep)
+        with pytest.raises(ValueNotStorable):
+            stored(deep)
+    locked = "x"
+    for _ in range(40):
+        locked = WithLock(locked)
+    assert not stored(locked)[1].count
+    itself = Open(x=1, inner=[])
+    itself.inner.append(itself)
+    with pytest.raises(ValueNotStorable, match="contains itself"):
+        stored(itself)
 
 
 def test_reading_runs_no_code_of_the_class(monkeypatch):

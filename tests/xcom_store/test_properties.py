@@ -17,8 +17,9 @@ pytest.importorskip("pyarrow")
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from include.xcom_store.documents import inexact
 from include.xcom_store.errors import ValueNotStorable
-from tests.xcom_store.generated import Trip, frames, values
+from tests.xcom_store.generated import Trip, frames, objects, values
 from tests.xcom_store.identical import assert_identical
 from tests.xcom_store.memory import there_and_back
 
@@ -39,6 +40,18 @@ def check(value, threshold, counts=None):
         assert_identical(value, back)
 
 
+def check_warned(value, threshold):
+    """Whatever no warning tells of is the same; the rest can be pulled, or says why it cannot."""
+    with warnings.catch_warnings(), inexact.collected("warn") as changed:
+        warnings.simplefilter("ignore")
+        try:
+            back = there_and_back(value, threshold)
+        except ValueNotStorable:
+            return
+    if not changed.count:
+        assert_identical(value, back)
+
+
 thresholds = st.sampled_from([0, 1_000_000])
 
 
@@ -46,6 +59,18 @@ thresholds = st.sampled_from([0, 1_000_000])
 @given(values(), thresholds)
 def test_a_nested_value_is_the_same_or_refused(value, threshold):
     check(value, threshold)
+
+
+@normal
+@given(objects(values()), thresholds)
+def test_an_object_is_the_same_or_refused(value, threshold):
+    check(value, threshold)
+
+
+@normal
+@given(values(), thresholds)
+def test_what_is_not_noted_is_the_same(value, threshold):
+    check_warned(value, threshold)
 
 
 @normal
@@ -66,7 +91,9 @@ def test_what_is_in_a_dataclass_is_the_same_or_refused(inside):
 
 @pytest.mark.weekly
 @pytest.mark.parametrize(
-    ("strategy", "examples"), [(values(), 6_000), (frames(), 3_000)], ids=["values", "frames"]
+    ("strategy", "examples"),
+    [(values(), 6_000), (objects(values()), 3_000), (frames(), 3_000)],
+    ids=["values", "objects", "frames"],
 )
 def test_thousands(strategy, examples, capsys):
     counts = Counter()

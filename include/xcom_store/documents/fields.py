@@ -13,6 +13,7 @@ does when Airflow's own backend reads such an object.
 from __future__ import annotations
 
 import dataclasses
+import enum
 import logging
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, get_origin
@@ -43,42 +44,63 @@ class Field(NamedTuple):
 
 
 def is_dataclass(kind: Any) -> bool:
-    return hasattr(get_origin(kind) or kind, "__dataclass_fields__")
+    return _has(kind, "__dataclass_fields__")
 
 
 def is_attrs(kind: Any) -> bool:
-    return hasattr(get_origin(kind) or kind, "__attrs_attrs__")
+    return _has(kind, "__attrs_attrs__")
+
+
+def _has(kind: Any, fields: str) -> bool:
+    origin = get_origin(kind) or kind
+    return hasattr(origin, fields) and not isinstance(origin, enum.EnumMeta)
 
 
 def write_fields(value: Any, inside: Any) -> list[Any]:
     """Return an object's class and fields as documents."""
     kind: Any = type(value)
-    found = state(value)
+    rest = state(value)
     declared = fields_of(kind)
-    alias = found.pop(_ALIAS, None)
+    alias = rest.pop(_ALIAS, None)
     named = alias if permission.is_importable(alias) else kind
-    own = {name: found.pop(name) for name in declared if name in found}
-    check_set(value, [name for name, field in declared.items() if field.parameter])
-    fields = inside.named(own)
-    if is_plain(kind):
-        if not found:
-            return [inside.class_name(named), fields]
-        if more := inside.attempt(found):
-            return [inside.class_name(named), fields, *more]
-    return _write_made_anew(value, declared, inside)
-
-
-def _write_made_anew(value: Any, declared: dict[str, Field], inside: Any) -> list[Any]:
     taken = [name for name, field in declared.items() if field.parameter]
-    fields = inside.named({name: getattr(value, name) for name in taken})
+    check_set(value, taken)
+    fields = inside.named({name: rest.pop(name) for name in taken if name in rest})
+    before = inside.before()
+    late = {name: inside.attempt(rest[name], ".{}", name) for name in declared if name in rest}
+    if is_plain(kind) and all(late.values()):
+        all_fields = {**fields, **{name: part[0] for name, part in late.items()}}
+        beside = {name: part for name, part in rest.items() if name not in late}
+        if not beside:
+            return [inside.class_name(named), all_fields]
+        if more := inside.attempt(beside):
+            return [inside.class_name(named), all_fields, *more]
+    inside.forget(before)
+    return _write_made_anew(value, fields, rest, inside)
+
+
+def _write_made_anew(
+    value: Any, fields: dict[str, Any], rest: dict[str, Any], inside: Any
+) -> list[Any]:
+    kind: Any = type(value)
     try:
-        back = _make_anew(type(value), inside.read(fields))
+        back = _make_anew(kind, inside.read(fields))
     except Exception as error:  # whatever the class's own code raises
         what = f"it holds more than its fields, and cannot be made of them alone: {error}"
         raise Unreadable(what) from error
-    if not all(is_same(getattr(value, name, None), getattr(back, name, None)) for name in declared):
+    new = state(back)
+    if not (
+        all(is_same(getattr(value, name), getattr(back, name, None)) for name in fields)
+        and rest.keys() == new.keys() - fields.keys()
+        and all(_is_made_anew(part, new[name], inside) for name, part in rest.items())
+    ):
         inside.note("comes back as __init__ makes it of its fields, which is not the same")
-    return [inside.class_name(type(value)), fields, _MADE_ANEW]
+    return [inside.class_name(kind), fields, _MADE_ANEW]
+
+
+def _is_made_anew(old: Any, new: Any, inside: Any) -> bool:
+    """Tell whether one is as good as the other: of what cannot be stored, another of its type."""
+    return is_same(old, new) or (type(old) is type(new) and not inside.is_storable(old))
 
 
 def _make_anew(kind: Any, fields: dict[str, Any]) -> Any:

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
+MAX_CHARACTERS = 1_000
+"""Of the line in the log."""
+
+
 class Refused(ValueNotStorable):
     """A part would not come back exactly, and the setting is `refuse`."""
 
@@ -53,7 +57,8 @@ class Notes:
                 f"{say()}. Return a type that comes back exactly (docs/types.md), or set "
                 "AIRFLOW__XCOM_STORE__INEXACT=warn to store it so."
             )
-        self.first = self.first or say()
+        if not self.first:  # in one line: a text of the value's own must not forge another
+            self.first = "".join(c if c.isprintable() else "·" for c in say()[:MAX_CHARACTERS])
         self.count += 1
 
     def __str__(self) -> str:

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from include.xcom_store.documents import Writer
 
-Mark = tuple[int, int, str]
 Place = tuple[Any, str, Any] | None
 """Of a value inside another: where that is, and how to name the last step."""
 
@@ -44,14 +43,14 @@ class Inside:
         where = (self._where, template, step) if template else self._where
         return self._writer.part(part, where)
 
-    def named(self, parts: dict[str, Any]) -> Any:
-        """Return the document of parts that have names."""
-        if all(name.isidentifier() and not name.startswith("__") for name in parts):
-            found = {}
-            for name, part in parts.items():  # a comprehension would take a frame of the stack
-                found[name] = self(part, ".{}", name)
-            return found
-        return self(parts)
+    def named(self, parts: dict[str, Any]) -> dict[str, Any]:
+        """Return the documents of parts that have names, by these."""
+        if odd := [n for n in parts if not n.isidentifier() or n.startswith("__")]:
+            raise TypeError(f"its field {odd[0]!r} has a name that documents give a meaning.")
+        found = {}
+        for name, part in parts.items():  # a comprehension would take a frame of the stack
+            found[name] = self(part, ".{}", name)
+        return found
 
     def attempt(self, part: Any, template: str = "", step: Any = None) -> list[Any]:
         """Return the document of a part in a list, which is empty if it cannot be stored."""
@@ -63,35 +62,33 @@ class Inside:
         except ValueNotStorable:
             return []
 
+    def is_storable(self, part: Any) -> bool:
+        """Tell whether a part can be stored, and store nothing."""
+        before = self.before()
+        found = bool(self.attempt(part))
+        self.forget(before)
+        return found
+
     @contextmanager
     def undone_on_error(self) -> Iterator[None]:
         """Forget leaves and notes of what turns out not to be storable."""
-        start = self.mark()
+        before = self.before()
         try:
             yield
         except Exception:
-            self.take_back(start)
+            self.forget(before)
             raise
 
-    def mark(self) -> Mark:
-        """Return what `take_back` goes back to."""
+    def before(self) -> tuple[int, int, str]:
+        """Return what there is of leaves and notes, for `forget`."""
         notes = inexact.notes()
         return len(self._writer.leaves), notes.count, notes.first
 
-    def take_back(self, start: Mark) -> tuple[list[Any], int, str]:
-        """Forget leaves and notes of what was written since; returns them."""
-        number, count, first = start
-        notes, leaves = inexact.notes(), self._writer.leaves
-        taken = leaves[number:], notes.count, notes.first
-        del leaves[number:]
-        notes.count, notes.first = count, first
-        return taken
-
-    def put_back(self, taken: tuple[list[Any], int, str]) -> None:
-        """Have again what was taken back to the same mark."""
+    def forget(self, before: tuple[int, int, str]) -> None:
+        """Forget the leaves and notes that there are since then."""
         notes = inexact.notes()
-        leaves, notes.count, notes.first = taken
-        self._writer.leaves += leaves
+        leaves, notes.count, notes.first = before
+        del self._writer.leaves[leaves:]
 
     def read(self, document: Any) -> Any:
         """Return what a part will be read back as; its classes need no permission here."""

@@ -16,6 +16,7 @@ computed again.
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from include.xcom_store.documents import permission
@@ -26,9 +27,7 @@ from include.xcom_store.documents.tags import full_name
 from include.xcom_store.errors import ObjectCorrupt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    Write = Callable[[Any, Any], list[Any]]
+    from collections.abc import Iterable
 
 _EXTRA, _SET, _PRIVATE = (
     "__pydantic_extra__", "__pydantic_fields_set__", "__pydantic_private__"
@@ -49,36 +48,56 @@ def is_model_class(kind: Any) -> bool:
 
 
 def write_model(value: Any, inside: Any) -> list[Any]:
-    """Return a model's class and parts as documents: in the first form that is exact, if any is.
+    """Return a model's class and parts as documents, or its dump where only that is exact.
 
-    Each form is tried once, for the models inside of this one try theirs in it.
+    That is so for models inside whose classes are not allowed: the outer model knows them.
     """
-    start = inside.mark()
-    parts, why = _attempt(_write_parts, value, inside)
-    if parts and not inside.is_noted():
-        return parts
-    noted = inside.take_back(start)
-    dumped, why_dumped = _attempt(_write_dumped, value, inside)
-    if dumped and not inside.is_noted():
-        return dumped
-    if parts:
-        inside.take_back(start)
-        inside.put_back(noted)
-        return parts
-    if dumped and not isinstance(why, Refused):
-        return dumped
-    if not isinstance(why, Refused) and isinstance(why_dumped, (Refused, Unreadable)):
-        raise why_dumped
-    raise why or TypeError("it has no form that can be stored.")
-
-
-def _attempt(write: Write, value: Any, inside: Any) -> tuple[list[Any], Exception | None]:
-    """Return what a form makes of a model; or nothing, and why."""
+    before = inside.before()
     try:
         with inside.undone_on_error():
-            return write(value, inside), None
-    except Exception as error:  # noqa: BLE001 - there is another form
-        return [], error
+            parts = _write_parts(value, inside)
+    except RecursionError:
+        raise
+    except Exception as error:  # noqa: BLE001 - raised again where Airflow does not take it, either
+        return _write_dumped(value, inside, error)
+    name = parts[0]
+    if inside.is_noted() and not permission.missing_permission(name):
+        with suppress(Exception):
+            dumped, same = _dump(value, inside)
+            if same:
+                inside.forget(before)
+                return [name, *dumped]
+    return parts
+
+
+def _write_dumped(value: Any, inside: Any, error: Exception) -> list[Any]:
+    try:
+        dumped, same = _dump(value, inside)
+    except Unreadable:
+        raise
+    except Exception:  # noqa: BLE001 - the first error says what is wrong
+        raise error from None
+    if not same:
+        if isinstance(error, Refused):
+            raise error
+        inside.note("comes back as its model_validate makes it of its model_dump")
+    return [inside.class_name(type(value)), *dumped]
+
+
+def _dump(value: Any, inside: Any) -> tuple[list[Any], bool]:
+    """Return what Airflow's serializer makes of a model, and whether it comes back the same."""
+    names = sorted(value.model_fields_set)
+    for skip in (True, False):  # in models inside of it, all that is dumped counts as set
+        document = inside(value.model_dump(mode="json", exclude_unset=skip, warnings=False))
+        try:
+            back = _validate(type(value), inside.read(document), names)
+        except Exception as error:
+            if skip:
+                continue
+            raise Unreadable(f"it is refused by its own model_validate: {error}") from error
+        if is_same(value, back):
+            return [document, _VALIDATED, names], True
+    return [document, _VALIDATED, names], False
 
 
 def _write_parts(value: Any, inside: Any) -> list[Any]:
@@ -94,29 +113,14 @@ def _write_parts(value: Any, inside: Any) -> list[Any]:
     if private is None:
         return [*parts, None]
     stored = {name: inside.attempt(part, ".{}", name) for name, part in private.items()}
-    made_anew = [name for name, part in stored.items() if not part]
-    if made_anew and (missing := made_anew - _new_private(restore(kind, {})).keys()):
-        raise TypeError(f"its private attribute {missing.pop()!r} cannot be stored, nor made anew.")
     parts.append({name: part[0] for name, part in stored.items() if part})
-    return [*parts, made_anew] if made_anew else parts
-
-
-def _write_dumped(value: Any, inside: Any) -> list[Any]:
-    names = sorted(value.model_fields_set)
-    for skip in (True, False):  # in models inside of it, all that is dumped counts as set
-        document = inside(value.model_dump(mode="json", exclude_unset=skip, warnings=False))
-        try:
-            back = _validate(type(value), inside.read(document), names)
-        except Exception as error:
-            what = f"it is refused by its own model_validate: {error}"
-            if not skip:
-                raise Unreadable(what) from error
-            continue
-        if is_same(value, back):
-            break
-    else:
-        inside.note("comes back as its model_validate makes it of its model_dump")
-    return [inside.class_name(type(value)), document, _VALIDATED, names]
+    if len(parts[-1]) == len(stored):
+        return parts
+    made_anew = [name for name, part in stored.items() if not part]
+    new = _new_private(_restore(kind, inside.read(fields), None, names))
+    if not all(type(new.get(name)) is type(private[name]) for name in made_anew):
+        raise TypeError(f"its private attributes {made_anew} cannot be stored, nor made anew.")
+    return [*parts, made_anew]
 
 
 def _validate(kind: Any, dumped: Any, names: Iterable[str]) -> Any:
@@ -147,12 +151,17 @@ def read_model(  # noqa: PLR0917 - the parts of the document
             call_default_factory=True, validated_data=fields
         )
         warn_filled(kind, missing)
-    made = restore(kind, {_EXTRA: extra, _SET: set(names), _PRIVATE: None})
-    object.__setattr__(made, "__dict__", fields)
+    made = _restore(kind, fields, extra, names)
     if private is not None:
         new = _new_private(made) if made_anew else {}
         private |= {name: new[name] for name in made_anew}
         object.__setattr__(made, _PRIVATE, private)
+    return made
+
+
+def _restore(kind: Any, fields: dict[str, Any], extra: Any, names: Iterable[str]) -> Any:
+    made = restore(kind, {_EXTRA: extra, _SET: set(names), _PRIVATE: None})
+    object.__setattr__(made, "__dict__", fields)
     return made
 
 

@@ -98,14 +98,12 @@ def _tag(value: Any) -> tags.Tag | None:
 
 
 def _same(one: Any, other: Any) -> bool:
-    if one is other:
-        return True
     kind: Any = type(one)
     plain = is_plain(kind)
-    if kind is not type(other):
-        return False
-    if kind is float or kind is int or kind is str or isinstance(one, enum.Enum):
-        return one is other or (not isinstance(one, enum.Enum) and repr(one) == repr(other))
+    if one is other or kind is not type(other) or isinstance(one, enum.Enum):
+        return one is other
+    if kind is float or kind is int or kind is str:
+        return repr(one) == repr(other)
     if tag := _tag(one):  # == takes 1.50 for 1.5, and one fold for the other
         if kind in (set, frozenset):
             return _same(*(sorted(s, key=lambda i: f"{type(i)}{i!r}") for s in (one, other)))

@@ -12,24 +12,67 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import attrs
+import pydantic
+
+T = TypeVar("T")
+
+
+# Each of these stands in a golden file by its name and those of its fields.
 
 
 class Vendor(enum.Enum):
-    """Stands in a golden file by this name."""
-
     CMT = 1
 
 
-class Place(NamedTuple):
-    """Stands in a golden file by this name."""
+class Rights(enum.Flag):
+    READ = 1
+    WRITE = 2
 
+
+class Place(NamedTuple):
     zone: str
     at: tuple[float, float]
 
 
 @dataclass
 class Fare:
-    """Stands in a golden file by this name, as Airflow's serializer writes it."""
+    amount: Any
 
-    amount: float
+
+@dataclass(slots=True, frozen=True)
+class Stop:
+    place: Place
+    fare: Fare
+
+
+@attrs.define
+class Driver:
+    name: str
+    _license: Any = attrs.field(default=None, converter=lambda text: (text,))
+
+
+class Trip(pydantic.BaseModel, Generic[T]):
+    model_config = pydantic.ConfigDict(extra="allow")
+
+    what: T
+    url: pydantic.AnyUrl | None = None
+    _checked: Any = pydantic.PrivateAttr(default=None)
+
+
+class Token:
+    """Serializes itself, Airflow's way."""
+
+    __version__ = 2
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def serialize(self) -> dict[str, str]:
+        return {"text": self.text}
+
+    @staticmethod
+    def deserialize(data: dict[str, str], version: int) -> Token:
+        return Token(data["text"] * (version - 1))

@@ -28,7 +28,7 @@ from dateutil.relativedelta import MO, relativedelta
 from requests.structures import CaseInsensitiveDict
 from sqlalchemy.engine.result import result_tuple
 
-from tests.xcom_store.golden import Fare, Place, Vendor
+from tests.xcom_store.golden import Driver, Fare, Place, Rights, Stop, Token, Trip, Vendor
 
 HERE = Path(__file__).parent
 SUMS = HERE / "released.json"
@@ -81,6 +81,21 @@ def types():
     ]  # fmt: skip
 
 
+def objects():
+    place, fare, trip = (
+        Place("JFK", (40.6, -73.8)),
+        Fare(Decimal("9.50")),
+        Trip[Fare](what=Fare({1})),
+    )
+    fare.note = "beside its fields"
+    trip.__pydantic_private__["_checked"] = (1, 2)
+    url = "https://example.org/a"
+    return [
+        Vendor.CMT, Rights.READ | Rights.WRITE, place, fare, Stop(place, Fare(None)), Driver("A", "x"),
+        trip, Trip(what=1, url=url, more=(Decimal("1.0"),)), Token("t"),
+    ]  # fmt: skip
+
+
 def validation():
     """Make a Great Expectations result, which comes back as a dict."""
     from great_expectations.core import (
@@ -103,7 +118,7 @@ def validation():
 
 VALUES = {
     "inline": scalars,
-    "classes": lambda: [Vendor.CMT, Place("JFK", (40.6, -73.8)), Fare(9.5)],
+    "classes": objects,
     "json": lambda: {"rows": ["x" * 300], "n": 1},
     "json_zst": lambda: [{"n": n, "text": "x" * 40} for n in range(1_500)],
     "json_leaves": lambda: {"train": frame(), "rest": [np.arange(4), (b"x" * 70_000,)]},
