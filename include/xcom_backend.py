@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PARALLEL_READS = 32
-READ_BY_AIRFLOW = ("skipmixin_key", "past_depends_met", "_link_*")
-"""Globs of keys that scheduler and API server read from the database, past any backend: what a
-branch has chosen, links of operators. They always keep Airflow's own form (docs/drop_in.md)."""
+READ_BY_AIRFLOW, LINKS = ("skipmixin_key", "past_depends_met"), "_link_"
+"""Keys, and how keys begin, that scheduler and API server read from the database, past any backend:
+what a branch has chosen, links of operators. They keep Airflow's own form (docs/drop_in.md)."""
 
 # Airflow tells `serialize_value` whose value it stores, but not whether it is its run's result, and
 # tells `deserialize_value` and `purge` neither. The calls around them note it here.
@@ -64,15 +64,11 @@ class XComBackend(BaseXCom):
         run_id: str | None = None,
         map_index: int | None = None,
     ) -> Any:
-        """Return what the metadata database is to hold: the value itself, or a reference.
-
-        Raises:
-            XComStoreError: the value would not come back exactly, or the store cannot take it.
-        """
+        """Return what the database is to hold, a value or a reference, or raise one of `errors`."""
         from include.xcom_store import values
-        from include.xcom_store.documents import inexact, way_back
+        from include.xcom_store.documents import inexact
 
-        if key and any(fnmatchcase(key, glob) for glob in READ_BY_AIRFLOW):
+        if key in READ_BY_AIRFLOW or (key and key.startswith(LINKS)):
             return BaseXCom.serialize_value(value)
         options = settings.load()
         owner = Owner(dag_id, run_id, task_id, -1 if map_index is None else map_index, key)
@@ -85,10 +81,7 @@ class XComBackend(BaseXCom):
         started = time.perf_counter()
         try:
             with inexact.collected(options.inexact) as changed:
-                if why:
-                    stored = way_back.in_database(value, why)
-                else:
-                    stored = values.push(value, owner, _store(), keep=keep)
+                stored = values.push(value, owner, _store(), keep=keep, only_database=why)
         except XComStoreError as error:
             error.action = f"pushing XCom {key!r} of {owner}"
             raise
@@ -98,9 +91,9 @@ class XComBackend(BaseXCom):
             _report("push", stored, started)
         if keep and is_record(stored):
             log.warning(
-                "XCom %r of %s is meant for clients without this backend. They find a record of "
-                "%s in its place: it is not plain JSON, or has more than %s bytes.",
-                *(key, owner, stored["type"], f"{values.MAX_KEPT_BYTES:,}"),
+                "XCom %r of %s is meant for clients without this backend. They find a record of %s "
+                "there: it is not plain JSON, or over 64 KiB.",
+                *(key, owner, stored["type"]),
             )
         return stored
 
@@ -223,8 +216,7 @@ class XComBackend(BaseXCom):
             else:
                 values.remove(record, owner, _store())
             log.info("Deleted %s, which this try replaces", record if earlier else record["uri"])
-        except Exception:
-            # An exception here would fail the new try for the sake of an old object.
+        except Exception:  # it would fail the new try for the sake of an old object
             log.exception("Left the object of XCom %r of %s behind", xcom.key, owner)
 
 

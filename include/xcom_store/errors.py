@@ -8,16 +8,11 @@
     ├── ValueNotStorable    (TypeError)          the value would not come back exactly
     └── ConfigurationError  (ValueError)         settings or connection cannot be used
 
-Each is also the builtin in brackets. A message says what was being done, what is likely wrong and
-what to do; it never holds a secret.
+Each is also the builtin in brackets. A message says what was being done, what is likely wrong, what
+to do, and no secret.
 """
 
 from __future__ import annotations
-
-
-def is_failure(error: BaseException) -> bool:
-    """Tell whether it is an error and no interruption: Rust's libraries raise no `Exception`s."""
-    return isinstance(error, Exception) or type(error).__name__ == "PanicException"
 
 
 class XComStoreError(Exception):

@@ -9,19 +9,14 @@ pull:  the reverse. Values without this backend's marker are left to Airflow.
 
 from __future__ import annotations
 
-import sys
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from include.xcom_store import codecs, documents, errors, keys, record
-from include.xcom_store.codecs import ge_result, json_text
-from include.xcom_store.documents import inexact
-from include.xcom_store.documents.tags import full_name
+from include.xcom_store.codecs import about, failures, ge_result, json_text
+from include.xcom_store.documents import inexact, way_back
 from include.xcom_store.stores import common_io
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from include.xcom_store.codecs.base import Encoded, Sink
     from include.xcom_store.keys import Owner
     from include.xcom_store.stores.base import Store
@@ -32,7 +27,9 @@ MAX_KEPT_BYTES = 64 * 1024
 """JSON that clients without this backend read stays in the database up to this size."""
 
 
-def push(value: Any, owner: Owner, store: Store, *, keep: bool = False) -> Any:
+def push(
+    value: Any, owner: Owner, store: Store, *, keep: bool = False, only_database: str = ""
+) -> Any:
     """Return what the metadata database is to hold, after writing to the store what goes there.
 
     Args:
@@ -40,11 +37,13 @@ def push(value: Any, owner: Owner, store: Store, *, keep: bool = False) -> Any:
         owner: the task instance and key, all fields set.
         store: where it goes, with this deployment's settings.
         keep: plain JSON of up to `MAX_KEPT_BYTES` stays in the database.
+        only_database: says why nothing may go to the store.
 
     Raises:
-        ValueNotStorable: the value would not come back exactly.
-        XComStoreError: the store is not usable; see `errors`.
+        XComStoreError: the value would not come back exactly, or the store is not usable.
     """
+    if only_database:
+        return way_back.in_database(value, only_database)
     threshold, compression = store.settings.threshold, store.settings.compression
     if ge_result.describe(value):
         threshold = 0  # each validation is an object, however small: people look for it there
@@ -60,7 +59,8 @@ def push(value: Any, owner: Owner, store: Store, *, keep: bool = False) -> Any:
     if is_plain and len(text) <= (max(threshold, MAX_KEPT_BYTES) if keep else threshold):
         return document
     if not writer.leaves and len(text) <= threshold:
-        return record.inline_record(text.decode(), _type_name(value), _summary(value), changed)
+        said = about.type_name(value), about.summary(value)
+        return record.inline_record(text.decode(), *said, changed)
     stem = keys.new_stem(owner)
     if writer.leaves:  # first, for nothing is to refer to an object that is not there yet
         noted = []
@@ -71,7 +71,7 @@ def push(value: Any, owner: Owner, store: Store, *, keep: bool = False) -> Any:
         text = documents.dump(documents.with_leaves(document, noted))
     encoded = json_text.encode(text, compression)
     stored = _write(store, f"{stem}.{encoded.extension}", (json_text.NAME, encoded), value)
-    return _reference(stored, _summary(value), len(writer.leaves))
+    return _reference(stored, about.summary(value), len(writer.leaves))
 
 
 def pull(row: dict[str, Any], owner: Owner, store: Store) -> Any:
@@ -109,12 +109,12 @@ def remove(row: dict[str, Any], owner: Owner, store: Store) -> None:
         store.delete(key)
 
 
-def _encode(
-    value: Any, compression: str, min_bytes: int = codecs.MIN_LEAF_BYTES
-) -> _Encoded | None:
+def _encode(value: Any, compression: str, min_bytes: int | None = None) -> _Encoded | None:
     """Return a value ready to be written, with the codec's name; None if it is no object."""
-    with _refusing(f"the {_type_name(value)}"):
-        codec = codecs.find(value, min_bytes)
+    if type(value) in codecs.PLAIN:
+        return None
+    with failures.refusing(f"the {about.type_name(value)}"):
+        codec = codecs.find(value, codecs.MIN_LEAF_BYTES if min_bytes is None else min_bytes)
         return (codec.NAME, codec.encode(value, compression)) if codec else None
 
 
@@ -124,31 +124,16 @@ def _write(
     codec, encoded = found
 
     def write(sink: Sink) -> None:
-        with _refusing(f"the {_type_name(value)}{place}", sink):
+        with failures.refusing(f"the {about.type_name(value)}{place}", sink):
             encoded.write(sink)
 
     size, sha256 = store.put(key, write)
-    return record.StoredObject(store.uri(key), codec, _type_name(value), size, sha256)
+    return record.StoredObject(store.uri(key), codec, about.type_name(value), size, sha256)
 
 
 def _reference(stored: record.StoredObject, summary: str, leaves: int = 0) -> dict[str, Any]:
     changed = inexact.notes().count
-    return record.Reference(stored, summary, leaves, _versions(), changed).to_record()
-
-
-@contextmanager
-def _refusing(what: str, sink: Sink | None = None) -> Iterator[None]:
-    """Turn the failure of an encoder into `ValueNotStorable`, and never that of the store."""
-    try:
-        yield
-    except BaseException as error:
-        if sink and sink.failure and sink.failure is not error:
-            raise sink.failure from None  # the encoder has made something else of it
-        known = isinstance(error, (errors.XComStoreError, MemoryError))
-        if known or (sink and sink.failure) or not errors.is_failure(error):
-            raise
-        message = f"{what} cannot be stored: {type(error).__name__}: {error}"
-        raise errors.ValueNotStorable(message) from error
+    return record.Reference(stored, summary, leaves, about.versions(), changed).to_record()
 
 
 def _read(store: Store, key: str, stored: record.StoredObject, reference: record.Reference) -> Any:
@@ -163,29 +148,10 @@ def _read(store: Store, key: str, stored: record.StoredObject, reference: record
         message = f"{store.uri(key)} needs a package that is missing here: {error}. Install it."
         raise errors.ConfigurationError(message) from error
     except BaseException as error:  # whatever a parser makes of it: the caller gets one typed error
-        if not errors.is_failure(error):
+        if not failures.is_failure(error):
             raise
         raise errors.ObjectCorrupt(
             f"{store.uri(key)} holds what was written, but codec {stored.codec!r} cannot read it "
             f"({type(error).__name__}: {error}). Written by {reference.written_by}, read by "
-            f"{_versions()}: are the versions too far apart?"
+            f"{about.versions()}: are the versions too far apart?"
         ) from error
-
-
-def _versions() -> dict[str, str]:
-    """Return the versions of the libraries in use that shape the bytes."""
-    loaded = {name: sys.modules.get(name) for name in ("pandas", "polars", "pyarrow", "numpy")}
-    return {name: str(module.__version__) for name, module in loaded.items() if module}
-
-
-def _type_name(value: Any) -> str:
-    return full_name(type(value)).removeprefix("builtins.")
-
-
-def _summary(value: Any) -> str:
-    if verdict := ge_result.describe(value):
-        return verdict
-    units: dict[type, str] = {str: "characters", bytes: "bytes", bytearray: "bytes", dict: "keys"}
-    units |= dict.fromkeys((list, tuple, set, frozenset), "items")
-    unit = units.get(type(value))
-    return f"{len(value):,} {unit}" if unit else ""

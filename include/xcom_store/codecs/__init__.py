@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 MIN_LEAF_BYTES = 64 * 1024
 """Inside another value, bytes from this size on get an object of their own."""
-_PLAIN = {type(None), bool, int, float, str, list, dict}  # what most XComs are
+PLAIN = {type(None), bool, int, float, str, list, dict}  # what most XComs are
 
 
 def find(value: Any, min_bytes: int = MIN_LEAF_BYTES) -> Codec | None:
@@ -46,7 +46,7 @@ def find(value: Any, min_bytes: int = MIN_LEAF_BYTES) -> Codec | None:
     Of bytes, only those of `min_bytes` and more are an object.
     """
     kind = type(value)
-    if kind in _PLAIN or (kind in (bytes, bytearray) and len(value) < min_bytes):
+    if kind in PLAIN or (kind in (bytes, bytearray) and len(value) < min_bytes):
         return None
     return next((codec for codec in CODECS.values() if codec.accepts(value)), None)
 
@@ -67,14 +67,8 @@ def decoder(name: str) -> Callable[[bytes | bytearray, str], Any]:
     return decode
 
 
-_MODULES: tuple[Codec, ...] = (
-    frames,
-    polars_frame,
-    arrow_stream,  # before `arrow`, which cannot write what this one takes
-    arrow,
-    npy,
-    binary,
-    ge_result,
-)
+# `arrow` cannot write what `arrow_stream` takes.
+_MODULES: tuple[Codec, ...]
+_MODULES = (frames, polars_frame, arrow_stream, arrow, npy, binary, ge_result)
 CODECS: dict[str, Codec] = {module.NAME: module for module in _MODULES}
 """First that accepts wins on write, the stored name decides on read."""

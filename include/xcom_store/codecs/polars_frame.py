@@ -10,7 +10,8 @@ import sys
 from typing import Any
 
 from include.xcom_store.codecs.base import Encoded
-from include.xcom_store.errors import ValueNotStorable, is_failure
+from include.xcom_store.codecs.failures import is_failure
+from include.xcom_store.errors import ValueNotStorable
 
 NAME = "polars-ipc"
 
