@@ -188,6 +188,7 @@ VALUES = {
     ],
     "UUID": lambda: uuid.UUID(int=5),
     "Path": lambda: [Path("a/b"), PurePosixPath("/a"), PureWindowsPath("c:\\a")],
+    "Path of bytes that are no text": lambda: Path("a\ud800"),
     "pendulum date, time": lambda: [pendulum.Date(2026, 1, 2), pendulum.Time(1, 2, 3, 4)],
     "pendulum durations": lambda: [
         pendulum.duration(years=1, months=2, days=1.5, milliseconds=3),

@@ -179,9 +179,16 @@ TAGS = (
     Tag("zoneinfo", zoneinfo.ZoneInfo, _write_zone, zoneinfo.ZoneInfo),
     Tag("decimal", Decimal, lambda value, _: [str(value)], Decimal),
     Tag("uuid", uuid.UUID, lambda value, _: [value.hex], uuid.UUID),
-    Tag("path", type(pathlib.Path()), lambda value, _: [str(value)], pathlib.Path),
-    Tag("pure_path", pathlib.PurePosixPath, lambda v, _: [str(v)], pathlib.PurePosixPath),
-    Tag("windows_path", pathlib.PureWindowsPath, lambda v, _: [str(v)], pathlib.PureWindowsPath),
+    Tag("path", type(pathlib.Path()), lambda v, write: [write(str(v))], pathlib.Path),
+    Tag(
+        "pure_path", pathlib.PurePosixPath, lambda v, write: [write(str(v))], pathlib.PurePosixPath
+    ),
+    Tag(
+        "windows_path",
+        pathlib.PureWindowsPath,
+        lambda v, write: [write(str(v))],
+        pathlib.PureWindowsPath,
+    ),
     Tag("ordered_dict", OrderedDict, _write_pairs, OrderedDict),
     Tag("counter", Counter, _write_pairs, lambda pairs: Counter(dict(pairs))),
     Tag("defaultdict", defaultdict, _write_defaultdict, _read_defaultdict),
