@@ -318,6 +318,7 @@ def test_no_key_of_the_bucket_is_logged_or_stored(airflow, dbt_log, s3_server):
         assert secret not in str(airflow.rows(f'SELECT * FROM "{table}"')), table
 
 
+@pytest.mark.long
 @needs_dbt
 def test_the_manifest_is_that_of_the_project():
     path = ROOT / "dags" / "dbt" / "make_manifest.py"

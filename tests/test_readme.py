@@ -260,6 +260,7 @@ print(record["codec"], XCom.deserialize_value(types.SimpleNamespace(value=record
     assert "pandas-parquet [1]" in done.stdout, done.stdout + done.stderr
 
 
+@pytest.mark.long
 def test_the_dag(tmp_path, airflow):
     """In a real Airflow: the frame is in S3, Airflow's database has the reference."""
     (tmp_path / "trips.py").write_text(example("dag"), encoding="utf-8")

@@ -91,6 +91,7 @@ def test_what_runs_or_is_blocked_is_noticed(window):
         assert [line for line in visit.wrong if sign in line]
 
 
+@pytest.mark.long
 def test_the_tab_shows_a_task_instances_values_in_light_and_dark(site, visit):
     visit.page.goto(site.run_page(DAG))
     visit.page.get_by_test_id("table-list").get_by_role("link", name="values", exact=True).click()
@@ -180,6 +181,7 @@ def test_rows_are_paged_and_a_nested_frame_is_opened(site, visit):
     assert data == bytes(obstore.get(site.store, leaf).bytes())
 
 
+@pytest.mark.long
 def test_markup_in_values_is_text(site, visit):
     """In keys, column names, values and expectations; `visit` asserts that nothing of it ran."""
     visit.page.goto(site.task_page(DAG, "hostile_values"))
