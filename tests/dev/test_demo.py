@@ -90,7 +90,7 @@ def test_s3_serves_until_ctrl_c(project_copy):
 
 
 def test_two_demos_at_once(project_copy):
-    first = project_copy.start("demo", "--dag", "tiny")
+    first = project_copy.start("demo", "--dag", "tiny_slow")  # or it may have ended meanwhile
     project_copy.wait_for("S3 server:", first)
     second = project_copy.run("demo", "--dag", "tiny")
     assert second.returncode == 1
