@@ -123,7 +123,8 @@ def test_impatient_ctrl_c(project_copy):
     for _ in range(5):
         process.send_signal(signal.SIGINT)
         time.sleep(0.2)
-    assert process.wait(30) == 130
+    # The last one may find Python itself ending: to a shell that is 130, too.
+    assert process.wait(60) in (130, -signal.SIGINT)
     assert project_copy.running() == []
 
 
