@@ -58,9 +58,18 @@ def test_a_browser_is_installed_on_request_only(run, options, environment, insta
     assert "All of it passed" in said
 
 
-@pytest.mark.parametrize(("options", "marks"), [((), "long and not weekly"), (("--all",), "long")])
-def test_the_long_tests_come_last_and_all_of_them_on_request(run, options, marks):
-    status, said = run(*options)
+def test_without_an_option_no_long_test_is_run(run):
+    status, said = run()
+    assert status == 0, said
+    assert "--long" not in said
+    assert said.splitlines()[-1] == "python3 -m dev test"
+
+
+@pytest.mark.parametrize(
+    ("option", "marks"), [("--long", "long and not weekly"), ("--all", "long")]
+)
+def test_the_long_tests_come_last(run, option, marks):
+    status, said = run(option)
     assert status == 0, said
     assert f"python3 -m dev test --long -m {marks}\n" in said
     *_, fast, long = said.splitlines()
