@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dev import demo_options, environment, processes, s3_server
+from dev import demo_options, environment, processes, project, s3_server
 from dev.errors import DevError
 from dev.project import ROOT, VENV
 
@@ -48,8 +48,11 @@ Every command explains itself: python3 -m dev demo --help
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
-    options, rest = _parser().parse_known_args(arguments)
-    if rest and options.command != "test":
+    if arguments[:1] == ["tools"]:  # all that follows is the tool's, --help too
+        options, rest = argparse.Namespace(command="tools", run=_tools), arguments[1:]
+    else:
+        options, rest = _parser().parse_known_args(arguments)
+    if rest and options.command not in ("test", "tools"):
         _parser().error(f"unrecognized arguments: {' '.join(rest)}")
     options.rest = rest
     processes.interrupt_on_signals()
@@ -93,7 +96,12 @@ def _parser() -> argparse.ArgumentParser:
     demo = command("demo", _demo, "run the examples on a real Airflow and check the bucket", _DEMO)
     _demo_options(demo)
     demo.add_argument("--json", action="store_true", help="one JSON document on standard output")
-    _demo_options(command("up", _up, "the same, and keep Airflow and S3 running", _UP))
+    up = command("up", _up, "the same, and keep Airflow and S3 running", _UP)
+    _demo_options(up)
+    up.add_argument("--fresh", action="store_true", help="forget the runs and values of last time")
+    command("tools", _tools, "look after the values of the running up, or of s3", _TOOLS)
+    clean = command("clean", _clean, "remove the state of all runs, and what is kept by up", _CLEAN)
+    clean.add_argument("--all", action="store_true", help="also .venv, dbt_venv and caches")
     command("test", _test, "run the test suite", _TEST)
     bench = command("bench", _bench, "compare the backend with its peers on this machine", _BENCH)
     bench.add_argument("--quick", action="store_true", help="small sizes, some minutes")
@@ -131,12 +139,33 @@ _UP = """
 Does what demo does, then stays: the UI's address, the S3 endpoint and its keys are printed.
 DAG files may be edited while it runs; code in include/ counts from the next task on (Celery's
 workers have copies of their own: start again). Makes dbt_venv, too, for the DAG that calls dbt.
-Ctrl-C ends it; nothing is left running.
+Ctrl-C ends it; nothing is left running. Runs, values, Airflow's database and the ports stay for the
+next start, in .dev/up, unless it is --fresh; with CeleryExecutor each start is. What was kept of an
+older Airflow is migrated.
 
 examples:
   python3 -m dev up
+  python3 -m dev up --fresh
   python3 -m dev up --port 8080 --s3-port 8333
   python3 -m dev up --dag example_validation_failure_dag
+"""
+_TOOLS = """
+The operator's tool (docs/tools.md) with the settings of the Airflow that `python3 -m dev up` runs,
+or else of the S3 server that `python3 -m dev s3` runs. Nothing has to be exported.
+
+examples:
+  python3 -m dev tools ls
+  python3 -m dev tools cat --dag-id example_dataframe_dag --latest --task-id summarise --key by_day
+  python3 -m dev tools check
+  python3 -m dev tools verify --help
+"""
+_CLEAN = """
+Removes what `up` keeps, the data of the last runs and of `dev s3`. With --all also the environments
+and caches, which the next command makes anew. Refuses while something of this project runs.
+
+examples:
+  python3 -m dev clean
+  python3 -m dev clean --all
 """
 _TEST = """
 Runs pytest in .venv; arguments go to pytest. Needs no network once .venv is there. All of it, or a
@@ -230,14 +259,14 @@ def enter_environment() -> float:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    return _run_demo(options, stay=False, as_json=options.json)
+    return _run_demo(options, stay=False, as_json=options.json, fresh=True)
 
 
 def _up(options: argparse.Namespace) -> int:
-    return _run_demo(options, stay=True, as_json=False)
+    return _run_demo(options, stay=True, as_json=False, fresh=options.fresh)
 
 
-def _run_demo(options: argparse.Namespace, *, stay: bool, as_json: bool) -> int:
+def _run_demo(options: argparse.Namespace, *, stay: bool, as_json: bool, fresh: bool) -> int:
     chosen = demo_options.check(
         data=options.data,
         dags=options.dag,
@@ -247,6 +276,7 @@ def _run_demo(options: argparse.Namespace, *, stay: bool, as_json: bool) -> int:
         executor=options.executor,
         stay=stay,
         as_json=as_json,
+        fresh=fresh,
     )
     setup_seconds = enter_environment()
     if chosen.needs_dbt:
@@ -302,6 +332,23 @@ def _s3(_options: argparse.Namespace) -> int:
     from dev import s3_command
 
     return s3_command.run()
+
+
+def _tools(options: argparse.Namespace) -> int:
+    from dev import tools
+
+    if tools.only_help(options.rest):
+        return tools.show_help(options.rest)
+    enter_environment()
+    return tools.run(options.rest)
+
+
+def _clean(options: argparse.Namespace) -> int:
+    project.remove_state(caches=options.all)
+    if options.all:
+        environment.remove_all()
+    print("Removed, also the environments." if options.all else "Removed.")
+    return 0
 
 
 def _lock(options: argparse.Namespace) -> int:

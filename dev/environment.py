@@ -111,6 +111,22 @@ def lock_all(*, upgrade: bool) -> None:
         _run(f"Making {lock}", full, package_index.for_uv(env, pip), pip)
 
 
+def remove_all() -> None:
+    """Remove the environments; the folder that one is a link to is left alone."""
+    for environment in (MAIN, DBT, PEERS):
+        if environment.path.is_symlink():
+            environment.path.unlink()
+        elif environment.path.exists():
+            shutil.rmtree(environment.path)
+
+
+def _replace_link(path: Path) -> None:
+    """Put an environment of our own in place of a link: what it leads to is somebody else's."""
+    if path.is_symlink():
+        _say(f"{path.name} is a link to {path.resolve()}, which is left as it is")
+        path.unlink()
+
+
 def _check(environment: Environment) -> None:
     project.check_writable()
     free_gb = shutil.disk_usage(ROOT).free / 1e9
@@ -122,6 +138,7 @@ def _check(environment: Environment) -> None:
 
 
 def _install_main() -> None:
+    _replace_link(VENV)
     env = package_index.for_pip(clean_environment())
     if not _works([str(MAIN.python), "-m", "pip", "--version"], env) or not _same_python():
         _say(f"Making .venv with Python {platform.python_version()}")
@@ -138,6 +155,7 @@ def _install_main() -> None:
 
 
 def _install_beside(environment: Environment) -> None:
+    _replace_link(environment.path)
     env = clean_environment()
     pip = package_index.pip_settings(MAIN.python, env)
     uv_env = package_index.for_uv(env, pip)

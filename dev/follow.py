@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dev.s3_server import S3Server
 
 _POLL_SECONDS = 0.5
-_RUN_BEGINS_SECONDS = 30.0
+_RUN_BEGINS_SECONDS = 120.0  # some seconds; a loaded machine takes long
 _RUN_SECONDS = 900.0
 _FINAL = ("success", "failed")
 _LOG_LINES = 10
@@ -51,17 +51,22 @@ def listed_dags(airflow: AirflowServer, wanted: Sequence[str] | None, seconds: f
 def one_run(
     airflow: AirflowServer, dag_id: str, say: Callable[[str], None]
 ) -> tuple[Json, list[Json]]:
-    """Unpause the DAG and follow the run that this makes; trigger one if it has no schedule."""
+    """Follow a new run to its end.
+
+    It is the one that unpausing makes; where there is no schedule, or were runs, one is triggered.
+    """
     say(f"\nRunning {dag_id}")
     began = time.monotonic()
+    before = airflow.api.runs(dag_id)
     dag = airflow.api.unpause(dag_id)
-    if dag["timetable_summary"] is None:
-        airflow.api.trigger(dag_id)
+    run_id = None
+    if before or dag["timetable_summary"] is None:
+        run_id = airflow.api.trigger(dag_id)["dag_run_id"]
     seen: dict[str, str] = {}
     while True:
         airflow.check_alive()
         elapsed = time.monotonic() - began
-        runs = airflow.api.runs(dag_id)
+        runs = [r for r in airflow.api.runs(dag_id) if run_id in (None, r["dag_run_id"])]
         tasks: list[Json] = []
         if runs:
             tasks = airflow.api.task_instances(dag_id, runs[0]["dag_run_id"])

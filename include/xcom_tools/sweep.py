@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from include.xcom_store import settings
 from include.xcom_store.sizes import size_text
 from include.xcom_store.stores.base import connect
-from include.xcom_tools import airflow_access, marker, output, sweep_missing
+from include.xcom_tools import airflow_access, marker, names, output, sweep_missing
 from include.xcom_tools.errors import FOUND, OK, ToolError
 from include.xcom_tools.listing import add_selection, selected
 from include.xcom_tools.output import Heading
@@ -74,6 +74,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Sweep; print what is found, then a table by DAG."""
     store = connect(settings.load())
     least = grace(store.settings, arguments.grace_hours * HOUR)
+    if arguments.missing:  # then there need not be an object
+        owner = selected(arguments)
+    else:
+        owner = names.narrow(arguments, names.in_store(store))
     with airflow_access.from_arguments(arguments) as api, output.progress("objects") as progress:
         prepare(store, api, delete=arguments.delete, claim=arguments.claim)
         sweep = Sweep(
@@ -82,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
             delete=arguments.delete,
             grace=least,
             thorough=arguments.thorough,
-            owner=selected(arguments),
+            owner=owner,
             after=arguments.resume_after,
             progress=progress,
         )
