@@ -242,14 +242,16 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def enter_environment() -> float:
+def enter_environment(*groups: str) -> float:
     """Make .venv current and go on with its interpreter: the same command, from the start.
+
+    With these groups of packages, besides what the demo needs.
 
     Returns, in that interpreter, the seconds that it took; once, not to commands within this one.
     """
-    if Path(sys.prefix).resolve() != VENV.resolve() or not environment.MAIN.is_current():
+    if Path(sys.prefix).resolve() != VENV.resolve() or not environment.MAIN.is_current(*groups):
         began = time.monotonic()
-        environment.ensure_main()
+        environment.ensure_main(*groups)
         env = environment.clean_environment()
         env[_SETUP_SECONDS] = str(time.monotonic() - began)
         python = str(environment.MAIN.python)
@@ -278,7 +280,7 @@ def _run_demo(options: argparse.Namespace, *, stay: bool, as_json: bool, fresh: 
         as_json=as_json,
         fresh=fresh,
     )
-    setup_seconds = enter_environment()
+    setup_seconds = enter_environment(*(("celery",) if chosen.needs_celery else ()))
     if chosen.needs_dbt:
         environment.ensure_dbt()
     from dev import demo
@@ -287,7 +289,7 @@ def _run_demo(options: argparse.Namespace, *, stay: bool, as_json: bool, fresh: 
 
 
 def _test(options: argparse.Namespace) -> int:
-    enter_environment()
+    enter_environment("celery", "test")
     python = str(environment.MAIN.python)
     os.chdir(ROOT)
     command = [python, "-m", "pytest", *in_processes(options.rest, os.cpu_count()), *options.rest]
@@ -320,7 +322,7 @@ def _bench(options: argparse.Namespace) -> int:
 
 
 def _setup(_options: argparse.Namespace) -> int:
-    environment.ensure_main()
+    environment.ensure_main(*environment.MAIN.groups)
     environment.ensure_dbt()
     print("Ready. See it work: python3 -m dev demo")
     return 0

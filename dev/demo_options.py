@@ -35,6 +35,11 @@ class DemoOptions:
     named: bool = True  # whether somebody asked for these DAGs
 
     @property
+    def needs_celery(self) -> bool:
+        """Whether the packages of that executor have to be there."""
+        return self.executor == celery_workers.EXECUTOR
+
+    @property
     def needs_dbt(self) -> bool:
         """Whether a DAG that may run here calls dbt, which has an environment of its own."""
         asked = self.stay or self.dags is None or _DBT_DAG in self.dags
