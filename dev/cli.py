@@ -110,6 +110,10 @@ def _parser() -> argparse.ArgumentParser:
         "--only", action="append", default=[], metavar="NAME", help="this one; may be repeated"
     )
     command("setup", _setup, "make .venv and dbt_venv from their locks", _SETUP)
+    lint = command("lint", _lint, "format and check code, types and workflows", _LINT)
+    lint.add_argument("--check", action="store_true", help="change nothing, as CI does")
+    command("golden", _golden, "make the golden files that are missing", _GOLDEN)
+    command("pictures", _pictures, "make the README's pictures of the viewer anew", _PICTURES)
     command("s3", _s3, "run only the local S3 server, in the foreground", _S3)
     lock = command("lock", _lock, "make all locks again from their requirements", _LOCK)
     lock.add_argument(
@@ -208,6 +212,28 @@ stops it.
 
 examples:
   python3 -m dev s3
+"""
+_LINT = """
+ruff (its safe repairs, then the format), mypy, and zizmor and actionlint for .github. All of them
+are run, whatever the first one finds. actionlint is a program in Go: it is run where it is on PATH.
+
+examples:
+  python3 -m dev lint
+  python3 -m dev lint --check
+"""
+_GOLDEN = """
+Writes a folder in tests/xcom_store/golden for each value of its make.py that has none. To make one
+anew, delete its folder and its lines in released.json first; once a format is released, never do.
+
+examples:
+  python3 -m dev golden
+"""
+_PICTURES = """
+Runs the examples in a real Airflow, photographs the viewer in Chromium, which has to be installed,
+and writes docs/images/viewer-*.png. The picture of the benchmark is `dev bench`'s.
+
+examples:
+  python3 -m dev pictures
 """
 _LOCK = """
 For whoever changes a requirements.txt or dev/benchmarks/peers.txt. What the
@@ -334,6 +360,27 @@ def _s3(_options: argparse.Namespace) -> int:
     from dev import s3_command
 
     return s3_command.run()
+
+
+def _lint(options: argparse.Namespace) -> int:
+    enter_environment("test", "lint")  # mypy also looks at what tests import
+    from dev import maintain
+
+    return maintain.lint(check=options.check)
+
+
+def _golden(_options: argparse.Namespace) -> int:
+    enter_environment("test")
+    from dev import maintain
+
+    return maintain.golden()
+
+
+def _pictures(_options: argparse.Namespace) -> int:
+    enter_environment("test")
+    from dev import maintain
+
+    return maintain.pictures()
 
 
 def _tools(options: argparse.Namespace) -> int:

@@ -22,14 +22,12 @@ def run(tmp_path):
     tools.mkdir()
     for name in ("bash", "cat", "dirname", "mktemp", "rm", "tail", "tee"):
         (tools / name).symlink_to(shutil.which(name))
-    venv = tmp_path / "project" / ".venv" / "bin"
-    venv.mkdir(parents=True)
-    for program in (tools / "python3", tools / "apt-get", venv / "ruff", venv / "mypy"):
+    for program in (tools / "python3", tools / "apt-get"):
         program.write_text(f'#!/bin/sh\necho "{program.name} $@"\n')
         program.chmod(0o755)
     (tools / "id").write_text("#!/bin/sh\necho 0\n")
     (tools / "id").chmod(0o755)
-    (tmp_path / "project" / ".ci").mkdir()
+    (tmp_path / "project" / ".ci").mkdir(parents=True)
     script = shutil.copy(SCRIPT, tmp_path / "project" / ".ci")
 
     def run(*options: str, **environment: str) -> tuple[int, str]:
