@@ -178,6 +178,7 @@ class AirflowServer:
                     f"Airflow's {name} ended with status {status}, after {_RESTARTS} restarts."
                     f" The end of its log, {log}:\n{processes.tail(log)}"
                 )
+            process.stop()  # its guard has ended, too
             self._restarts[name] += 1
             self._say(
                 f"Airflow's {name} ended with status {status} and is started again"

@@ -99,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     up = command("up", _up, "the same, and keep Airflow and S3 running", _UP)
     _demo_options(up)
     up.add_argument("--fresh", action="store_true", help="forget the runs and values of last time")
-    command("tools", _tools, "look after the values of the running up, or of s3", _TOOLS)
+    command("tools", _tools, "look after the values of the running up, or of s3", "")
     clean = command("clean", _clean, "remove the state of all runs, and what is kept by up", _CLEAN)
     clean.add_argument("--all", action="store_true", help="also .venv, dbt_venv and caches")
     command("test", _test, "run the test suite", _TEST)
@@ -152,16 +152,6 @@ examples:
   python3 -m dev up --fresh
   python3 -m dev up --port 8080 --s3-port 8333
   python3 -m dev up --dag example_validation_failure_dag
-"""
-_TOOLS = """
-The operator's tool (docs/tools.md) with the settings of the Airflow that `python3 -m dev up` runs,
-or else of the S3 server that `python3 -m dev s3` runs. Nothing has to be exported.
-
-examples:
-  python3 -m dev tools ls
-  python3 -m dev tools cat --dag-id example_dataframe_dag --latest --task-id summarise --key by_day
-  python3 -m dev tools check
-  python3 -m dev tools verify --help
 """
 _CLEAN = """
 Removes what `up` keeps, the data of the last runs and of `dev s3`. With --all also the environments
