@@ -36,7 +36,7 @@ _NEEDED_FIRST = {
 _NEEDED_LATER = {"triggerer": ["triggerer", "--skip-serve-logs"]}
 # Short, as nothing here is worth a wait: a running task would ask the API server that has gone, and
 # the API server takes seconds to end after it has closed its port.
-_GRACE_SECONDS = 3.0
+_GRACE_SECONDS = 1.0
 _START_SECONDS = 240.0  # some 20 s on two cores; a loaded machine takes long
 _SAID_SECONDS = 5.0  # the longest silence while it starts
 _RESTARTS = 3  # of one component, before all is given up

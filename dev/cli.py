@@ -32,8 +32,8 @@ _IN_ONE_PROCESS = re.compile(
 
 _DESCRIPTION = """\
 Everything for working on this project with nothing but Python 3.11 to 3.13 and a package index:
-no Docker, no Astro CLI, no AWS account. The first command makes .venv (some minutes, most of it
-download, about 1.5 GB); from then on it is there. State lies in .dev, which may be deleted.
+no Docker, no Astro CLI, no AWS account. The first command makes .venv (1.1 GB, a minute or
+two, most of it download); others add what they need. State lies in .dev: `clean` removes it.
 """
 _EPILOG = """\
 start here:
@@ -186,7 +186,8 @@ examples:
   python3 -m dev bench --only frames --only first_value
 """
 _SETUP = """
-Installs exactly what dev/requirements.lock and dags/dbt/requirements.lock name, checked by hash.
+Installs all that dev/requirements.lock and dags/dbt/requirements.lock name, checked by hash; other
+commands install only their part of it.
 With an unchanged lock it does nothing; after an interruption, run it again. The package index is
 the one pip or uv is configured for (PIP_INDEX_URL, pip.conf, UV_DEFAULT_INDEX).
 
@@ -226,8 +227,8 @@ examples:
   python3 -m dev pictures
 """
 _LOCK = """
-For whoever changes a requirements.txt or dev/benchmarks/peers.txt. What the
-locks already hold stays as it is, unless --upgrade is given.
+For whoever changes a requirements file of the image, of dev/, of dbt or of the benchmarks.
+What the locks already hold stays as it is, unless --upgrade is given.
 
 examples:
   python3 -m dev lock

@@ -55,6 +55,8 @@ class Demo:
             if self._options.stay:
                 self._stay(airflow, s3)
             self.say("Stopping all that was started")
+            for process in (*airflow.components.values(), s3.process):  # at the same time
+                process.ask_to_stop()
         self.seconds["total"] = round(self.seconds["setup"] + time.monotonic() - self._began, 1)
         if self._options.as_json:
             dags = [dag.as_json() for dag in reports]
@@ -84,10 +86,11 @@ class Demo:
         began = time.monotonic()
         self.say("Starting the S3 server")
         key_id, secret = self._settings.keys
-        server = S3Server.start(
+        server = S3Server.begin(
             self._folder / "s3",
             bucket=self._settings.location.bucket,
-            port=self._port("s3", self._options.s3_port),
+            # It stays, for Airflow is told; the two start at the same time.
+            port=self._port("s3", self._options.s3_port) or ports.free_ports(1)[0],
             access_key_id=key_id,
             secret_access_key=secret,
         )
@@ -130,6 +133,7 @@ class Demo:
         )
         try:
             server.wait_until_healthy()
+            s3.wait_until_ready()
             server.import_settings(self._settings)
             if self._celery:
                 self.say("Starting two Celery workers")
