@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from dev.demo_options import DemoOptions
 
-_LISTED_SECONDS = 120.0  # a DAG file that is not parsed after this long never will be
-
 
 class Demo:
     """One demonstration, from starting the servers to the verdict."""
@@ -150,7 +148,7 @@ class Demo:
     def _dags(self, airflow: AirflowServer) -> list[str]:
         """The DAGs to run, once Airflow has read the files they are in."""
         began = time.monotonic()
-        known = follow.listed_dags(airflow, self._options.dags, _LISTED_SECONDS)
+        known = follow.listed_dags(airflow, self._options.dags, self.say)
         self._lap("airflow_start", began)
         return known
 
