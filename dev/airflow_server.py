@@ -13,6 +13,7 @@ import shutil
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -144,20 +145,30 @@ class AirflowServer:
 
     def wait_until_healthy(self) -> None:
         """Return once tasks can run; says what is waited for, at least every 5 s."""
-        began = said = time.monotonic()
-        before: list[str] = []
-        while awaited := self.api.awaited():
-            self.check_alive()
-            now = time.monotonic()
-            if now > began + _START_SECONDS:
-                raise DevError(
-                    f"Airflow was not healthy after {_START_SECONDS:.0f} s: {', '.join(awaited)}."
-                    f" The end of its scheduler's log:\n{processes.tail(self.log('scheduler'))}"
-                )
-            if awaited != before or now > said + _SAID_SECONDS:
-                self._say(f"  {now - began:6.1f} s  waiting for: {', '.join(awaited)}")
-                before, said = awaited, now
-            time.sleep(0.2)
+        began = time.monotonic()
+        said, before = -_SAID_SECONDS, ["API server"]
+        asking = ThreadPoolExecutor(1)  # an API server that starts may answer after half a minute
+        try:
+            answer = asking.submit(self.api.awaited)
+            while True:
+                seconds = time.monotonic() - began
+                awaited = answer.result() if answer.done() else before
+                if not awaited:
+                    break
+                self.check_alive()
+                if seconds > _START_SECONDS:
+                    raise DevError(
+                        f"Airflow was not healthy after {seconds:.0f} s: {', '.join(awaited)}."
+                        f" The end of its scheduler's log:\n{processes.tail(self.log('scheduler'))}"
+                    )
+                if awaited != before or seconds > said + _SAID_SECONDS:
+                    self._say(f"  {seconds:6.1f} s  waiting for: {', '.join(awaited)}")
+                    before, said = awaited, seconds
+                if answer.done():
+                    answer = asking.submit(self.api.awaited)
+                time.sleep(0.2)
+        finally:
+            asking.shutdown(wait=False, cancel_futures=True)
         self._launch(_NEEDED_LATER)
 
     def import_settings(self, settings: LocalSettings) -> None:
