@@ -17,9 +17,9 @@ def main(names: list[str]) -> None:
         (folder / "airflow").mkdir()
         with (
             S3Server.start(folder / "s3", bucket="airflow-xcoms") as s3,
-            sweep_airflow.start(folder / "airflow") as airflow,
+            sweep_airflow.start(folder / "airflow") as server,
         ):
-            import airflow.settings  # sets up its log, which is of no interest here
+            import airflow.settings  # noqa: F401 - sets up its log, which is hidden here
             import structlog
 
             from tests.deaths import table
@@ -29,7 +29,7 @@ def main(names: list[str]) -> None:
             quiet = structlog.make_filtering_bound_logger(logging.CRITICAL)
             structlog.configure(wrapper_class=quiet)
             lines = []
-            with Site.between(folder, s3, airflow) as site:
+            with Site.between(folder, s3, server) as site:
                 for operation in names or OPERATIONS:
                     made = table.rows(site, operation)
                     print("\n".join(made), flush=True)

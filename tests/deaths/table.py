@@ -34,7 +34,7 @@ def text(lines: list[str]) -> str:
     return "\n".join(
         [
             "",
-            f"{requests} requests, {requests * len(WAYS)} deaths:",
+            f"{requests} requests, {requests * len(WAYS)} cases:",
             "",
             f"| {' | '.join(head)} |",
             f"|{'---|' * len(head)}",
