@@ -161,6 +161,10 @@ VALUES = {
     "timedelta": lambda: dt.timedelta(days=-1, microseconds=1),
     "pendulum": lambda: pendulum.datetime(2026, 11, 22, 1, 2, 3, 4, tz="Europe/Berlin"),
     "pendulum, fixed offset": lambda: pendulum.parse("2026-11-22T01:02:03+02:00"),
+    "pendulum, zones of others": lambda: [
+        pendulum.DateTime(2026, 3, 29, 2, 30, tzinfo=zone)
+        for zone in (BERLIN, dt.UTC, tz.tzutc(), pytz.utc, pytz.timezone("Europe/Berlin"))
+    ],
     "Decimal": lambda: [Decimal("1.50"), Decimal("-0.0"), Decimal("NaN"), Decimal("1E+30")],
     "str of two surrogates": lambda: ["\ud83d\ude00", {"\ud83d\ude00": 1}],
     "OrderedDict": lambda: OrderedDict([("b", 1), ("a", (2,)), (3, None)]),

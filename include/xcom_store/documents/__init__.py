@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from include.xcom_store.documents import classes, inexact, libraries, permission, tags
 from include.xcom_store.documents.inside import Inside, Located, Place, text_of
+from include.xcom_store.documents.stack import MAX_DEPTH, MAX_LEVELS, ROOM
 from include.xcom_store.documents.tags import Tag, full_name
 from include.xcom_store.errors import ObjectCorrupt, ValueNotStorable, XComStoreError
 from include.xcom_store.record import MARK_KEY, is_record
@@ -34,10 +35,6 @@ _ENCODE = json.JSONEncoder(
 ).encode
 _UNSAFE_TEXT = re.compile("[\0\ud800-\udfff]")
 
-MAX_DEPTH = 100
-"""Values nested in each other. Each takes up to eight frames of Python's stack, which has 1,000."""
-_MAX_LEVELS = 4 * MAX_DEPTH
-"""Of a document: no tag takes more than four, its object and three lists."""
 _TOO_DEEP = f"it is nested more than {MAX_DEPTH} deep, or contains itself. Flatten it."
 
 _TABLE = (*tags.TAGS, *libraries.TAGS, *classes.TAGS)
@@ -92,7 +89,8 @@ class Writer:
     def write(self, value: Any) -> Any:
         """Return the document; `ValueNotStorable` says what is where in the value."""
         try:
-            return self.part(value, self.root)
+            with ROOM:
+                return self.part(value, self.root)
         except Located as error:
             raise ValueNotStorable(str(error)) from error.__cause__
         except _TooDeep as error:
@@ -144,26 +142,41 @@ class Writer:
             tag = _BY_TYPE.get(kind) or next((t for of, t in _BY_TEST if of(value)), None)
         return self._tagged(tag, value, where) if tag else self._given_back(value, where)
 
-    def _tagged(self, tag: Tag, value: Any, where: Place) -> dict[str, list[Any]]:
-        self.plain = False
+    def _tagged(self, tag: Tag, value: Any, where: Place, *, again: bool = False) -> Any:
         inside = Inside(self, value, where)
+        before = inside.before()
         try:
-            with _located(self, value, where):
-                parts = tag.write(value, inside)
+            parts = tag.write(value, inside)
         except inexact.Unreadable as error:
             return self._unreadable(value, where, error)
+        except _PASSED:
+            raise
+        except Exception as error:  # what the tag, or a class's own code, does not take
+            if again:
+                raise Located(self._refusal(value, where, error)) from error
+            inside.forget(before)
+            return self._given_back(value, where, tag, error)
+        self.plain = False
         if tag.name in ("dict", "set", "frozenset"):
             inside.check_distinct(parts[0])
         return {TAG: [tag.name, *parts]}
 
-    def _given_back(self, value: Any, where: Place) -> Any:
-        """Return the document of what Airflow's own backend would give back."""
+    def _given_back(
+        self, value: Any, where: Place, tag: Tag | None = None, why: Exception | None = None
+    ) -> Any:
+        """Return the document of what Airflow's own backend would give back.
+
+        `why` is what keeps the value's own tag, if it has one, from writing it.
+        """
         try:
-            with _located(self, value, where):
+            with _located(self, value, where, why):
                 back = inexact.given_back(value)
+                if tag is None and type(back) is type(value):
+                    raise TypeError("it would come back as something else. Convert it.")
         except inexact.Unreadable as error:
-            return self._unreadable(value, where, error)
-        Inside(self, value, where).note(f"comes back as {inexact.type_of(back)}")
+            return self._unreadable(value, where, why or error)
+        because = f": {why}" if why else ""
+        Inside(self, value, where).note(f"comes back as {inexact.type_of(back)}{because}")
         kind = type(back)
         if kind is list:
             return [self.part(item, (where, "[{}]", i)) for i, item in enumerate(back)]
@@ -171,6 +184,8 @@ class Writer:
             return self._dict(back, where)
         if kind is tuple:
             return self._tagged(TAGS["tuple"], back, where)
+        if tag and kind is type(value):
+            return self._tagged(tag, back, where, again=True)
         return self.part(back, where)
 
     def _unreadable(self, value: Any, where: Place, why: Exception) -> dict[str, list[Any]]:
@@ -183,6 +198,14 @@ class Writer:
         with permission.granted():
             return _read(document, lambda number: self.leaves[number][-1], 0)
 
+    def is_readable(self, document: Any) -> bool:
+        """Tell whether a part could be read back now, by what Airflow allows."""
+        try:
+            _read(document, lambda number: self.leaves[number][-1], 0)
+        except XComStoreError:
+            return False
+        return True
+
     def _refusal(self, value: Any, where: Place, why: object) -> str:
         place = f" at {text_of(where, self.root)}" if where is not self.root else ""
         if isinstance(why, Exception) and not isinstance(why, (TypeError, ValueError)):
@@ -190,23 +213,28 @@ class Writer:
         return f"the {full_name(type(value))}{place} cannot be stored: {why}"
 
 
+_PASSED = (Located, inexact.Refused, inexact.Unreadable, RecursionError, MemoryError)
+
+
 class _located:  # noqa: N801
     """Turns whatever a class's own code, or a codec, raises into an error that names the place."""
 
-    __slots__ = ("value", "where", "writer")
+    __slots__ = ("value", "where", "why", "writer")
 
-    def __init__(self, writer: Writer, value: Any, where: Place) -> None:
-        self.writer, self.value, self.where = writer, value, where
+    def __init__(
+        self, writer: Writer, value: Any, where: Place, why: Exception | None = None
+    ) -> None:
+        self.writer, self.value, self.where, self.why = writer, value, where, why
 
     def __enter__(self) -> None:
         """Nothing is to be prepared."""
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         """Raise the error that names the place, unless it is no refusal or names it already."""
-        passed = (Located, inexact.Refused, inexact.Unreadable, RecursionError, MemoryError)
-        if isinstance(error, Exception) and not isinstance(error, passed):
-            refusal = self.writer._refusal(self.value, self.where, error)  # noqa: SLF001
-            raise Located(refusal) from error
+        if isinstance(error, Exception) and not isinstance(error, _PASSED):
+            why = self.why or error
+            refusal = self.writer._refusal(self.value, self.where, why)  # noqa: SLF001
+            raise Located(refusal) from why
 
 
 def read(document: Any, leaf: Callable[[int], Any] | None = None) -> Any:
@@ -217,7 +245,8 @@ def read(document: Any, leaf: Callable[[int], Any] | None = None) -> Any:
         ValueNotStorable: a class is not allowed by `[core] allowed_deserialization_classes`.
     """
     try:
-        return _read(document, leaf, 0)
+        with ROOM:
+            return _read(document, leaf, 0)
     except RecursionError as error:
         raise ObjectCorrupt("the stored document is nested too deeply to be read.") from error
 
@@ -227,7 +256,7 @@ def _read(document: Any, leaf: Callable[[int], Any] | None, level: int) -> Any:
     if kind is not list and kind is not dict:
         return document
     level += 1
-    if level > _MAX_LEVELS:
+    if level > MAX_LEVELS:
         raise RecursionError
     if kind is list:
         return [_read(item, leaf, level) for item in document]
@@ -271,12 +300,14 @@ def fits_database(node: Any) -> bool:
 
 def dump(document: Any) -> bytes:
     """Return a document as UTF-8 JSON."""
-    return _ENCODE(document).encode()
+    with ROOM:
+        return _ENCODE(document).encode()
 
 
 def load(data: str | bytes | bytearray | memoryview) -> Any:
     """Parse UTF-8 JSON; raises `ObjectCorrupt` for what is none, or nested too deeply."""
     try:
-        return json.loads(data if isinstance(data, str) else bytes(data))
+        with ROOM:
+            return json.loads(data if isinstance(data, str) else bytes(data))
     except (ValueError, RecursionError) as error:
         raise ObjectCorrupt(f"the object is not readable JSON ({error}).") from error

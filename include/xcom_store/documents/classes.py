@@ -7,6 +7,7 @@
 | named tuple | class and fields |
 | dataclass, attrs object | class and fields; see `fields` |
 | pydantic model, URL, secret, time zone | see `models` |
+| defaultdict | its factory: a class that may be read, or a type of Python's; pairs |
 | Delta and Iceberg table | what Airflow's serializer makes of it |
 
 Every part is a document of its own. See `permission` for which classes may be read, and `inexact`
@@ -16,12 +17,13 @@ for objects that are none of these.
 from __future__ import annotations
 
 import enum
+from collections import defaultdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from include.xcom_store.documents import fields, inexact, models, permission
 from include.xcom_store.documents.state import is_same
-from include.xcom_store.documents.tags import Tag, full_name
+from include.xcom_store.documents.tags import Tag, full_name, write_pairs
 from include.xcom_store.errors import ObjectCorrupt
 
 if TYPE_CHECKING:
@@ -120,6 +122,26 @@ def _read_tuple(name: Any, parts: dict[str, Any]) -> Any:
     return tuple.__new__(kind, [parts[field] for field in kind._fields])
 
 
+_FACTORIES = {kind.__name__: kind for kind in (list, dict, set, tuple, str, int, float, bool)}
+
+
+def _write_defaultdict(value: defaultdict[Any, Any], inside: Any) -> list[Any]:
+    factory: Any = value.default_factory
+    name = None if factory is None else getattr(factory, "__name__", "")
+    if _FACTORIES.get(name or "") is not factory:
+        name = full_name(factory) if permission.is_importable(factory) else ""
+        if not name or permission.missing_permission(name):
+            known = ", ".join(_FACTORIES)
+            raise ValueError(f"its default_factory is {factory!r}, not {known} or a class allowed")
+    return [name, *write_pairs(value, inside)]
+
+
+def _read_defaultdict(name: str | None, pairs: list[Any]) -> Any:
+    if name is None or "." not in name:
+        return defaultdict(None if name is None else _FACTORIES[name], pairs)
+    return defaultdict(permission.read_class(name, lambda kind: isinstance(kind, type)), pairs)
+
+
 def _write_table(value: Any, inside: Any) -> list[Any]:
     from airflow.sdk.serde import serialize
 
@@ -144,6 +166,7 @@ TAGS = (
         models.write_zone,
         models.read_zone,
     ),
+    Tag("defaultdict", defaultdict, _write_defaultdict, _read_defaultdict),
     Tag("enum", _is_member, _write_member, _read_member),
     Tag("namedtuple", _is_named_tuple, _write_tuple, _read_tuple),
     Tag(

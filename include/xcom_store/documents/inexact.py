@@ -63,7 +63,8 @@ class Notes:
     def __str__(self) -> str:
         """Return the line of the log."""
         more = f" (and {self.count - 1:,} more)" if self.count > 1 else ""
-        return f"{self.first}{more}. See docs/types.md; [xcom_store] inexact = refuse prevents it."
+        first = self.first.removesuffix(".")
+        return f"{first}{more}. See docs/types.md; [xcom_store] inexact = refuse prevents it."
 
 
 _notes: ContextVar[Notes | None] = ContextVar("xcom_store_inexact", default=None)
@@ -105,10 +106,7 @@ def given_back(value: Any) -> Any:
         return tuple(value)
     if base := next((kind for kind in _BASES if isinstance(value, kind)), None):
         return _BASES[base](value)
-    back = from_airflow(airflow_text(value))
-    if type(back) is type(value):
-        raise TypeError("it would come back as something else. Convert it to a plainer type.")
-    return back
+    return from_airflow(airflow_text(value))
 
 
 _BASES: dict[type, Callable[[Any], Any]] = {

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from include.xcom_store.documents import inexact, permission
+from include.xcom_store.documents.tags import KEY
 from include.xcom_store.errors import ValueNotStorable, XComStoreError
 
 if TYPE_CHECKING:
@@ -41,7 +42,26 @@ class Inside:
     def __call__(self, part: Any, template: str = "", step: Any = None) -> Any:
         """Return the document of a part."""
         where = (self._where, template, step) if template else self._where
-        return self._writer.part(part, where)
+        return self._key(part, where) if template is KEY else self._writer.part(part, where)
+
+    def _key(self, key: Any, where: Place) -> Any:
+        """Return the document of a dict's key; of its text, as Airflow has it, if it needs that."""
+        before, count = self.before(), inexact.notes().count
+        try:
+            document = self._writer.part(key, where)
+            if count == inexact.notes().count or self._writer.is_readable(document):
+                return document
+            text = str(key)
+        except inexact.Refused:
+            raise
+        except Located as error:
+            try:
+                text = str(key)
+            except Exception:  # noqa: BLE001 - whatever the class's own code raises
+                raise error from None
+        self.forget(before)
+        self.note(f"has a key of {inexact.type_of(key)}, which comes back as its text")
+        return self._writer.part(text, where)
 
     def named(self, parts: dict[str, Any]) -> dict[str, Any]:
         """Return the documents of parts that have names, by these."""
@@ -116,13 +136,13 @@ class Inside:
         if not self.is_noted():
             return
         keys = [pair[0] for pair in documents] if type(self._value) is dict else documents
-        if len(set(map(self._key, keys))) != len(self._value):
+        if len(set(map(self._identity, keys))) != len(self._value):
             raise Located(
                 f"two keys of the {inexact.type_of(self._value)} at {text_of(self._where)} would "
                 "be equal after their conversion to what can be stored. Convert them yourself."
             )
 
-    def _key(self, document: Any) -> Any:
+    def _identity(self, document: Any) -> Any:
         try:
             return self.read(document)
         except XComStoreError:  # may not be read now

@@ -9,7 +9,8 @@
 | dateutil zones                | name, or offset and name; the local one with its offsets |
 | dateutil relativedelta        | its fields |
 | any other time zone           | refused: it has no name |
-| SQLAlchemy Row                | names and values |
+| SQLAlchemy Row, RowMapping    | names and values |
+| boto3's DynamoDB Binary       | its bytes |
 | requests' headers             | pairs |
 
 Those of numpy, pandas and pyarrow are in `data`, those of pydantic in `models`.
@@ -127,6 +128,10 @@ def _read_row(names: list[str], values: list[Any]) -> Any:
     return import_module("sqlalchemy.engine.result").result_tuple(names)(values)
 
 
+def _write_mapping(value: Any, write: Write) -> list[Any]:
+    return [[*map(write, value)], [write(v, "[{!r}]", k) for k, v in value.items()]]
+
+
 def _write_headers(value: Any, write: Write) -> list[Any]:
     return [[[write(k), write(v, "[{!r}]", k)] for k, v in value.items()]]
 
@@ -209,6 +214,18 @@ TAGS = (
         _module("dateutil.relativedelta", "weekday"),
     ),
     Tag("sqlalchemy_row", "sqlalchemy.engine.row.Row", _write_row, _read_row),
+    Tag(
+        "sqlalchemy_mapping",
+        "sqlalchemy.engine.row.RowMapping",
+        _write_mapping,
+        lambda names, values: _read_row(names, values)._mapping,
+    ),
+    Tag(
+        "boto3_binary",
+        "boto3.dynamodb.types.Binary",
+        lambda value, write: [write(value.value)],
+        _module("boto3.dynamodb.types", "Binary"),
+    ),
     Tag(
         "requests_headers",
         "requests.structures.CaseInsensitiveDict",

@@ -153,8 +153,9 @@ def read_model(  # noqa: PLR0917 - the parts of the document
         warn_filled(kind, missing)
     made = _restore(kind, fields, extra, names)
     if private is not None:
-        new = _new_private(made) if made_anew else {}
-        private |= {name: new[name] for name in made_anew}
+        if made_anew:
+            new = _new_private(made)
+            private = {name: private.get(name, part) for name, part in new.items()}
         object.__setattr__(made, _PRIVATE, private)
     return made
 

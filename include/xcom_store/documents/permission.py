@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import builtins
 import pkgutil
+import re
 import sys
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -142,4 +143,7 @@ def _is_builtin(name: str) -> bool:
 def _is_allowed(name: str) -> bool:
     from airflow.sdk import serde
 
-    return serde._match(name) or name in serde._extra_allowed  # noqa: SLF001 - it has no other door
+    try:
+        return serde._match(name) or name in serde._extra_allowed  # noqa: SLF001 - no other door
+    except re.error:  # a setting like *, which is no pattern: with it, Airflow reads none
+        return False

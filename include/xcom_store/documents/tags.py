@@ -13,7 +13,6 @@
 | timezone, ZoneInfo                  | offset or name |
 | Decimal, UUID, paths, IP addresses  | text |
 | OrderedDict, Counter                | pairs |
-| defaultdict                         | name of its factory, pairs |
 | deque                               | its items and its maximal length |
 | MappingProxyType, SimpleNamespace   | the dict inside |
 | range, slice, Fraction              | their parts |
@@ -34,7 +33,7 @@ import pathlib
 import sys
 import uuid
 import zoneinfo
-from collections import Counter, OrderedDict, defaultdict, deque
+from collections import Counter, OrderedDict, deque
 from decimal import Decimal
 from fractions import Fraction
 from functools import partial
@@ -47,6 +46,8 @@ if TYPE_CHECKING:
 Write = Any
 """`write(part, template, step)` returns a part of a value as a document; the place of the part is
 named by `template.format(step)`, for messages, where it is not that of the whole."""
+KEY = " key {!r}"
+"""The template of a dict's keys."""
 
 
 class Tag(NamedTuple):
@@ -86,26 +87,10 @@ def _write_items(value: Any, write: Write) -> list[Any]:
     return [[write(item, "[{}]", number) for number, item in enumerate(value)]]
 
 
-def _write_pairs(value: dict[Any, Any], write: Write) -> list[Any]:
+def write_pairs(value: dict[Any, Any], write: Write) -> list[Any]:
     if getattr(value, "__dict__", None):  # an OrderedDict or a Counter may have some
         raise ValueError(f"its attributes {[*vars(value)]} would be lost. Return them beside it.")
-    return [[[write(k, " key {!r}", k), write(v, "[{!r}]", k)] for k, v in value.items()]]
-
-
-_FACTORIES = {kind.__name__: kind for kind in (list, dict, set, tuple, str, int, float, bool)}
-
-
-def _write_defaultdict(value: defaultdict[Any, Any], write: Write) -> list[Any]:
-    factory: Any = value.default_factory
-    name = getattr(factory, "__name__", None) if factory is not None else None
-    if _FACTORIES.get(name or "") is not factory:
-        known = ", ".join(_FACTORIES)
-        raise ValueError(f"its default_factory is {factory!r}, not {known}. Return dict(value).")
-    return [name, *_write_pairs(value, write)]
-
-
-def _read_defaultdict(name: str | None, pairs: list[Any]) -> Any:
-    return defaultdict(None if name is None else _FACTORIES[name], pairs)
+    return [[[write(k, KEY, k), write(v, "[{!r}]", k)] for k, v in value.items()]]
 
 
 def _write_deque(value: deque[Any], write: Write) -> list[Any]:
@@ -136,11 +121,21 @@ def _little_endian(items: array.array[Any]) -> array.array[Any]:
 
 
 def write_moment(value: dt.datetime | dt.time, write: Write) -> list[Any]:
-    return [value.replace(tzinfo=None, fold=0).isoformat(), value.fold, write(value.tzinfo)]
+    try:
+        zone = write(value.tzinfo)
+    except TypeError as error:  # of the whole, which Airflow takes with any zone
+        raise ValueError(str(error)) from error
+    return [value.replace(tzinfo=None, fold=0).isoformat(), value.fold, zone]
 
 
 def read_moment(kind: Any, text: str, fold: int, zone: dt.tzinfo | None) -> Any:
-    return kind.fromisoformat(text).replace(tzinfo=zone, fold=fold)
+    base: Any = dt.datetime if issubclass(kind, dt.datetime) else dt.time
+    found = base.fromisoformat(text)
+    parts = [getattr(found, name) for name in _PARTS if hasattr(found, name)]
+    return kind(*parts, tzinfo=zone, fold=fold)  # pendulum's replace() would put its own zone
+
+
+_PARTS = ("year", "month", "day", "hour", "minute", "second", "microsecond")
 
 
 USE_ZONEINFO = "Use zoneinfo.ZoneInfo('Area/City'), which has one."
@@ -163,7 +158,7 @@ TAGS = (
     Tag("tuple", tuple, _write_items, tuple),
     Tag("set", set, _write_items, set),
     Tag("frozenset", frozenset, _write_items, frozenset),
-    Tag("dict", dict, _write_pairs, dict),
+    Tag("dict", dict, write_pairs, dict),
     Tag("bytes", bytes, lambda value, _: [b64(value)], unb64),
     Tag("bytearray", bytearray, lambda value, _: [b64(value)], lambda text: bytearray(unb64(text))),
     Tag("date", dt.date, lambda value, _: [value.isoformat()], dt.date.fromisoformat),
@@ -189,9 +184,8 @@ TAGS = (
         lambda v, write: [write(str(v))],
         pathlib.PureWindowsPath,
     ),
-    Tag("ordered_dict", OrderedDict, _write_pairs, OrderedDict),
-    Tag("counter", Counter, _write_pairs, lambda pairs: Counter(dict(pairs))),
-    Tag("defaultdict", defaultdict, _write_defaultdict, _read_defaultdict),
+    Tag("ordered_dict", OrderedDict, write_pairs, OrderedDict),
+    Tag("counter", Counter, write_pairs, lambda pairs: Counter(dict(pairs))),
     Tag("deque", deque, _write_deque, deque),
     Tag(
         "mapping_proxy",
