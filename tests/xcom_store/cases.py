@@ -232,6 +232,10 @@ VALUES = {
         pydantic.PostgresDsn("postgresql://a:1,b:2/c"),
     ],
     "pandas Timestamp": lambda: [pd.Timestamp("2026-01-01T00:00:00.000000001", tz="Europe/Berlin")],
+    "pandas Timestamp, fold": lambda: [
+        pd.Timestamp(2026, 10, 25, 2, 30, fold=1, tz=zone)
+        for zone in (None, "UTC", "Europe/Berlin", "+01:00")
+    ],
     "pandas Timedelta": lambda: pd.Timedelta(5, unit="s"),
     "pandas missing": lambda: [pd.NaT, pd.NA],
     "numpy scalars": lambda: [np.int8(1), np.float32(0.1), np.bool_(True), np.datetime64(1, "s")],

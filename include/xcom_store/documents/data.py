@@ -28,12 +28,20 @@ def _write_count(value: Any, write: Write) -> list[Any]:
     return [value.asm8.view("i8").item(), value.unit, write(getattr(value, "tzinfo", None))]
 
 
-def _read_timestamp(count: int, unit: Any, zone: dt.tzinfo | None) -> Any:
+def _write_timestamp(value: Any, write: Write) -> list[Any]:
+    parts = _write_count(value, write)
+    return (
+        [*parts, value.fold] if value.fold != _read_timestamp(*parts[:2], value.tz).fold else parts
+    )
+
+
+def _read_timestamp(count: int, unit: Any, zone: dt.tzinfo | None, fold: Any = -1) -> Any:
     import numpy as np
     import pandas as pd
 
     stamp = pd.Timestamp(np.datetime64(count, unit)).as_unit(unit)
-    return stamp.tz_localize("UTC").tz_convert(zone)
+    stamp = stamp.tz_localize("UTC").tz_convert(zone)
+    return stamp if fold < 0 else stamp.replace(fold=fold)  # which its zone does not tell
 
 
 def _read_timedelta(count: int, unit: Any, _zone: None) -> Any:
@@ -311,7 +319,7 @@ def _write_arrow_type(value: Any, write: Write) -> list[Any]:
 
 
 TAGS = (
-    Tag("pandas_timestamp", "pandas.Timestamp", _write_count, _read_timestamp),
+    Tag("pandas_timestamp", "pandas.Timestamp", _write_timestamp, _read_timestamp),
     Tag("pandas_timedelta", "pandas.Timedelta", _write_count, _read_timedelta),
     Tag("pandas_nat", "pandas.api.typing.NaTType", lambda *_: ["NaT"], _read_missing),
     Tag("pandas_na", "pandas.api.typing.NAType", lambda *_: ["NA"], _read_missing),
