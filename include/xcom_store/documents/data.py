@@ -30,9 +30,8 @@ def _write_count(value: Any, write: Write) -> list[Any]:
 
 def _write_timestamp(value: Any, write: Write) -> list[Any]:
     parts = _write_count(value, write)
-    return (
-        [*parts, value.fold] if value.fold != _read_timestamp(*parts[:2], value.tz).fold else parts
-    )
+    told = _read_timestamp(parts[0], value.unit, value.tz).fold == value.fold
+    return parts if told else [*parts, value.fold]
 
 
 def _read_timestamp(count: int, unit: Any, zone: dt.tzinfo | None, fold: Any = -1) -> Any:
