@@ -24,7 +24,7 @@ from include.xcom_store.errors import ObjectCorrupt, ValueNotStorable, XComStore
 from include.xcom_store.record import MARK_KEY, is_record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 TAG = "$xcom"
 # Keys that Airflow's deserializer, or this module, gives a meaning.
@@ -289,13 +289,13 @@ def split_leaves(document: Any) -> tuple[list[Any], Any]:
     return [], document
 
 
-def fits_database(node: Any) -> bool:
-    """Tell whether the metadata database keeps a JSON value as it is."""
-    if type(node) is dict:
-        return all(map(fits_database, (*node, *node.values())))
-    if type(node) is list:
-        return all(map(fits_database, node))
-    return _KEPT[type(node)](node)
+def not_kept(node: Any) -> Iterator[Any]:
+    """Yield the scalars of a JSON value that not every metadata database keeps as they are."""
+    if type(node) is dict or type(node) is list:
+        for part in (*node, *node.values()) if type(node) is dict else node:
+            yield from not_kept(part)
+    elif not _KEPT[type(node)](node):
+        yield node
 
 
 def dump(document: Any) -> bytes:

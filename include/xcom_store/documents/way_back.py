@@ -23,7 +23,7 @@ def in_database(value: Any, why: str) -> Any:
     """Return the JSON for the metadata database; notes it if it will not come back exactly.
 
     Raises:
-        ValueNotStorable: Airflow does not take it, or the database would change it; `why` says what
+        ValueNotStorable: Airflow does not take it, or no database keeps it; `why` says what
             keeps it from going to the store.
     """
     if ge_result.accepts(value):
@@ -57,16 +57,18 @@ def _node(value: Any) -> Any:
     node = json.loads(text)
     if _carries_mark(node):
         raise ValueNotStorable("it carries this backend's own record mark.")
-    if not documents.fits_database(node):
-        raise ValueNotStorable("it holds a number or a text that the database would change.")
+    odd = [*documents.not_kept(node)]
+    if any(type(each) is not float for each in odd):
+        raise ValueNotStorable("it holds an integer or a text that not every database keeps.")
     try:
         back = inexact.from_airflow(text)
     except inexact.Unreadable as error:
         why = f"cannot be read back: {error}"
     else:
-        if is_same(value, back):
+        if is_same(value, back) and not odd:
             return node
         why = f"comes back as {inexact.type_of(back)}, and not as the same value"
+        why = f"holds {odd[0]!r}, which PostgreSQL changes" if odd else why
     inexact.notes().add(lambda: f"the {inexact.type_of(value)} {why}")
     return node
 
