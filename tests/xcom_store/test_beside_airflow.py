@@ -20,8 +20,9 @@ pytest.importorskip("sqlalchemy")
 pytest.importorskip("boto3")
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
-from include.xcom_store.errors import ValueNotStorable
+from include.xcom_store.errors import ObjectCorrupt, ValueNotStorable
 from tests.xcom_store import peers, returned
 from tests.xcom_store.cases import VALUES
 from tests.xcom_store.conftest import DAG, RUN, TASK
@@ -144,12 +145,46 @@ def test_the_values_of_airflows_own_tests(xcom, allow, name):
     assert_identical(peers.CHANGED.get(name, peers.VALUES[name])(), xcom.pull())
 
 
-def test_a_kubernetes_pod_is_stored_as_airflow_does_which_cannot_read_it(xcom, allow):
-    """Where the package is installed; it is not with the template."""
-    allow("airflow.* kubernetes.*")
-    xcom.push(peers.pod())
-    with pytest.raises(ValueNotStorable, match="of which the push has warned"):
-        xcom.pull()
+class TestPackagesThatTheTemplateDoesNotInstall:
+    """What Airflow has serializers for; each test runs where the package is."""
+
+    def test_a_kubernetes_pod_cannot_be_read_by_airflow_either(self, xcom, allow):
+        allow("airflow.* kubernetes.*")
+        xcom.push(peers.pod())
+        with pytest.raises(ValueNotStorable, match="of which the push has warned"):
+            xcom.pull()
+
+    @pytest.mark.parametrize("options", [None, {"key": "value"}])
+    def test_a_delta_table(self, xcom, allow, fernet, tmp_path, options):
+        deltalake = pytest.importorskip("deltalake")
+        allow("airflow.*")
+        deltalake.write_deltalake(tmp_path, pa.table({"a": [1, 2]}))
+        value = deltalake.DeltaTable(tmp_path, storage_options=options)
+        assert "inexact" not in xcom.push([value])
+        [back] = xcom.pull()
+        assert (back.table_uri, back.version()) == (value.table_uri, 0)
+        assert back._storage_options == options  # noqa: SLF001 - nothing else tells
+        assert back.to_pyarrow_table() == pa.table({"a": [1, 2]})
+
+    def test_an_iceberg_table_of_which_airflow_loses_the_catalog_is_warned_of(
+        self, xcom, allow, fernet, tmp_path, caplog
+    ):
+        sql = pytest.importorskip("pyiceberg.catalog.sql")
+        allow("airflow.*")
+        where = {"uri": f"sqlite:///{tmp_path}/c.db", "warehouse": f"file://{tmp_path}"}
+        catalog = sql.SqlCatalog("default", **where)
+        catalog.create_namespace("n")
+        xcom.push([catalog.create_table("n.t", schema=pa.schema([("a", pa.int64())]))])
+        assert "Table at [0] cannot be read back" in caplog.text
+        with pytest.raises(ObjectCorrupt, match="IndexError"):
+            xcom.pull()
+
+
+@pytest.fixture
+def fernet(monkeypatch):
+    """Have the key by which Airflow's serializers encrypt options."""
+    fernet = pytest.importorskip("cryptography.fernet")
+    monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", fernet.Fernet.generate_key().decode())
 
 
 @pytest.mark.parametrize("name", peers.STORED)

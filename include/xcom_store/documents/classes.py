@@ -17,6 +17,7 @@ for objects that are none of these.
 from __future__ import annotations
 
 import enum
+import json
 from collections import defaultdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -143,9 +144,12 @@ def _read_defaultdict(name: str | None, pairs: list[Any]) -> Any:
 
 
 def _write_table(value: Any, inside: Any) -> list[Any]:
-    from airflow.sdk.serde import serialize
-
-    node = serialize(value)
+    text = inexact.airflow_text(value)
+    node = json.loads(text)
+    try:
+        inexact.from_airflow(text)
+    except inexact.Unreadable as error:  # now, it may be later
+        inside.note(f"cannot be read back: {error}")
     return [node["__classname__"], node["__version__"], inside(node["__data__"])]
 
 
@@ -158,6 +162,7 @@ def _read_table(name: str, version: int, data: Any) -> Any:
 
 
 TAGS = (
+    Tag("airflow", lambda v: full_name(type(v)) in _TABLES, _write_table, _read_table),
     Tag("pydantic_secret", models.is_secret, models.write_mask, models.read_mask),
     Tag("pydantic_url", models.is_url, models.write_url, models.read_url),
     Tag(
@@ -188,6 +193,5 @@ TAGS = (
         fields.write_fields,
         partial(fields.read_fields, fields.is_attrs),
     ),
-    Tag("airflow", lambda v: full_name(type(v)) in _TABLES, _write_table, _read_table),
     Tag("unreadable", lambda _: False, lambda *_: [], inexact.unreadable),
 )
