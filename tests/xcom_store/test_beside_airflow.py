@@ -6,9 +6,10 @@ the JSON of the database. What comes back is ranked, and compared apart from the
 
 from __future__ import annotations
 
+import logging
 import sys
 import warnings
-from collections import Counter
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -18,15 +19,34 @@ import pytest
 pytest.importorskip("polars")
 pytest.importorskip("sqlalchemy")
 pytest.importorskip("boto3")
+pytest.importorskip("hypothesis")
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from include.xcom_store.errors import ObjectCorrupt, ValueNotStorable
 from tests.xcom_store import peers, returned
 from tests.xcom_store.cases import VALUES
+from tests.xcom_store.classes import (
+    NOON,
+    Access,
+    Client,
+    Frozen,
+    Level,
+    Loose,
+    Model,
+    Open,
+    Own,
+    Pair,
+    Stop,
+    WithLock,
+    set_by_hand,
+)  # fmt: skip
 from tests.xcom_store.conftest import DAG, RUN, TASK
 from tests.xcom_store.identical import assert_identical
+from tests.xcom_store.test_properties import SLOW_IS_FINE
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/types.md"
 IDENTICAL, EQUAL, OTHER, UNREADABLE, REFUSED = 3, 2, 1, 0, -1
@@ -114,6 +134,60 @@ def test_no_value_comes_back_worse_than_with_airflows_own(both, allowed, capsys)
         for rank, meaning in RANKS.items():
             print(f"{rank:>3} {counts[0][rank]:>4} {counts[1][rank]:>4}  {meaning}")
     check_page(allowed, counts)
+
+
+# Rows of the table within each other: in what Airflow takes as its base, in objects, as keys.
+KEYS = ["a", 1, "1", None, True, (1, 2), Level.HIGH, Access.READ, len, returned.Name("a"), b"a",
+        frozenset([1]), "__id__", "__classname__", "$xcom", Frozen(1)]  # fmt: skip
+LEAVES = sorted(name for name in ROWS if "deep" not in name and "itself" not in name)
+
+
+class OwnList(Own):
+    """What it returns as a list, Airflow passes through as it is."""
+
+    def serialize(self):
+        return [self.value]
+
+    @staticmethod
+    def deserialize(data, _version):
+        return OwnList(data[0])
+
+
+def inside(inner):
+    """Return the strategy for what holds these values."""
+    pairs, items = (
+        st.dictionaries(st.sampled_from(KEYS), inner, max_size=3),
+        st.lists(inner, max_size=3),
+    )
+    holders = (Stop, Loose, Own, OwnList, WithLock, lambda v: Open(x=1, other=v), lambda v: Pair(v, 1),
+               lambda v: returned.Generated(1, v), lambda v: set_by_hand(Client(name="x"), _calls=v),
+               lambda v: Model(at=NOON, anything=v))  # fmt: skip
+    return st.one_of(
+        pairs, items, items.map(tuple), items.map(returned.Tags), pairs.map(returned.Config),
+        pairs.map(OrderedDict), pairs.map(lambda v: defaultdict(lambda: 1, v)), *map(inner.map, holders),
+    )  # fmt: skip
+
+
+values = st.recursive(st.sampled_from(LEAVES).map(lambda name: ROWS[name]()), inside, max_leaves=5)
+SOME = "airflow.* tests.xcom_store.classes.[OMC]* tests.xcom_store.classes.Stop"
+
+
+@pytest.mark.parametrize("classes", [*LISTS.values(), SOME])
+@pytest.mark.parametrize("count", [60, pytest.param(3_000, marks=pytest.mark.weekly)])
+def test_no_nested_value_comes_back_worse(both, allow, classes, count):
+    allow(classes)
+    logging.disable(logging.WARNING)  # thousands of lines
+
+    @settings(max_examples=count, derandomize=count < 100, **SLOW_IS_FINE)
+    @given(values)
+    def run(value):
+        theirs, ours = both(lambda: value)
+        assert theirs <= ours
+
+    try:
+        run()
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def check_page(allowed, counts):

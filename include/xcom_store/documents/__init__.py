@@ -64,6 +64,10 @@ _KEPT: dict[type, Callable[[Any], bool]] = {
 """The scalars of JSON, and whether it and every database keep this one as it is."""
 
 
+_HOLDERS = ("dataclass", "pydantic")
+"""Of these Airflow may give back something where a part cannot be read: a dict, a text."""
+
+
 class _TooDeep(RecursionError):
     """Says already where in the value it is, and nobody tries another way."""
 
@@ -159,7 +163,17 @@ class Writer:
         self.plain = False
         if tag.name in ("dict", "set", "frozenset"):
             inside.check_distinct(parts[0])
-        return {TAG: [tag.name, *parts]}
+        document = {TAG: [tag.name, *parts]}
+        if again or tag.name not in _HOLDERS or not inside.is_noted():
+            return document
+        if permission.missing_permission(parts[0]) or self.is_readable(document):
+            return document
+        try:
+            inexact.given_back(value)
+        except (TypeError, inexact.Unreadable):
+            return document
+        inside.forget(before)
+        return self._given_back(value, where, tag, TypeError("a part of it cannot be read back"))
 
     def _given_back(
         self, value: Any, where: Place, tag: Tag | None = None, why: Exception | None = None
