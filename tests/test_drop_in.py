@@ -41,6 +41,8 @@ def real(folder, s3_server):
     settings = {
         "AIRFLOW__XCOM_STORE__THRESHOLD": "0",
         "AIRFLOW__SCHEDULER__DEADLINE_CHECK_INTERVAL": "1",
+        # uv, which is tried first, takes no Python of a virtual environment to make one with.
+        "AIRFLOW__STANDARD__VENV_INSTALL_METHOD": "pip",
         "DROP_IN_FOLDER": str(folder),
     }
     with real_airflow.running(folder, s3_server, "drop_in_dags.py", DAGS, **settings) as real:
