@@ -60,7 +60,7 @@ def real(folder, s3_server):
         "AIRFLOW__XCOM_STORE__THRESHOLD": "0",
         "AIRFLOW__XCOM_STORE__KEEP_IN_DATABASE": "drop_in_result/kept/*",
         "AIRFLOW__SCHEDULER__DEADLINE_CHECK_INTERVAL": "1",
-        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "90",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
         # uv, which is tried first, takes no Python of a virtual environment to make one with.
         "AIRFLOW__STANDARD__VENV_INSTALL_METHOD": "pip",
