@@ -66,6 +66,7 @@ def test_git_does_not_hide_what_a_clone_needs(path: str) -> None:
     [
         ".venv/bin/python",
         "dbt_venv/bin/dbt",
+        "spark_venv/bin/spark-submit",
         ".dev/s3/data",
         ".astro/standalone/airflow.db",
         "dags/__pycache__/x.cpython-313.pyc",
@@ -195,6 +196,7 @@ def test_the_matcher_reads_patterns_as_docker_does(pattern: str, path: str, matc
         ".git/config",
         ".venv/bin/python",
         "dbt_venv/bin/dbt",
+        "spark_venv/bin/spark-submit",
         ".dev/airflow/airflow.db",
         ".astro/standalone/airflow.db",
         "airflow.db",
