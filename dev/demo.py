@@ -129,7 +129,7 @@ class Demo:
         self._lap("airflow_start", began)
         if self._options.dags is None and spark.DAG in known and (reason := spark.missing()):
             self.say(f"\nLeaving out {spark.DAG}. {reason}")
-            known.remove(spark.DAG)
+            return [dag_id for dag_id in known if dag_id != spark.DAG]
         return known
 
     def _follow(self, airflow: AirflowServer, s3: S3Server, dag_id: str) -> report.DagReport:

@@ -61,7 +61,7 @@ def submit(job: Path, *uris: str) -> None:
     master = f"{connection.host}:{connection.port}" if connection.port else str(connection.host)
     access = xcom_reference.bucket_access()
     options = [
-        part for name, value in _conf(access).items() for part in ("--conf", f"{name}={value}")
+        part for name, value in conf(access).items() for part in ("--conf", f"{name}={value}")
     ]
     jars = ",".join(map(str, sorted((SPARK_VENV / "jars").glob("*.jar"))))
     arguments = [uri.replace("s3://", "s3a://") for uri in uris]
@@ -73,7 +73,7 @@ def submit(job: Path, *uris: str) -> None:
     log.info("%s took Spark (%s) %.0f s", job.name, master, time.monotonic() - began)
 
 
-def _conf(access: BucketAccess) -> dict[str, str]:
+def conf(access: BucketAccess) -> dict[str, str]:
     """Return Spark's settings. No keys: a command line can be seen by others on the machine."""
     conf = {
         "spark.hadoop.fs.s3a.endpoint.region": access.region,

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import os
+import sys
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -21,6 +23,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from include import spark_s3
 from include.xcom_reference import BucketAccess
 from include.xcom_store.codecs import find, frames
 
@@ -271,6 +274,39 @@ class PyArrow(Engine):
         return opened(self.open(uri)).read_all()
 
 
+class Spark(Engine):
+    """Spark in local mode, driven from this process: PySpark of spark_venv, which has no pyarrow."""
+
+    name = "Spark"
+
+    def __init__(self, access: BucketAccess) -> None:
+        super().__init__(access)
+        os.environ |= {"SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable}
+        [packages] = spark_s3.SPARK_VENV.glob("lib/python3*/site-packages")
+        sys.path.append(str(packages))
+        from pyspark.sql import SparkSession
+
+        jars = ",".join(map(str, (spark_s3.SPARK_VENV / "jars").glob("*.jar")))
+        builder = SparkSession.builder.master("local[1]").config("spark.jars", jars)
+        options = {
+            **spark_s3.conf(access),
+            "spark.hadoop.fs.s3a.access.key": access.key_id,
+            "spark.hadoop.fs.s3a.secret.key": access.secret,
+            "spark.sql.session.timeZone": "UTC",
+            "spark.sql.execution.arrow.maxRecordsPerBatch": "1000",
+        }
+        for name, value in options.items():
+            builder = builder.config(name, value)
+        self.session = builder.getOrCreate()
+
+    def parquet(self, uri: str, names: list[str] | None) -> Any:
+        frame = self.session.read.parquet(uri.replace("s3://", "s3a://"))
+        return (frame.select(*names) if names else frame).toArrow()
+
+    def arrow(self, uri: str) -> Any:
+        raise NotImplementedError("Spark has no reader for Arrow files")
+
+
 def made_of(engine: Engine, push: Callable[[Any], str], value: Any) -> set[tuple[str, str]]:
     """Return what the engine makes of a value: kinds of its columns, and a word for each."""
     uri = push(value)
@@ -312,7 +348,7 @@ def _alone(engine: Engine, push: Callable[[Any], str], column: Column) -> str:
 def table(
     engines: list[Engine], push: Callable[[Any], str], values: dict[str, Callable[[], Any]]
 ) -> dict[str, dict[str, str]]:
-    """Return the table: what a row is called, and in it the cell of each engine."""
+    """Return the table: the column of each engine, and in it the cell of each row."""
     words: dict[tuple[str, str], set[str]] = defaultdict(set)
     for make in values.values():
         codec = find(make())
@@ -322,8 +358,8 @@ def table(
             for kind, found in made_of(engine, push, make()):
                 words[engine.name, kind].add(found)
     return {
-        title: {engine.name: _cell(words[engine.name, kind]) for engine in engines}
-        for kind, title in KINDS.items()
+        engine.name: {title: _cell(words[engine.name, kind]) for kind, title in KINDS.items()}
+        for engine in engines
     }
 
 

@@ -35,7 +35,7 @@ def locked() -> dict[str, str]:
 def repository() -> str:
     """Return Maven Central's address, or that of the mirror that Maven would take for it."""
     if SETTINGS.exists():
-        for mirror in ET.parse(SETTINGS).getroot().iter("{*}mirror"):
+        for mirror in ET.parse(SETTINGS).findall(".//{*}mirror"):
             names = (mirror.findtext("{*}mirrorOf") or "").replace(" ", "").split(",")
             url = mirror.findtext("{*}url")
             if url and "!central" not in names and {"central", "*", "external:*"} & {*names}:
