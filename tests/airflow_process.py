@@ -39,11 +39,11 @@ class Airflow:
     prefix: str
     store: S3Store
 
-    def run(self, *command: str, cwd: Path = ROOT, **environment: str) -> str:
+    def run(self, *command: str, cwd: Path = ROOT, seconds: int = 300, **environment: str) -> str:
         """Run an `airflow` command; return all that it printed."""
         done = subprocess.run(
             [sys.executable, "-m", "airflow", *command],
-            env=self.environment | environment, cwd=cwd, timeout=300, check=False, text=True,
+            env=self.environment | environment, cwd=cwd, timeout=seconds, check=False, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         return done.stdout

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import logging
 import os
 import sys
 import uuid
@@ -32,6 +33,7 @@ KINDS = {
     "plain": "numbers, `bool`, text, `bytes`, `date`, `Decimal` up to 38 digits, lists of them (also "
     "embeddings), `category` of text, Arrow's structs and maps",
     "missing": "integers with missing ones: `Int64` …",
+    "uint64": "`uint64`",
     "float16": "`float16`",
     "mixed": "other objects, `Decimal` over 38 digits",
     "codes": "`category` of intervals, sets, mixed objects",
@@ -42,8 +44,7 @@ KINDS = {
     "duration": "`timedelta64`",
     "period": "`period`",
     "interval": "`interval`",
-    "time": "Arrow's times in s, ms",
-    "time[us]": "Arrow's times in µs, ns",
+    "time": "Arrow's times",
     "uuid": "Arrow's uuid, json, tensors",
     "uuids": "Arrow's lists of uuid",
     "bool8": "Arrow's bool8",
@@ -161,10 +162,10 @@ def _kind(recipe: dict[str, Any], array: Any) -> str:
         "datetime[ns]": types.is_timestamp(kind) and kind.unit == "ns",
         "datetime": types.is_timestamp(kind),
         "missing": types.is_integer(kind) and array.null_count,
+        "uint64": types.is_uint64(kind),
         "float16": types.is_float16(kind),
         "duration": types.is_duration(kind),
-        "time": types.is_time32(kind),
-        "time[us]": types.is_time64(kind),
+        "time": types.is_time(kind),
         "null": types.is_null(kind),
         "plain": True,
     }
@@ -204,6 +205,9 @@ class Engine:
         if isinstance(table, pd.DataFrame):
             return {name: cells(table[name]) for name in table}
         return {name: cells(column) for name, column in _parts(table)}
+
+    def close(self) -> None:
+        """End what was started."""
 
     def open(self, uri: str) -> Any:
         return self.files.open_input_file(uri.removeprefix("s3://"))
@@ -286,6 +290,8 @@ class Spark(Engine):
         sys.path.append(str(packages))
         from pyspark.sql import SparkSession
 
+        logging.getLogger("py4j").setLevel(logging.CRITICAL)  # when all is over, it logs that
+
         jars = ",".join(map(str, (spark_s3.SPARK_VENV / "jars").glob("*.jar")))
         builder = SparkSession.builder.master("local[1]").config("spark.jars", jars)
         options = {
@@ -302,6 +308,9 @@ class Spark(Engine):
     def parquet(self, uri: str, names: list[str] | None) -> Any:
         frame = self.session.read.parquet(uri.replace("s3://", "s3a://"))
         return (frame.select(*names) if names else frame).toArrow()
+
+    def close(self) -> None:
+        self.session.stop()
 
     def arrow(self, uri: str) -> Any:
         raise NotImplementedError("Spark has no reader for Arrow files")

@@ -149,6 +149,13 @@ def test_decimals_that_duckdb_reads_wrongly_are_told(xcom, caplog):
     assert "digits" not in caplog.text
 
 
+def test_a_missing_float_is_nan_to_duckdb(xcom):
+    xcom.push(pd.DataFrame({"x": [1.0, None]}))
+    sql = "SELECT isnan(avg(x)), avg(x) FILTER (NOT isnan(x)) FROM xcom"
+    with xcom_reference.locate(TI, TASK).duckdb() as db:
+        assert db.sql(sql).fetchall() == [(True, 1.0)]
+
+
 def test_what_duckdb_does_not_read_is_refused(xcom):
     xcom.push(pa.table({"a": [1]}))
     with pytest.raises(TypeError, match="does not read pyarrow-ipc"):

@@ -47,9 +47,10 @@ def write(found: dict[str, dict[str, str]]) -> None:
 def assert_as_on_the_page(xcom, request):
     def check(*kinds: type[engines.Engine]) -> None:
         access = xcom_reference.bucket_access()
-        found = engines.table(
-            [kind(access) for kind in kinds], lambda value: xcom.push(value)["uri"], VALUES
-        )
+        readers = [kind(access) for kind in kinds]
+        found = engines.table(readers, lambda value: xcom.push(value)["uri"], VALUES)
+        for reader in readers:
+            reader.close()
         if request.config.getoption("--write-docs"):
             write(found)
         page = of_the_page()

@@ -236,7 +236,7 @@ def test_spark_reads_where_the_xcom_lies_and_a_task_finds_its_result(airflow):
     if reason := spark.missing():
         pytest.skip(reason)
     local = json.dumps({"conn_type": "spark", "host": "local[1]"})
-    log = airflow.run("dags", "test", SPARK, AIRFLOW_CONN_SPARK_DEFAULT=local)
+    log = airflow.run("dags", "test", SPARK, seconds=900, AIRFLOW_CONN_SPARK_DEFAULT=local)
     assert airflow.run_of(SPARK)[1] == "success", log
     both = pd.concat([trips("2019-01"), trips("2019-02")])
     zones = both.groupby("pickup_location_id").total_amount.agg(["count", "sum"]).round(2)
