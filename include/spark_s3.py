@@ -99,6 +99,6 @@ def _environment(access: BucketAccess, master: str) -> dict[str, str]:
         env["AWS_SESSION_TOKEN"] = access.token
     if master.startswith("local"):
         env["SPARK_LOCAL_IP"] = "127.0.0.1"  # its ports are for this machine alone
-        # For short jobs: half the time until the first row is read.
+        # For one short job: no collector of several threads, no second compiler.
         env["JDK_JAVA_OPTIONS"] = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
     return env

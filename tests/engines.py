@@ -24,7 +24,6 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from include import spark_s3
 from include.xcom_reference import BucketAccess
 from include.xcom_store.codecs import find, frames
 
@@ -285,6 +284,8 @@ class Spark(Engine):
 
     def __init__(self, access: BucketAccess) -> None:
         super().__init__(access)
+        from include import spark_s3
+
         os.environ |= {"SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable}
         [packages] = spark_s3.SPARK_VENV.glob("lib/python3*/site-packages")
         sys.path.append(str(packages))

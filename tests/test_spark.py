@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import runpy
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -96,6 +97,19 @@ def test_without_java_17_it_is_told_what_to_install(tmp_path, monkeypatch, java,
     assert found in str(spark.missing())
     with pytest.raises(errors.DevError, match=r"Java 17 or newer[\s\S]*openjdk-17-jre-headless"):
         spark.ensure()
+
+
+def test_demo_all_leaves_the_dag_out_and_says_why(monkeypatch):
+    demo = pytest.importorskip("dev.demo", reason="dev/ is not shipped")
+    listed = ["example_dataframe_dag", demo.spark.DAG]
+    monkeypatch.setattr(demo.follow, "listed_dags", lambda *_: listed)
+    monkeypatch.setattr(demo.spark, "missing", lambda: "There is no Java.")
+    one, said = object.__new__(demo.Demo), []
+    one.seconds, one.say = {}, said.append
+    for asked, runs in ((None, listed[:1]), ((demo.spark.DAG,), listed)):
+        one._options = SimpleNamespace(dags=asked)
+        assert one._dags(None) == runs
+    assert said == ["\nLeaving out example_spark_dag. There is no Java."]
 
 
 @pytest.fixture
