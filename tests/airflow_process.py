@@ -40,12 +40,17 @@ class Airflow:
     store: S3Store
 
     def run(
-        self, *command: str, module: str = "airflow", cwd: Path = ROOT, **environment: str
+        self,
+        *command: str,
+        module: str = "airflow",
+        cwd: Path = ROOT,
+        seconds: int = 600,
+        **environment: str,
     ) -> str:
         """Run an `airflow` command, or another module; return all that it printed."""
         done = subprocess.run(
             [sys.executable, "-m", module, *command],
-            env=self.environment | environment, cwd=cwd, timeout=600, check=False, text=True,
+            env=self.environment | environment, cwd=cwd, timeout=seconds, check=False, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         return done.stdout

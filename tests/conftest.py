@@ -41,6 +41,7 @@ SLOWEST = (
 
 def pytest_addoption(parser):
     parser.addoption("--long", action="store_true", help="also run the tests that take long")
+    parser.addoption("--write-docs", action="store_true", help="write what is measured into docs/")
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m chooses by these marks

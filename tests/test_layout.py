@@ -66,6 +66,7 @@ def test_git_does_not_hide_what_a_clone_needs(path: str) -> None:
     [
         ".venv/bin/python",
         "dbt_venv/bin/dbt",
+        "spark_venv/bin/spark-submit",
         ".dev/s3/data",
         ".astro/standalone/airflow.db",
         "dags/__pycache__/x.cpython-313.pyc",
@@ -127,12 +128,13 @@ def test_settings_file_is_what_the_cli_imports() -> None:
     airflow = settings["airflow"]
     assert airflow.keys() == {"connections", "variables", "pools"}
     known = {"id", "type", "host", "schema", "login", "password", "port", "uri", "extra"}
-    (connection,) = airflow["connections"]
-    assert connection.keys() <= {f"conn_{key}" for key in known}
-    assert connection["conn_id"] == "aws_default"
-    assert connection["conn_type"] == "aws"
+    connections = {connection["conn_id"]: connection for connection in airflow["connections"]}
+    for connection in connections.values():
+        assert connection.keys() <= {f"conn_{key}" for key in known}
+    types = {conn_id: connection["conn_type"] for conn_id, connection in connections.items()}
+    assert types == {"aws_default": "aws", "spark_default": "spark"}
     # The CLI lowercases these keys.
-    assert all(key == key.lower() for key in connection["conn_extra"])
+    assert all(key == key.lower() for key in connections["aws_default"]["conn_extra"])
 
 
 def test_pickling_is_switched_on_nowhere() -> None:
@@ -195,6 +197,7 @@ def test_the_matcher_reads_patterns_as_docker_does(pattern: str, path: str, matc
         ".git/config",
         ".venv/bin/python",
         "dbt_venv/bin/dbt",
+        "spark_venv/bin/spark-submit",
         ".dev/airflow/airflow.db",
         ".astro/standalone/airflow.db",
         "airflow.db",

@@ -514,6 +514,13 @@ VALUES = {
         b=arrow([b"xx"], pa.binary(2)),
         s=arrow([{"x": float("nan")}], pa.struct([("x", pa.float64())])),
     ),
+    "frame, Arrow types of engines": lambda: frame(
+        us=arrow([dt.time(1, 2, 3, 4), None], pa.time64("us")),
+        ns=arrow([dt.time(1, 2, 3, 4), None], pa.time64("ns")),
+        m=arrow([[("a", 1)], None], pa.map_(pa.string(), pa.int8())),
+        d=arrow([Decimal("1." + "2" * 70), None], pa.decimal256(71, 70)),
+        l=arrow([[Decimal("1." + "2" * 70)], None], pa.list_(pa.decimal256(71, 70))),
+    ),
     "frame, big-endian": lambda: frame(
         a=np.array([1, 2], ">i8"), b=np.array([1.5, 2], ">f4"), c=np.array([1, 2], ">M8[s]")
     ),
@@ -662,6 +669,8 @@ VALUES = {
         pd.CategoricalIndex([1, 0], pd.RangeIndex(2))
     ),
     "labels with dots": lambda: pd.DataFrame([[1, 2]], columns=["a", "a.b"]),
+    "labels that differ in case": lambda: pd.DataFrame([[1, 2, 3]], columns=["a", "A", "b"]),
+    "labels like parts of the path": lambda: frame(run_id=["mine"], map_index=[7]),
     "labels like an index's": lambda: frame(__index_0__=[1]).set_index(pd.Index([7])),
 }
 VALUES |= OBJECTS

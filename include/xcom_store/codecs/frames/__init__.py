@@ -273,12 +273,15 @@ def _batches(recipes: list[dict[str, Any]], rows: int) -> list[list[int]]:
 
 
 def _names(labels: Any, levels: int) -> list[str]:
-    """Return the Parquet columns' names: the labels, where they are text and differ."""
+    """Return the Parquet columns' names: the labels, where they are text and differ.
+
+    More than in case: DuckDB reads `a` where `A` is asked for, and Spark neither.
+    """
     names = [
         label if _is_name(label) else f"column_{number}" for number, label in enumerate(labels)
     ]
     names += [f"__index_{level}__" for level in range(levels)]
-    if len(set(names)) == len(names):
+    if len({name.lower() for name in names}) == len(names):
         return names
     return [f"{number}_{name}" for number, name in enumerate(names)]
 

@@ -259,7 +259,7 @@ _ARROW_TYPES: dict[Any, Any] = {
     bool: pa.bool_(),
     int: pa.int64(),
     dt.date: pa.date32(),
-    Decimal: None,  # of as many digits as are needed
+    Decimal: None,  # of as many digits as are needed, up to 38
 }
 
 
@@ -272,8 +272,11 @@ def _plan_objects(cells: Any, name: str) -> Column:
     if kind in _ARROW_TYPES and not others:
         try:
             array = pa.array(cells, type=_ARROW_TYPES[kind], from_pandas=False)
-            # Decimals come back with one exponent, and zero without a sign.
-            if kind is not Decimal or str(array.to_pylist()) == str([*cells]):
+            # Decimals come back with one exponent, and zero without a sign. Of those of more than
+            # 38 digits DuckDB makes wrong numbers; polars and Spark do not read them.
+            if kind is not Decimal or (
+                pa.types.is_decimal128(array.type) and str(array.to_pylist()) == str([*cells])
+            ):
                 return _column({"object": False}, array, name)
         except (pa.ArrowException, TypeError, UnicodeError, OverflowError):
             pass  # an infinite Decimal, an int beyond 64 bits, a lone surrogate: as documents
