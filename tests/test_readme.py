@@ -172,7 +172,7 @@ def test_a_row_for_a_single_value(monkeypatch, xcom):
     exec(example("tag"), names)
     table = documents.TAGS | {names["ROW"].name: names["ROW"]}
     monkeypatch.setattr(documents, "TAGS", table)
-    monkeypatch.setattr(documents, "_BY_TYPE", tags.by_type(table.values()))
+    monkeypatch.setattr(documents, "_find", tags.finder(table.values()))
     for value in (Address("Zoë", "a", "b.org"), [Address(str(n), "a", "b.c") for n in range(500)]):
         xcom.push(value)
         assert_identical(value, xcom.pull())

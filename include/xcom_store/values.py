@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from include.xcom_store import codecs, documents, errors, keys, record
 from include.xcom_store.codecs import about, failures, ge_result, json_text
-from include.xcom_store.documents import inexact, way_back
+from include.xcom_store.documents import inexact
+from include.xcom_store.documents.tags import type_name
 from include.xcom_store.stores import common_io
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def push(
         XComStoreError: the value would not come back exactly, or the store is not usable.
     """
     if only_database:
-        return way_back.in_database(value, only_database)
+        return _in_database(value, only_database)
     threshold, compression = store.settings.threshold, store.settings.compression
     if ge_result.describe(value):
         threshold = 0  # each validation is an object, however small: people look for it there
@@ -59,7 +60,7 @@ def push(
     if is_plain and len(text) <= (max(threshold, MAX_KEPT_BYTES) if keep else threshold):
         return document
     if not writer.leaves and len(text) <= threshold:
-        said = about.type_name(value), about.summary(value)
+        said = type_name(value), about.summary(value)
         return record.inline_record(text.decode(), *said, changed)
     stem = keys.new_stem(owner)
     if writer.leaves:  # first, for nothing is to refer to an object that is not there yet
@@ -109,11 +110,45 @@ def remove(row: dict[str, Any], owner: Owner, store: Store) -> None:
         store.delete(key)
 
 
+def _in_database(value: Any, why: str) -> Any:
+    """Return what Airflow's own backend would store, and reads once this one is gone.
+
+    Raises:
+        ValueNotStorable: Airflow does not take it, or the database would change it.
+    """
+    value = ge_result.to_dict(value) if ge_result.accepts(value) else value
+    writer = documents.Writer(_refuse)
+    try:
+        with inexact.collected("warn") as changed:  # what our own writer would have changed
+            document = writer.write(value)
+        if common_io.names_object(document):
+            what = "a pull would take this string for common-io's object."
+            raise TypeError(what)
+        if writer.plain and not changed.count:
+            return document
+        node = inexact.airflow_node(value)
+        if not documents.fits_database(node):
+            what = "it holds a record mark, a number or a text that the database would change."
+            raise TypeError(what)
+    except TypeError as error:
+        message = f"{why}, and the metadata database cannot hold this value: {error}"
+        raise errors.ValueNotStorable(message) from error
+    inexact.notes().check()
+    return node
+
+
+def _refuse(part: Any) -> None:
+    # Airflow's serializer may know some of these, and not give them back exactly.
+    if codecs.find(part):
+        what = f"a {type_name(part)} goes to the store only."
+        raise TypeError(what)
+
+
 def _encode(value: Any, compression: str, min_bytes: int | None = None) -> _Encoded | None:
     """Return a value ready to be written, with the codec's name; None if it is no object."""
     if type(value) in codecs.PLAIN:
         return None
-    with failures.refusing(f"the {about.type_name(value)}"):
+    with failures.refusing(f"the {type_name(value)}"):
         codec = codecs.find(value, codecs.MIN_LEAF_BYTES if min_bytes is None else min_bytes)
         return (codec.NAME, codec.encode(value, compression)) if codec else None
 
@@ -124,11 +159,11 @@ def _write(
     codec, encoded = found
 
     def write(sink: Sink) -> None:
-        with failures.refusing(f"the {about.type_name(value)}{place}", sink):
+        with failures.refusing(f"the {type_name(value)}{place}", sink):
             encoded.write(sink)
 
     size, sha256 = store.put(key, write)
-    return record.StoredObject(store.uri(key), codec, about.type_name(value), size, sha256)
+    return record.StoredObject(store.uri(key), codec, type_name(value), size, sha256)
 
 
 def _reference(stored: record.StoredObject, summary: str, leaves: int = 0) -> dict[str, Any]:

@@ -195,7 +195,7 @@ def _single(name: str, content: Any, leaves: Sequence[StoredObject]) -> str:
         scalar = TAGS[name].read(*content)
         return f"{scalar} ({scalar.dtype})"
     parts = [_brief(part, leaves, bare=True) for part in content if part is not None]
-    return _cut(", ".join(parts))
+    return _cut(", ".join(parts)) or name.rpartition("_")[2]
 
 
 def _count_of_units(name: str, count: int, unit: Any, zone: Any) -> str:

@@ -1,7 +1,7 @@
 """Any nested Python value as JSON and back, exactly: type for type, or an error at push.
 
 JSON's own values stand for themselves. Everything else is an object with the one key `$xcom`, whose
-value is the name of a tag (see `tags`, `libraries`, `classes`) and what it holds:
+value is the name of a tag (see `tags`, `libraries`, `objects`) and what it holds:
 
     {"$xcom": ["tuple", [1, 2]]}
     {"$xcom": ["decimal", "1.50"]}
@@ -14,16 +14,16 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from include.xcom_store.documents import classes, inexact, libraries, permission, tags
-from include.xcom_store.documents.inside import Inside, Located, Place, text_of
-from include.xcom_store.documents.tags import Tag, full_name
+from include.xcom_store.documents import inexact, libraries, objects, permission, tags
+from include.xcom_store.documents.state import is_same
+from include.xcom_store.documents.tags import REFUSE, Pairs, Tag, full_name, type_name
 from include.xcom_store.errors import ObjectCorrupt, ValueNotStorable, XComStoreError
 from include.xcom_store.record import MARK_KEY, is_record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
 TAG = "$xcom"
 # Keys that Airflow's deserializer, or this module, gives a meaning.
@@ -40,11 +40,10 @@ _MAX_LEVELS = 4 * MAX_DEPTH
 """Of a document: no tag takes more than four, its object and three lists."""
 _TOO_DEEP = f"it is nested more than {MAX_DEPTH} deep, or contains itself. Flatten it."
 
-_TABLE = (*tags.TAGS, *libraries.TAGS, *classes.TAGS)
+_TABLE = (*tags.TAGS, *libraries.TAGS, *objects.TAGS)
 TAGS: dict[str, Tag] = {tag.name: tag for tag in _TABLE}
 """By the stored name, which decides how it is read, for ever."""
-_BY_TYPE = tags.by_type(_TABLE)
-_BY_TEST = [(tag.of, tag) for tag in _TABLE if not isinstance(tag.of, (str, type))]
+_find = tags.finder(_TABLE)
 
 
 def is_safe(text: str) -> bool:
@@ -67,8 +66,23 @@ _KEPT: dict[type, Callable[[Any], bool]] = {
 """The scalars of JSON, and whether it and every database keep this one as it is."""
 
 
+def _is_name(key: Any) -> bool:
+    return type(key) is str and key not in _RESERVED and is_safe(key)
+
+
+class _Located(ValueNotStorable):
+    """Says already where in the value it is."""
+
+
 class _TooDeep(RecursionError):
-    """Says already where in the value it is, and nobody tries another way."""
+    """The same, and nobody tries another way."""
+
+
+class _Step(NamedTuple):
+    """A step of a path that is no key or number in brackets."""
+
+    form: str = ""
+    of: Any = None
 
 
 class Writer:
@@ -77,13 +91,13 @@ class Writer:
     Args:
         leaf: called with each value inside that may be an object of its own; it returns what is to
             be kept of it in `leaves`, or None for a value that is none.
-        root: names the place of the whole value, for what `inexact` notes.
+        root: names the place of the whole value, in messages.
     """
 
     def __init__(self, leaf: Callable[[Any], Any] | None = None, root: str = "") -> None:
-        self._leaf = leaf
-        self._depth = 0
-        self.root: Place = (None, "{}", root) if root else None
+        self._leaf, self._root = leaf, root
+        self._path: list[Any] = []  # to what is being written; after an error, to what raised it
+        self._notes = inexact.notes()
         self.leaves: list[tuple[Any, str, Any]] = []
         """What `leaf` has returned, where in the value that is, for messages, and the value."""
         self.plain = True
@@ -91,122 +105,208 @@ class Writer:
 
     def write(self, value: Any) -> Any:
         """Return the document; `ValueNotStorable` says what is where in the value."""
+        before, root = self._notes.count, self._root and f"{self._root}: "
         try:
-            return self.part(value, self.root)
-        except Located as error:
-            raise ValueNotStorable(str(error)) from error.__cause__
-        except _TooDeep as error:
-            raise ValueNotStorable(str(error)) from error
+            document = self.part(value)
+        except (_Located, _TooDeep) as error:
+            raise ValueNotStorable(f"{root}{error}") from error.__cause__
         except RecursionError as error:
-            raise ValueNotStorable(f"the value cannot be stored: {_TOO_DEEP}") from error
+            raise ValueNotStorable(f"{root}the value cannot be stored: {_TOO_DEEP}") from error
+        self._notes.check(before)
+        return document
 
-    def part(self, value: Any, where: Place) -> Any:
-        """Return the document of what lies there in the value."""
+    def part(self, value: Any) -> Any:
+        """Return the document of a value at the end of the path."""
         kind = type(value)
-        if kind is str:
-            kept = (value.isascii() and "\0" not in value) or is_safe(value)
-        elif kind is int:
-            kept = -(2**63) <= value < 2**63
-        else:
-            kept = _KEPT[kind](value) if kind in _KEPT else False
-        if kept:
+        if kind in _KEPT and _KEPT[kind](value):
             return value
-        self._depth += 1
+        depth = len(self._path)
+        if depth >= MAX_DEPTH:
+            raise _TooDeep(self._refusal(value, _TOO_DEEP))
+        if kind is list:
+            return self._below(self._items, value)
+        if kind is dict:
+            return self._dict(value)
         try:
-            if self._depth > MAX_DEPTH:
-                raise _TooDeep(self._refusal(value, where, _TOO_DEEP))
-            if kind is list:
-                return [self.part(item, (where, "[{}]", i)) for i, item in enumerate(value)]
-            if kind is dict:
-                return self._dict(value, where)
-            return self._other(value, where)
-        finally:
-            self._depth -= 1
+            return self._other(value)
+        except (_Located, inexact.Refused, RecursionError, MemoryError):
+            raise
+        except inexact.Unreadable as error:
+            del self._path[depth:]
+            self.plain = False
+            self.note(value, f"cannot be read back: {error}")
+            return {TAG: ["unreadable", type_name(value), self.part(str(error))]}
+        except Exception as error:  # whatever a class's own code, or a codec, raises
+            raise _Located(self._refusal(value, error)) from error
 
-    def _dict(self, value: dict[Any, Any], where: Place) -> Any:
-        for key in value:
-            if type(key) is not str or key in _RESERVED or not is_safe(key):
-                break
-        else:
-            return {key: self.part(item, (where, "[{!r}]", key)) for key, item in value.items()}
+    def _below(self, write: Callable[..., Any], *parts: Any) -> Any:
+        """Write parts of the value at the end of the path, as steps from there."""
+        self._path.append(_Step())
+        done = write(*parts)
+        self._path.pop()  # not after an error
+        return done
+
+    def _items(self, items: Iterable[Any]) -> list[Any]:
+        done = []
+        for number, item in enumerate(items):
+            self._path[-1] = number
+            done.append(self.part(item))
+        return done
+
+    def _dict(self, value: dict[Any, Any]) -> Any:
+        if all(map(_is_name, value)):
+            return self._below(self._values, value)
         if is_record(value):
             mark = f"it has {MARK_KEY}={value[MARK_KEY]!r}, the mark of this backend's own records"
-            raise Located(self._refusal(value, where, f"{mark}. Rename that key."))
-        return self._tagged(TAGS["dict"], value, where)
+            raise _Located(self._refusal(value, f"{mark}. Rename that key."))
+        return self._below(self._tagged, TAGS["dict"], value)
 
-    def _other(self, value: Any, where: Place) -> Any:
-        with _located(self, value, where):
-            if self._leaf and (leaf := self._leaf(value)) is not None:
-                self.plain = False
-                self.leaves.append((leaf, text_of(where), value))
-                return {TAG: ["leaf", len(self.leaves) - 1]}
-            kind = full_name(type(value))
-            tag = _BY_TYPE.get(kind) or next((t for of, t in _BY_TEST if of(value)), None)
-        return self._tagged(tag, value, where) if tag else self._given_back(value, where)
+    def _values(self, value: dict[str, Any]) -> dict[str, Any]:
+        done = {}
+        for key, item in value.items():
+            self._path[-1] = key
+            done[key] = self.part(item)
+        return done
 
-    def _tagged(self, tag: Tag, value: Any, where: Place) -> dict[str, list[Any]]:
+    def _pairs(self, pairs: Iterable[tuple[Any, Any]]) -> list[Any]:
+        done = []
+        for key, item in pairs:
+            self._path[-1] = _Step(" key {!r}", key)
+            written = self.part(key)
+            self._path[-1] = key
+            done.append([written, self.part(item)])
+        return done
+
+    def _other(self, value: Any) -> Any:
+        if self._leaf and (leaf := self._leaf(value)) is not None:
+            self.plain = False
+            self.leaves.append((leaf, self._place(), value))
+            return {TAG: ["leaf", len(self.leaves) - 1]}
+        if tag := _find(value):
+            return self._below(self._tagged, tag, value)
+        back = inexact.given_back(value)
+        self.note(value, f"comes back as {type_name(back)}")
+        return self.part(back)
+
+    def _tagged(self, tag: Tag, value: Any) -> dict[str, list[Any]]:
         self.plain = False
-        inside = Inside(self, value, where)
-        try:
-            with _located(self, value, where):
-                parts = tag.write(value, inside)
-        except inexact.Unreadable as error:
-            return self._unreadable(value, where, error)
-        if tag.name in ("dict", "set", "frozenset"):
-            inside.check_distinct(parts[0])
-        return {TAG: [tag.name, *parts]}
+        before = self._notes.count
+        documents = [*(tag.take(value, self) if tag.is_kind else self._parts(tag, value))]
+        self._path[-1] = _Step()
+        document = {TAG: [tag.name, *documents]}
+        if tag.check:
+            self._check(tag, value, document)
+        if self._notes.count > before and tag.name in ("dict", "set", "frozenset"):
+            self._check_distinct(value, documents[0])
+        return document
 
-    def _given_back(self, value: Any, where: Place) -> Any:
-        """Return the document of what Airflow's own backend would give back."""
-        try:
-            with _located(self, value, where):
-                back = inexact.given_back(value)
-        except inexact.Unreadable as error:
-            return self._unreadable(value, where, error)
-        Inside(self, value, where).note(f"comes back as {inexact.type_of(back)}")
-        kind = type(back)
-        if kind is list:
-            return [self.part(item, (where, "[{}]", i)) for i, item in enumerate(back)]
-        if kind is dict:
-            return self._dict(back, where)
-        if kind is tuple:
-            return self._tagged(TAGS["tuple"], back, where)
-        return self.part(back, where)
+    def _parts(self, tag: Tag, value: Any) -> Iterator[Any]:
+        names = tag.parts.split() if isinstance(tag.parts, str) else []
+        for number, part in enumerate(tag.take(value)):
+            self._path[-1] = _Step(".{}", names[number]) if names else _Step()
+            if type(part) is list:
+                yield self._items(part)
+            else:
+                yield self._pairs(part) if type(part) is Pairs else self.part(part)
 
-    def _unreadable(self, value: Any, where: Place, why: Exception) -> dict[str, list[Any]]:
-        self.plain = False
-        Inside(self, value, where).note(f"cannot be read back: {why}")
-        return {TAG: ["unreadable", inexact.type_of(value), self.part(str(why), where)]}
+    def _check(self, tag: Tag, value: Any, document: Any) -> None:
+        """Read a value back to see whether it is the same."""
+        try:
+            back = self.read_back(document)
+        except Exception as error:  # whatever a class's own code raises
+            if tag.check == REFUSE:
+                raise TypeError(str(error.__cause__ or error)) from error
+            self.note(value, f"cannot be read back: its own deserialize fails here ({error})")
+            return
+        if tag.check != REFUSE:
+            if not is_same(value, back):
+                self.note(value, tag.check)
+            return
+        is_nan = value != value  # noqa: PLR0124
+        is_equal = type(back) is type(value) and (back == value or is_nan)
+        if not is_equal or repr(back) != repr(value):
+            raise TypeError("it does not come back from what it says that it is made of.")
+
+    def _check_distinct(self, value: Any, documents: list[Any]) -> None:
+        """Refuse a dict or set in which two keys have become equal."""
+        keys = [pair[0] for pair in documents] if type(value) is dict else documents
+        if len(set(map(self._key, keys))) != len(value):
+            what = "two keys of it would be equal after their conversion. Convert them yourself."
+            raise _Located(self._refusal(value, what))
+
+    def _key(self, document: Any) -> Any:
+        try:
+            return self.read_back(document)
+        except XComStoreError:  # it warns of that already
+            return repr(document)
+
+    # What the tags of `objects` write with:
+
+    def named(self, name: str, part: Any) -> list[Any]:
+        """Return the document of a part that has a name, in a list."""
+        if not _is_name(name):
+            raise TypeError(f"its field {name!r} has a name that documents give a meaning.")
+        self._path[-1] = _Step(".{}", name)
+        document = self.part(part)
+        self._path[-1] = _Step()
+        return [document]
+
+    def attempt(self, name: str, part: Any) -> list[Any]:
+        """Return the same, or an empty list if the part cannot be stored."""
+        before = self.mark()
+        try:
+            return self.named(name, part)
+        except inexact.Refused:
+            raise
+        except ValueNotStorable:
+            self.forget(before)
+            return []
+
+    def mark(self) -> tuple[int, int, int, str]:
+        """Return how far the writing has come, for `forget`."""
+        return len(self._path), len(self.leaves), self._notes.count, self._notes.first
+
+    def forget(self, mark: tuple[int, int, int, str]) -> None:
+        """Forget the leaves and notes that there are since then."""
+        length, leaves, self._notes.count, self._notes.first = mark
+        del self._path[length:], self.leaves[leaves:]
+        self._path[-1] = _Step()
+
+    def is_noted(self, mark: tuple[int, int, int, str]) -> bool:
+        """Tell whether a part has been stored as something else since then."""
+        return self._notes.count > mark[2]
+
+    def note(self, value: Any, becomes: str) -> None:
+        """Note that the value at the end of the path is stored as something else."""
+        self._notes.add(
+            lambda: f"the {type_name(value)} at {self._root + self._place() or 'the top'} {becomes}"
+        )
+
+    def class_name(self, value: Any, kind: Any = None) -> Any:
+        """Return the name of a value's class; notes a class that may not be read back now."""
+        name = permission.name_of(kind or type(value))
+        if why := permission.missing(name):
+            self.note(value, f"cannot be read back: {why}")
+        return name
 
     def read_back(self, document: Any) -> Any:
         """Return what a part will be read back as; its classes need no permission here."""
-        with permission.granted():
-            return _read(document, lambda number: self.leaves[number][-1], 0)
+        return _Reader(lambda number: self.leaves[number][-1], trusted=True).read(document)
 
-    def _refusal(self, value: Any, where: Place, why: object) -> str:
-        place = f" at {text_of(where, self.root)}" if where is not self.root else ""
+    def _place(self) -> str:
+        """Return the path as text, not too long; empty at the top."""
+        steps = [
+            step.form.format(step.of) if type(step) is _Step else f"[{step!r}]"
+            for step in self._path
+        ]
+        text = "".join(steps)
+        return text if len(text) < 200 else f"{text[:100]}…{text[-100:]}"
+
+    def _refusal(self, value: Any, why: object) -> str:
+        place = f" at {self._place()}" if self._place() else ""
         if isinstance(why, Exception) and not isinstance(why, (TypeError, ValueError)):
             why = f"{type(why).__name__}: {why}"
         return f"the {full_name(type(value))}{place} cannot be stored: {why}"
-
-
-class _located:  # noqa: N801
-    """Turns whatever a class's own code, or a codec, raises into an error that names the place."""
-
-    __slots__ = ("value", "where", "writer")
-
-    def __init__(self, writer: Writer, value: Any, where: Place) -> None:
-        self.writer, self.value, self.where = writer, value, where
-
-    def __enter__(self) -> None:
-        """Nothing is to be prepared."""
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        """Raise the error that names the place, unless it is no refusal or names it already."""
-        passed = (Located, inexact.Refused, inexact.Unreadable, RecursionError, MemoryError)
-        if isinstance(error, Exception) and not isinstance(error, passed):
-            refusal = self.writer._refusal(self.value, self.where, error)  # noqa: SLF001
-            raise Located(refusal) from error
 
 
 def read(document: Any, leaf: Callable[[int], Any] | None = None) -> Any:
@@ -217,34 +317,42 @@ def read(document: Any, leaf: Callable[[int], Any] | None = None) -> Any:
         ValueNotStorable: a class is not allowed by `[core] allowed_deserialization_classes`.
     """
     try:
-        return _read(document, leaf, 0)
+        return _Reader(leaf).read(document)
     except RecursionError as error:
         raise ObjectCorrupt("the stored document is nested too deeply to be read.") from error
 
 
-def _read(document: Any, leaf: Callable[[int], Any] | None, level: int) -> Any:
-    kind = type(document)
-    if kind is not list and kind is not dict:
-        return document
-    level += 1
-    if level > _MAX_LEVELS:
-        raise RecursionError
-    if kind is list:
-        return [_read(item, leaf, level) for item in document]
-    if document.keys() != {TAG}:
-        return {key: _read(item, leaf, level) for key, item in document.items()}
-    try:
-        name, *parts = document[TAG]
-        if name == "leaf" and leaf:
-            return leaf(*parts)
-        return TAGS[name].read(*[_read(part, leaf, level + 1) for part in parts])
-    except (XComStoreError, RecursionError):
-        raise
-    except Exception as error:  # whatever a class makes of what it is given
-        raise ObjectCorrupt(
-            f"the stored document holds {str(document)[:80]}, which this version cannot read "
-            f"({type(error).__name__}: {error})."
-        ) from error
+class _Reader(NamedTuple):
+    leaf: Callable[[int], Any] | None
+    trusted: bool = False
+
+    def read(self, document: Any, level: int = 0) -> Any:
+        kind = type(document)
+        if kind is not list and kind is not dict:
+            return document
+        level += 1
+        if level > _MAX_LEVELS:
+            raise RecursionError
+        if kind is list:
+            return [self.read(item, level) for item in document]
+        if document.keys() != {TAG}:
+            return {key: self.read(item, level) for key, item in document.items()}
+        try:
+            name, *parts = document[TAG]
+            if name == "leaf" and self.leaf:
+                return self.leaf(*parts)
+            tag = TAGS[name]
+            parts = [self.read(part, level + 1) for part in parts]
+            if tag.is_kind:
+                parts[0] = permission.read_class(parts[0], tag.is_kind, trusted=self.trusted)
+            return tag.read(*parts)
+        except (XComStoreError, RecursionError):
+            raise
+        except Exception as error:  # whatever a class makes of what it is given
+            raise ObjectCorrupt(
+                f"the stored document holds {str(document)[:80]}, which this version cannot read "
+                f"({type(error).__name__}: {error})."
+            ) from error
 
 
 def with_leaves(document: Any, leaves: list[dict[str, Any]]) -> Any:
@@ -261,9 +369,9 @@ def split_leaves(document: Any) -> tuple[list[Any], Any]:
 
 
 def fits_database(node: Any) -> bool:
-    """Tell whether the metadata database keeps a JSON value as it is."""
+    """Tell whether the database keeps JSON as it is, and a pull takes none of it for a record."""
     if type(node) is dict:
-        return all(map(fits_database, (*node, *node.values())))
+        return not is_record(node) and all(map(fits_database, (*node, *node.values())))
     if type(node) is list:
         return all(map(fits_database, node))
     return _KEPT[type(node)](node)

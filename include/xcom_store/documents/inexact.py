@@ -17,12 +17,14 @@ no node of Airflow's serializer and no record mark is ever embedded.
 
 from __future__ import annotations
 
+import datetime as dt
 import enum
 import json
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from include.xcom_store.documents.tags import full_name
+from include.xcom_store.documents.state import is_same
+from include.xcom_store.documents.tags import USE_ZONEINFO, type_name
 from include.xcom_store.errors import ValueNotStorable
 
 if TYPE_CHECKING:
@@ -37,28 +39,31 @@ class Refused(ValueNotStorable):
     """A part would not come back exactly, and the setting is `refuse`."""
 
 
+class Unreadable(Exception):
+    """Airflow would write it, and nothing could read it back; says why."""
+
+
 class Notes:
     """What one push changes: how many parts, and which was the first."""
 
-    def __init__(self, *, refuse: bool) -> None:
+    def __init__(self, *, refuse: bool = True) -> None:
         self._refuse = refuse
         self.count = 0
         self.first = ""
 
     def add(self, say: Callable[[], str]) -> None:
-        """Count a part; `say` names it, its place and what becomes of it.
-
-        Raises:
-            ValueNotStorable: the setting is `refuse`.
-        """
-        if self._refuse:
-            raise Refused(
-                f"{say()}. Return a type that comes back exactly (docs/types.md), or set "
-                "AIRFLOW__XCOM_STORE__INEXACT=warn to store it so."
-            )
+        """Count a part; `say` names it, its place and what becomes of it."""
         if not self.first:  # in one line: a text of the value's own must not forge another
             self.first = "".join(c if c.isprintable() else "·" for c in say()[:MAX_CHARACTERS])
         self.count += 1
+
+    def check(self, before: int = 0) -> None:
+        """Raise `Refused` if there are more than before, and the setting is `refuse`."""
+        if self._refuse and self.count > before:
+            raise Refused(
+                f"{self.first}. Return a type that comes back exactly (docs/types.md), or set "
+                "AIRFLOW__XCOM_STORE__INEXACT=warn to store it so."
+            )
 
     def __str__(self) -> str:
         """Return the line of the log."""
@@ -85,11 +90,7 @@ class collected:  # noqa: N801 - read as a function; as one it takes three times
 
 def notes() -> Notes:
     """Return the notes of the push; outside of one nobody would read them, so all is refused."""
-    return _notes.get() or Notes(refuse=True)
-
-
-class Unreadable(Exception):
-    """Airflow would write it, and nothing could read it back; says why."""
+    return _notes.get() or Notes()
 
 
 def given_back(value: Any) -> Any:
@@ -97,15 +98,17 @@ def given_back(value: Any) -> Any:
 
     Raises:
         Unreadable: Airflow writes it, and cannot read it.
-        TypeError: Airflow does not take it, either.
+        TypeError: Airflow does not take it, either, or makes another of it.
     """
     if isinstance(value, enum.Enum) and isinstance(value, (str, int, float)):
         return value.value
-    if is_named_tuple(value):
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
         return tuple(value)
     if base := next((kind for kind in _BASES if isinstance(value, kind)), None):
         return _BASES[base](value)
-    back = from_airflow(airflow_text(value))
+    if isinstance(value, dt.tzinfo):
+        raise TypeError(f"it is a time zone that cannot be had by a name. {USE_ZONEINFO}")
+    back = _from_airflow(_airflow_text(value))
     if type(back) is type(value):
         raise TypeError("it would come back as something else. Convert it to a plainer type.")
     return back
@@ -120,13 +123,25 @@ _BASES: dict[type, Callable[[Any], Any]] = {
 }
 
 
-def is_named_tuple(value: object) -> bool:
-    """Tell whether it is an object of a named tuple's class."""
-    return isinstance(value, tuple) and hasattr(value, "_fields")
+def airflow_node(value: Any) -> Any:
+    """Return the JSON that Airflow's own backend stores, and reads once this one is gone.
+
+    Its serializer is not always exact (a nested dataclass comes back as a dict), so that is read
+    back and compared; what comes back as another is noted.
+    """
+    text = _airflow_text(value)
+    try:
+        back = _from_airflow(text)
+        becomes = f"comes back as {type_name(back)}, and not as the same value"
+        exact = is_same(value, back)
+    except Unreadable as error:
+        exact, becomes = False, f"cannot be read back: {error}"
+    if not exact:
+        notes().add(lambda: f"the {type_name(value)} {becomes}")
+    return json.loads(text)
 
 
-def airflow_text(value: Any) -> bytes:
-    """Return the JSON that Airflow's serializer makes of a value; `TypeError` if it does not."""
+def _airflow_text(value: Any) -> bytes:
     from airflow.sdk.serde import serialize
 
     try:
@@ -139,8 +154,7 @@ def airflow_text(value: Any) -> bytes:
         ) from error
 
 
-def from_airflow(text: bytes) -> Any:
-    """Return what Airflow's serializer reads back; raises `Unreadable` if it cannot."""
+def _from_airflow(text: bytes) -> Any:
     from airflow.sdk.serde import deserialize
 
     try:
@@ -149,18 +163,13 @@ def from_airflow(text: bytes) -> Any:
         raise Unreadable(f"Airflow's serializer writes it and cannot read it: {error}") from error
 
 
-def unreadable(type_name: str, why: str) -> Any:
+def unreadable(name: str, why: str) -> Any:
     """Read what was stored although it could not be read back: raise what the push has warned of.
 
     Raises:
         ValueNotStorable: always.
     """
     raise ValueNotStorable(
-        f"this value holds a {type_name}, of which the push has warned that it cannot be read "
-        f"back: {why}. Return something else, for example a dict, and run the task again."
+        f"this value holds a {name}, of which the push has warned that it cannot be read back: "
+        f"{why}. Return something else, for example a dict, and run the task again."
     )
-
-
-def type_of(value: Any) -> str:
-    """Return the name of a value's class as messages have it."""
-    return full_name(type(value)).removeprefix("builtins.")

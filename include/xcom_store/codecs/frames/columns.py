@@ -39,7 +39,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from include.xcom_store import documents
-from include.xcom_store.documents import inexact
 from include.xcom_store.documents.data import dtype_text
 from include.xcom_store.documents.tags import full_name
 from include.xcom_store.errors import ValueNotStorable
@@ -286,17 +285,8 @@ def _document(cell: Any, where: str) -> str:
 
 
 def write_document(part: Any, where: str) -> Any:
-    """Return the document of a part of a frame.
-
-    Raises:
-        ValueNotStorable: says where in the frame it is.
-    """
-    try:
-        return documents.Writer(root=where).write(part)
-    except inexact.Refused:  # says so
-        raise
-    except ValueNotStorable as error:
-        raise ValueNotStorable(f"{where}: {error}") from error
+    """Return the document of a part of a frame; messages say where in the frame it is."""
+    return documents.Writer(root=where).write(part)
 
 
 def _flat_arrays(cells: Any) -> Any | None:
