@@ -22,6 +22,7 @@ from include.xcom_store import settings
 from include.xcom_store.errors import XComStoreError
 from include.xcom_store.keys import Owner
 from include.xcom_store.record import is_record, is_reference
+from include.xcom_store.sizes import size_text
 from include.xcom_store.stores import common_io
 
 if TYPE_CHECKING:
@@ -65,12 +66,12 @@ class XComBackend(BaseXCom):
         map_index: int | None = None,
     ) -> Any:
         """Return what the database is to hold, a value or a reference, or raise one of `errors`."""
-        from include.xcom_store import values
-        from include.xcom_store.documents import inexact
-
         if key in READ_BY_AIRFLOW or (key and key.startswith(LINKS)):
             return BaseXCom.serialize_value(value)
         options = settings.load()
+        values, connect = _rooms()
+        if values.stays(value, options.threshold):
+            return value
         owner = Owner(dag_id, run_id, task_id, -1 if map_index is None else map_index, key)
         why = "" if options.offload else "[xcom_store] offload is False"
         why = "Airflow does not say whose XCom it is" if None in owner else why
@@ -80,8 +81,8 @@ class XComBackend(BaseXCom):
             keep = keep or any(fnmatchcase(name, glob) for glob in globs.split())
         started = time.perf_counter()
         try:
-            with inexact.collected(options.inexact) as changed:
-                stored = values.push(value, owner, _store(), keep=keep, only_database=why)
+            with values.inexact.collected(options.inexact) as changed:
+                stored = values.push(value, owner, connect(options), keep=keep, only_database=why)
         except XComStoreError as error:
             error.action = f"pushing XCom {key!r} of {owner}"
             raise
@@ -92,8 +93,8 @@ class XComBackend(BaseXCom):
         if keep and is_record(stored):
             log.warning(
                 "XCom %r of %s is meant for clients without this backend. They find a record of %s "
-                "there: it is not plain JSON, or over 64 KiB.",
-                *(key, owner, stored["type"]),
+                "there: it is not plain JSON, or over %s.",
+                *(key, owner, stored["type"], size_text(values.kept_bytes(options.threshold))),
             )
         return stored
 
@@ -108,15 +109,13 @@ class XComBackend(BaseXCom):
             XComStoreError: the reference may not be followed, or the object is gone or damaged.
         """
         record = result.value
-        earlier = common_io.names_object(record)
-        if not (is_record(record) or earlier):
+        earlier = isinstance(record, str) and common_io.names_object(record)
+        if not (earlier or is_record(record)):
             return BaseXCom.deserialize_value(result)
-        from include.xcom_store import values
-
         owner = _asked_for.get() or _same_run()
         started = time.perf_counter()
         try:
-            value = common_io.read(result) if earlier else values.pull(record, owner, _store())
+            value = common_io.read(result) if earlier else _rooms()[0].pull(record, owner, _store())
         except XComStoreError as error:
             error.action = f"pulling XCom {owner.key or ''!r} of {owner}"
             raise
@@ -201,8 +200,6 @@ class XComBackend(BaseXCom):
         Airflow passes key and value, which anybody may have edited. So only within `delete`, which
         knows the task instance, is anything deleted, and only what lies under its own prefix.
         """
-        from include.xcom_store import values
-
         record: Any = xcom.value
         owner, earlier = _asked_for.get(), common_io.names_object(record)
         if not (is_reference(record) or earlier):
@@ -214,7 +211,7 @@ class XComBackend(BaseXCom):
             if earlier:
                 common_io.remove(xcom, owner)
             else:
-                values.remove(record, owner, _store())
+                _rooms()[0].remove(record, owner, _store())
             log.info("Deleted %s, which this try replaces", record if earlier else record["uri"])
         except Exception:  # it would fail the new try for the sake of an old object
             log.exception("Left the object of XCom %r of %s behind", xcom.key, owner)
@@ -233,15 +230,17 @@ class RawXCom(BaseXCom):
         return result
 
 
-def _store() -> Store:
-    return _connector()(settings.load())
-
-
 @cache
-def _connector() -> Callable[[Settings], Store]:
+def _rooms() -> tuple[Any, Callable[[Settings], Store]]:
+    """Import what moves values, with the first that is moved, and once: it takes its time."""
+    from include.xcom_store import values
     from include.xcom_store.stores import base
 
-    return base.connect
+    return values, base.connect
+
+
+def _store() -> Store:
+    return _rooms()[1](settings.load())
 
 
 def _same_run() -> Owner:
@@ -267,8 +266,6 @@ def _bound(variable: ContextVar[Any], value: Any) -> Iterator[None]:
 def _report(did: str, record: dict[str, Any], started: float, *, quiet: bool = False) -> None:
     """Tell the task's log and Airflow's metrics of a push or pull."""
     from airflow.sdk.observability import stats
-
-    from include.xcom_store.sizes import size_text
 
     milliseconds = 1000 * (time.perf_counter() - started)
     tags = {"codec": record["codec"]}

@@ -368,6 +368,26 @@ def split_leaves(document: Any) -> tuple[list[Any], Any]:
     return [], document
 
 
+def room_left(value: Any, room: int) -> int:
+    """Return what a plain value's JSON surely leaves of some bytes; less than 0 for any other."""
+    kind = type(value)
+    if kind in _KEPT:
+        most = 6 * len(value) + 3 if kind is str else 25  # an escaped character takes six
+        return room - most if _KEPT[kind](value) else -1
+    room -= 12  # more than 1,024 / 100: no value this small is nested too deeply
+    if kind is list:
+        for item in value:
+            if (room := room_left(item, room)) < 0:
+                return room
+        return room
+    if kind is dict:
+        for key, item in value.items():
+            if not _is_name(key) or (room := room_left(item, room - 6 * len(key) - 4)) < 0:
+                return -1
+        return room
+    return -1
+
+
 def fits_database(node: Any) -> bool:
     """Tell whether the database keeps JSON as it is, and a pull takes none of it for a record."""
     if type(node) is dict:
