@@ -140,14 +140,21 @@ def _in_database(value: Any, why: str) -> Any:
             raise TypeError(what)
         if writer.plain and not changed.count:
             return document
-        node = inexact.airflow_node(value)
-        if not documents.fits_database(node):
-            what = "it holds a record mark, a number or a text that the database would change."
+        node, becomes = inexact.airflow_node(value)
+        odd = [*documents.not_kept(node)]
+        if not all(type(one) is float for one in odd):
+            what = "it holds an integer or a text that not every database keeps, or a record mark."
             raise TypeError(what)
     except TypeError as error:
         message = f"{why}, and the metadata database cannot hold this value: {error}"
         raise errors.ValueNotStorable(message) from error
-    inexact.notes().check()
+    notes, becomes = (
+        inexact.notes(),
+        f"holds {odd[0]!r}, which PostgreSQL changes" if odd else becomes,
+    )
+    if becomes:
+        notes.add(lambda: f"the {type_name(value)} {becomes}")
+        notes.check()
     return node
 
 

@@ -48,25 +48,6 @@ from tests.xcom_store.classes import (
 from tests.xcom_store.identical import assert_identical
 
 
-@pytest.fixture
-def allow(monkeypatch):
-    """Set `[core] allowed_deserialization_classes`, past what Airflow has cached of it."""
-    from airflow.sdk import serde
-
-    def forget():
-        for name in ("_match_glob", "_match_regexp", "_get_patterns", "_get_regexp_patterns"):
-            getattr(serde, name).cache_clear()
-
-    def allow(classes="airflow.*", regexp=""):
-        monkeypatch.setenv("AIRFLOW__CORE__ALLOWED_DESERIALIZATION_CLASSES", classes)
-        monkeypatch.setenv("AIRFLOW__CORE__ALLOWED_DESERIALIZATION_CLASSES_REGEXP", regexp)
-        forget()
-
-    yield allow
-    monkeypatch.undo()
-    forget()
-
-
 def stored(value, setting="warn"):
     """Return a value's document, and what its push says."""
     with inexact.collected(setting) as changed:

@@ -119,7 +119,7 @@ def test_what_is_in_a_dataclass_is_the_same_or_refused(inside):
 @pytest.mark.weekly
 @pytest.mark.parametrize(
     ("strategy", "examples"),
-    [(values(), 6_000), (objects(values()), 3_000), (frames(), 3_000)],
+    [(values(), 8_000), (objects(values()), 3_000), (frames(), 3_000)],
     ids=["values", "objects", "frames"],
 )
 def test_thousands(strategy, examples, capsys):

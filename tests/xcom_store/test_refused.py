@@ -93,10 +93,9 @@ REFUSED = {
     "its own serialize raises": (lambda: {"x": [Raising()]}, r"\['x'\]\[0\].*from serialize"),
     "its class is not told": (lambda: [Posing()], r"\[0\].*from __class__"),
     "its fields are not told": (lambda: [Fields()], r"Fields at \[0\]"),
-    "itself": (itself, "more than 100 deep, or contains itself"),
+    "itself": (itself, "more than 254 deep, or contains itself"),
     "a zone from a file": (lambda: [unnamed_zone()] if zoneinfo.TZPATH else 1, "Use zoneinfo"),
-    "a zone of rules": (lambda: [dt.datetime(2026, 1, 1, tzinfo=tz.tzstr("EST5EDT"))], "Use zoneinfo"),
-    "a factory": (lambda: types.SimpleNamespace(a=__import__("collections").defaultdict(len)), r"\['a'\] .*default_factory"),
+    "a zone of rules": (lambda: {"x": [dt.time(1, tzinfo=tz.tzstr("EST5EDT"))]}, r"\['x'\]\[0\].*Use zoneinfo"),
     "a cell of a frame in a dict": (
         lambda: {"train": pd.DataFrame({"a": [1, 2], "b": [1, [object()]]})},
         r"at \['train'\] .*column 'b', row 1: .*object at \[0\]",
@@ -109,7 +108,7 @@ REFUSED = {
     ),
     "fields of objects": (lambda: [np.zeros(1, [("a", "O")])], r"\[0\].*\.tolist\(\)"),
     "an array of objects": (lambda: [np.array([[1, object()]])], r"object at \[0\]\[1\]"),
-    "complex": (lambda: pd.DataFrame({"a": [1j]}), r"column 'a' .*\.real and \.imag"),
+    "complex": (lambda: pd.DataFrame({"a": [1j]}), r"column 'a' .*numpy\.real\(\) and numpy\.imag\(\)"),
     "longdouble": (lambda: pd.DataFrame({"a": np.array([1], "g")}), r"column 'a' .*\.astype\(\)"),
     "sparse": (lambda: pd.DataFrame({"a": pd.arrays.SparseArray([0])}), r"column 'a' .*to_dense"),
     "a subclass of Index": (lambda: pd.DataFrame(index=of_index()), "the index is a .*OfIndex"),
@@ -196,7 +195,7 @@ def test_the_limit_of_depth_is_that_of_reading(name, threshold):
     # As far down the stack as a task is run.
     back = below(80, lambda: there_and_back(value, threshold))
     assert repr(back) == repr(value)
-    with pytest.raises(ValueNotStorable, match="more than 100 deep"):
+    with pytest.raises(ValueNotStorable, match="more than 254 deep"):
         there_and_back(WRAPS[name](value), threshold)
 
 

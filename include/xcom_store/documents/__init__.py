@@ -11,14 +11,24 @@ value is the name of a tag (see `tags`, `libraries`, `objects`) and what it hold
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import math
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from include.xcom_store.documents import inexact, libraries, objects, permission, tags
+from include.xcom_store.documents.stack import MAX_DEPTH, MAX_LEVELS, ROOM
 from include.xcom_store.documents.state import is_same
-from include.xcom_store.documents.tags import REFUSE, Pairs, Tag, full_name, type_name
+from include.xcom_store.documents.tags import (
+    MAY_FAIL,
+    REFUSE,
+    USE_ZONEINFO,
+    Pairs,
+    Tag,
+    full_name,
+    type_name,
+)
 from include.xcom_store.errors import ObjectCorrupt, ValueNotStorable, XComStoreError
 from include.xcom_store.record import MARK_KEY, is_record
 
@@ -34,10 +44,6 @@ _ENCODE = json.JSONEncoder(
 ).encode
 _UNSAFE_TEXT = re.compile("[\0\ud800-\udfff]")
 
-MAX_DEPTH = 100
-"""Values nested in each other. Each takes up to eight frames of Python's stack, which has 1,000."""
-_MAX_LEVELS = 4 * MAX_DEPTH
-"""Of a document: no tag takes more than four, its object and three lists."""
 _TOO_DEEP = f"it is nested more than {MAX_DEPTH} deep, or contains itself. Flatten it."
 
 _TABLE = (*tags.TAGS, *libraries.TAGS, *objects.TAGS)
@@ -78,6 +84,11 @@ class _TooDeep(RecursionError):
     """The same, and nobody tries another way."""
 
 
+_PASSED = (_Located, inexact.Refused, inexact.Unreadable, RecursionError, MemoryError)
+"""What says enough already."""
+_Mark = tuple[list[Any], int, int, str]
+
+
 class _Step(NamedTuple):
     """A step of a path that is no key or number in brackets."""
 
@@ -107,7 +118,8 @@ class Writer:
         """Return the document; `ValueNotStorable` says what is where in the value."""
         before, root = self._notes.count, self._root and f"{self._root}: "
         try:
-            document = self.part(value)
+            with ROOM:
+                document = self.part(value)
         except (_Located, _TooDeep) as error:
             raise ValueNotStorable(f"{root}{error}") from error.__cause__
         except RecursionError as error:
@@ -125,17 +137,17 @@ class Writer:
             raise _TooDeep(self._refusal(value, _TOO_DEEP))
         if kind is list:
             return self._below(self._items, value)
-        if kind is dict:
-            return self._dict(value)
+        if kind is dict and all(map(_is_name, value)):
+            return self._below(self._values, value)
         try:
             return self._other(value)
-        except (_Located, inexact.Refused, RecursionError, MemoryError):
-            raise
         except inexact.Unreadable as error:
             del self._path[depth:]
             self.plain = False
             self.note(value, f"cannot be read back: {error}")
             return {TAG: ["unreadable", type_name(value), self.part(str(error))]}
+        except _PASSED:
+            raise
         except Exception as error:  # whatever a class's own code, or a codec, raises
             raise _Located(self._refusal(value, error)) from error
 
@@ -153,14 +165,6 @@ class Writer:
             done.append(self.part(item))
         return done
 
-    def _dict(self, value: dict[Any, Any]) -> Any:
-        if all(map(_is_name, value)):
-            return self._below(self._values, value)
-        if is_record(value):
-            mark = f"it has {MARK_KEY}={value[MARK_KEY]!r}, the mark of this backend's own records"
-            raise _Located(self._refusal(value, f"{mark}. Rename that key."))
-        return self._below(self._tagged, TAGS["dict"], value)
-
     def _values(self, value: dict[str, Any]) -> dict[str, Any]:
         done = {}
         for key, item in value.items():
@@ -168,30 +172,79 @@ class Writer:
             done[key] = self.part(item)
         return done
 
-    def _pairs(self, pairs: Iterable[tuple[Any, Any]]) -> list[Any]:
+    def pairs(self, pairs: Iterable[tuple[Any, Any]]) -> list[Any]:
+        """Return the documents of keys and values."""
         done = []
         for key, item in pairs:
-            self._path[-1] = _Step(" key {!r}", key)
-            written = self.part(key)
+            written = self._key(key)
             self._path[-1] = key
             done.append([written, self.part(item)])
         return done
 
+    def _key(self, key: Any) -> Any:
+        """Return the document of a key; of its text, as Airflow has it, if it needs that."""
+        self._path[-1] = _Step(" key {!r}", key)
+        mark = self.mark()
+        try:
+            document = self.part(key)
+            if not self.is_noted(mark):
+                return document
+            self.read_back(document, trusted=False)
+        except inexact.Refused:
+            raise
+        except XComStoreError:
+            self.forget(mark)
+            document = self.part(str(key))
+            self.note(key, "comes back as its text")
+        return document
+
     def _other(self, value: Any) -> Any:
+        if is_record(value):
+            what = f"it has {MARK_KEY}={value[MARK_KEY]!r}, the mark of this backend's own records"
+            raise TypeError(f"{what}. Rename that key.")
         if self._leaf and (leaf := self._leaf(value)) is not None:
             self.plain = False
             self.leaves.append((leaf, self._place(), value))
             return {TAG: ["leaf", len(self.leaves) - 1]}
-        if tag := _find(value):
-            return self._below(self._tagged, tag, value)
-        back = inexact.given_back(value)
-        self.note(value, f"comes back as {type_name(back)}")
-        return self.part(back)
+        tag = _find(value)
+        why: Exception | None = None
+        if tag:
+            mark = self.mark()
+            try:
+                return self._below(self._tagged, tag, value)
+            except _PASSED as error:
+                # A datetime is given to Airflow as a whole if its zone cannot be stored.
+                if not (isinstance(error, _Located) and isinstance(value, (dt.datetime, dt.time))):
+                    raise
+                why = error
+            except Exception as error:  # noqa: BLE001 - what the tag, or a class's code, does not take
+                why = error
+            self.forget(mark)
+        elif isinstance(value, dt.tzinfo):
+            why = TypeError(f"it is a time zone that cannot be had by a name. {USE_ZONEINFO}")
+        return self._given_back(value, tag, why)
+
+    def _given_back(self, value: Any, tag: Tag | None, why: Exception | None) -> Any:
+        """Return the document of what Airflow's own backend would give back.
+
+        `why` is what keeps the value's own tag, if it has one, from writing it.
+        """
+        try:
+            back = inexact.given_back(value)
+        except inexact.Unreadable as error:
+            raise inexact.Unreadable(str(why or error)) from error
+        except Exception as error:
+            raise (why or error) from error
+        is_another = type(back) is not type(value)
+        if not is_another and not (tag and why):
+            raise why or TypeError("it would come back as something else. Convert it.")
+        self.note(value, f"comes back as {type_name(back)}{f': {why}' if why else ''}")
+        return self.part(back) if is_another else self._below(self._tagged, tag, back)
 
     def _tagged(self, tag: Tag, value: Any) -> dict[str, list[Any]]:
-        self.plain = False
         before = self._notes.count
         documents = [*(tag.take(value, self) if tag.is_kind else self._parts(tag, value))]
+        self.plain = False
         self._path[-1] = _Step()
         document = {TAG: [tag.name, *documents]}
         if tag.check:
@@ -207,7 +260,7 @@ class Writer:
             if type(part) is list:
                 yield self._items(part)
             else:
-                yield self._pairs(part) if type(part) is Pairs else self.part(part)
+                yield self.pairs(part) if type(part) is Pairs else self.part(part)
 
     def _check(self, tag: Tag, value: Any, document: Any) -> None:
         """Read a value back to see whether it is the same."""
@@ -216,10 +269,10 @@ class Writer:
         except Exception as error:  # whatever a class's own code raises
             if tag.check == REFUSE:
                 raise TypeError(str(error.__cause__ or error)) from error
-            self.note(value, f"cannot be read back: its own deserialize fails here ({error})")
+            self.note(value, f"cannot be read back: its deserialize fails here ({error})")
             return
         if tag.check != REFUSE:
-            if not is_same(value, back):
+            if tag.check != MAY_FAIL and not is_same(value, back):
                 self.note(value, tag.check)
             return
         is_nan = value != value  # noqa: PLR0124
@@ -230,11 +283,11 @@ class Writer:
     def _check_distinct(self, value: Any, documents: list[Any]) -> None:
         """Refuse a dict or set in which two keys have become equal."""
         keys = [pair[0] for pair in documents] if type(value) is dict else documents
-        if len(set(map(self._key, keys))) != len(value):
+        if len(set(map(self._identity, keys))) != len(value):
             what = "two keys of it would be equal after their conversion. Convert them yourself."
             raise _Located(self._refusal(value, what))
 
-    def _key(self, document: Any) -> Any:
+    def _identity(self, document: Any) -> Any:
         try:
             return self.read_back(document)
         except XComStoreError:  # it warns of that already
@@ -262,17 +315,16 @@ class Writer:
             self.forget(before)
             return []
 
-    def mark(self) -> tuple[int, int, int, str]:
+    def mark(self) -> _Mark:
         """Return how far the writing has come, for `forget`."""
-        return len(self._path), len(self.leaves), self._notes.count, self._notes.first
+        return self._path[:], len(self.leaves), self._notes.count, self._notes.first
 
-    def forget(self, mark: tuple[int, int, int, str]) -> None:
+    def forget(self, mark: _Mark) -> None:
         """Forget the leaves and notes that there are since then."""
-        length, leaves, self._notes.count, self._notes.first = mark
-        del self._path[length:], self.leaves[leaves:]
-        self._path[-1] = _Step()
+        self._path[:], leaves, self._notes.count, self._notes.first = mark
+        del self.leaves[leaves:]
 
-    def is_noted(self, mark: tuple[int, int, int, str]) -> bool:
+    def is_noted(self, mark: _Mark) -> bool:
         """Tell whether a part has been stored as something else since then."""
         return self._notes.count > mark[2]
 
@@ -289,9 +341,9 @@ class Writer:
             self.note(value, f"cannot be read back: {why}")
         return name
 
-    def read_back(self, document: Any) -> Any:
+    def read_back(self, document: Any, *, trusted: bool = True) -> Any:
         """Return what a part will be read back as; its classes need no permission here."""
-        return _Reader(lambda number: self.leaves[number][-1], trusted=True).read(document)
+        return _Reader(lambda number: self.leaves[number][-1], trusted=trusted).read(document)
 
     def _place(self) -> str:
         """Return the path as text, not too long; empty at the top."""
@@ -317,7 +369,8 @@ def read(document: Any, leaf: Callable[[int], Any] | None = None) -> Any:
         ValueNotStorable: a class is not allowed by `[core] allowed_deserialization_classes`.
     """
     try:
-        return _Reader(leaf).read(document)
+        with ROOM:
+            return _Reader(leaf).read(document)
     except RecursionError as error:
         raise ObjectCorrupt("the stored document is nested too deeply to be read.") from error
 
@@ -331,7 +384,7 @@ class _Reader(NamedTuple):
         if kind is not list and kind is not dict:
             return document
         level += 1
-        if level > _MAX_LEVELS:
+        if level > MAX_LEVELS:
             raise RecursionError
         if kind is list:
             return [self.read(item, level) for item in document]
@@ -388,23 +441,27 @@ def room_left(value: Any, room: int) -> int:
     return -1
 
 
-def fits_database(node: Any) -> bool:
-    """Tell whether the database keeps JSON as it is, and a pull takes none of it for a record."""
-    if type(node) is dict:
-        return not is_record(node) and all(map(fits_database, (*node, *node.values())))
-    if type(node) is list:
-        return all(map(fits_database, node))
-    return _KEPT[type(node)](node)
+def not_kept(node: Any) -> Iterator[Any]:
+    """Yield what of JSON not every database keeps as it is, or a pull would take for a record."""
+    if is_record(node):
+        yield node
+    if type(node) is dict or type(node) is list:
+        for part in (*node, *node.values()) if type(node) is dict else node:
+            yield from not_kept(part)
+    elif not _KEPT[type(node)](node):
+        yield node
 
 
 def dump(document: Any) -> bytes:
     """Return a document as UTF-8 JSON."""
-    return _ENCODE(document).encode()
+    with ROOM:
+        return _ENCODE(document).encode()
 
 
 def load(data: str | bytes | bytearray | memoryview) -> Any:
     """Parse UTF-8 JSON; raises `ObjectCorrupt` for what is none, or nested too deeply."""
     try:
-        return json.loads(data if isinstance(data, str) else bytes(data))
+        with ROOM:
+            return json.loads(data if isinstance(data, str) else bytes(data))
     except (ValueError, RecursionError) as error:
         raise ObjectCorrupt(f"the object is not readable JSON ({error}).") from error

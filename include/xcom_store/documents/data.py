@@ -25,12 +25,18 @@ def _parts_of_count(value: Any) -> list[Any]:
     return [value.asm8.view("i8").item(), value.unit, getattr(value, "tzinfo", None)]
 
 
-def _read_timestamp(count: int, unit: Any, zone: dt.tzinfo | None) -> Any:
+def _parts_of_timestamp(value: Any) -> list[Any]:
+    parts = _parts_of_count(value)
+    return parts if _read_timestamp(*parts).fold == value.fold else [*parts, value.fold]
+
+
+def _read_timestamp(count: int, unit: Any, zone: dt.tzinfo | None, fold: Any = -1) -> Any:
     import numpy as np
     import pandas as pd
 
     stamp = pd.Timestamp(np.datetime64(count, unit)).as_unit(unit)
-    return stamp.tz_localize("UTC").tz_convert(zone)
+    stamp = stamp.tz_localize("UTC").tz_convert(zone)
+    return stamp if fold < 0 else stamp.replace(fold=fold)  # which its zone does not tell
 
 
 def _read_timedelta(count: int, unit: Any, _zone: None) -> Any:
@@ -197,7 +203,7 @@ def _read_arrow(data: str, kinds: list[str]) -> Any:
 
 
 TAGS = (
-    Tag("pandas_timestamp", "pandas.Timestamp", _parts_of_count, _read_timestamp),
+    Tag("pandas_timestamp", "pandas.Timestamp", _parts_of_timestamp, _read_timestamp),
     Tag("pandas_timedelta", "pandas.Timedelta", _parts_of_count, _read_timedelta),
     Tag("pandas_NaT", "pandas.api.typing.NaTType", "", "pandas:NaT"),
     Tag("pandas_NA", "pandas.api.typing.NAType", "", "pandas:NA"),

@@ -17,14 +17,13 @@ no node of Airflow's serializer and no record mark is ever embedded.
 
 from __future__ import annotations
 
-import datetime as dt
 import enum
 import json
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from include.xcom_store.documents.state import is_same
-from include.xcom_store.documents.tags import USE_ZONEINFO, type_name
+from include.xcom_store.documents.tags import type_name
 from include.xcom_store.errors import ValueNotStorable
 
 if TYPE_CHECKING:
@@ -68,7 +67,8 @@ class Notes:
     def __str__(self) -> str:
         """Return the line of the log."""
         more = f" (and {self.count - 1:,} more)" if self.count > 1 else ""
-        return f"{self.first}{more}. See docs/types.md; [xcom_store] inexact = refuse prevents it."
+        first = self.first.removesuffix(".")
+        return f"{first}{more}. See docs/types.md; [xcom_store] inexact = refuse prevents it."
 
 
 _notes: ContextVar[Notes | None] = ContextVar("xcom_store_inexact", default=None)
@@ -98,7 +98,7 @@ def given_back(value: Any) -> Any:
 
     Raises:
         Unreadable: Airflow writes it, and cannot read it.
-        TypeError: Airflow does not take it, either, or makes another of it.
+        TypeError: Airflow does not take it, either.
     """
     if isinstance(value, enum.Enum) and isinstance(value, (str, int, float)):
         return value.value
@@ -106,12 +106,7 @@ def given_back(value: Any) -> Any:
         return tuple(value)
     if base := next((kind for kind in _BASES if isinstance(value, kind)), None):
         return _BASES[base](value)
-    if isinstance(value, dt.tzinfo):
-        raise TypeError(f"it is a time zone that cannot be had by a name. {USE_ZONEINFO}")
-    back = _from_airflow(_airflow_text(value))
-    if type(back) is type(value):
-        raise TypeError("it would come back as something else. Convert it to a plainer type.")
-    return back
+    return _from_airflow(_airflow_text(value))
 
 
 _BASES: dict[type, Callable[[Any], Any]] = {
@@ -123,22 +118,19 @@ _BASES: dict[type, Callable[[Any], Any]] = {
 }
 
 
-def airflow_node(value: Any) -> Any:
+def airflow_node(value: Any) -> tuple[Any, str]:
     """Return the JSON that Airflow's own backend stores, and reads once this one is gone.
 
     Its serializer is not always exact (a nested dataclass comes back as a dict), so that is read
-    back and compared; what comes back as another is noted.
+    back and compared: the second is what becomes of the value, empty if it comes back the same.
     """
     text = _airflow_text(value)
     try:
         back = _from_airflow(text)
-        becomes = f"comes back as {type_name(back)}, and not as the same value"
-        exact = is_same(value, back)
     except Unreadable as error:
-        exact, becomes = False, f"cannot be read back: {error}"
-    if not exact:
-        notes().add(lambda: f"the {type_name(value)} {becomes}")
-    return json.loads(text)
+        return json.loads(text), f"cannot be read back: {error}"
+    becomes = f"comes back as {type_name(back)}, and not as the same value"
+    return json.loads(text), "" if is_same(value, back) else becomes
 
 
 def _airflow_text(value: Any) -> bytes:

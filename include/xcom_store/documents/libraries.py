@@ -6,7 +6,8 @@
 | pendulum Duration, Interval; dateutil relativedelta | what it was made of |
 | zones of pendulum, pytz, dateutil | name, or offset and name |
 | dateutil's local zone         | its offsets and names: read where they are the same |
-| SQLAlchemy Row                | names and values |
+| SQLAlchemy Row, RowMapping    | names and values |
+| boto3's DynamoDB Binary       | its bytes |
 | requests' headers             | pairs |
 | pydantic's `AnyUrl` and the like | class and text |
 | `SecretStr`, `SecretBytes`    | the mask: a secret is never written in clear |
@@ -64,6 +65,10 @@ def _parts_of_relative(value: Any) -> list[Any]:
     names = [f"{unit}s" for unit in _UNITS] + _UNITS + ["leapdays", "weekday"]
     found = {name: getattr(value, name) for name in names}
     return [{name: part for name, part in found.items() if part is not None and part != 0}]
+
+
+def _read_row(names: list[str], found: list[Any]) -> Any:
+    return import_module("sqlalchemy.engine.result").result_tuple(names)(found)
 
 
 _UNITS = ["year", "month", "day", "hour", "minute", "second", "microsecond"]
@@ -142,8 +147,15 @@ TAGS = (
         "sqlalchemy_row",
         "sqlalchemy.engine.row.Row",
         lambda v: [[*v._fields], [*v]],
-        lambda names, found: import_module("sqlalchemy.engine.result").result_tuple(names)(found),
+        _read_row,
     ),
+    Tag(
+        "sqlalchemy_mapping",
+        "sqlalchemy.engine.row.RowMapping",
+        lambda v: [[*v], [*v.values()]],
+        lambda *found: _read_row(*found)._mapping,
+    ),
+    Tag("boto3_binary", "boto3.dynamodb.types.Binary", "value", "boto3.dynamodb.types:Binary"),
     Tag(
         "requests_headers",
         "requests.structures.CaseInsensitiveDict",

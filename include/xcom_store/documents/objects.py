@@ -6,6 +6,7 @@
 | named tuple, dataclass, attrs object, pydantic model | class, fields, and what else is in it |
 | model with a field of another type | class, and what `model_dump` makes of it, as Airflow does |
 | object with `serialize` and `deserialize` | class, version, and what `serialize` returns |
+| defaultdict of a class | the class, and pairs |
 | Delta and Iceberg table | what Airflow's serializer makes of it |
 
     [class, {"miles": 1.5}]                           the fields
@@ -23,13 +24,14 @@ from __future__ import annotations
 import dataclasses
 import enum
 import logging
+from collections import defaultdict
 from functools import lru_cache
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple, get_origin
 
 from include.xcom_store.documents import inexact, permission
 from include.xcom_store.documents.state import is_plain, is_same, put, state
-from include.xcom_store.documents.tags import Tag, full_name
+from include.xcom_store.documents.tags import MAY_FAIL, Tag, full_name
 from include.xcom_store.errors import ObjectCorrupt
 
 if TYPE_CHECKING:
@@ -331,17 +333,21 @@ def _read_table(name: str, version: int, data: Any) -> Any:
     return deserialize({"__classname__": name, "__version__": version, "__data__": data})
 
 
+def _may_be_read(kind: Any) -> bool:
+    return permission.is_importable(kind) and not permission.missing(full_name(kind))
+
+
 def _object(name: str, is_kind: Any, write: Any = _write_fields, read: Any = read_fields) -> Tag:
     """Return the tag of a kind of class."""
 
     def is_one(value: Any) -> bool:
         kind = type(value)
-        if not is_kind(kind) or not permission.is_importable(kind):
+        if not (is_kind(kind) and permission.is_importable(kind)):
             return False
         # Of a named tuple, and of an enum's text or number, Airflow gives back the plain value,
         # and asks nobody.
         if is_tuple(kind) or (is_enum(kind) and isinstance(value, _BASES)):
-            return not permission.missing(full_name(kind))
+            return _may_be_read(kind)
         return not isinstance(value, _BASES)
 
     check = "comes back as its own deserialize makes it, which is not the same"
@@ -349,12 +355,19 @@ def _object(name: str, is_kind: Any, write: Any = _write_fields, read: Any = rea
 
 
 TAGS = (
+    *(Tag("airflow", name, _parts_of_table, _read_table, MAY_FAIL) for name in _TABLES),
     _object("enum", is_enum, _write_member, _read_member),
     _object("namedtuple", is_tuple),
     _object("pydantic", is_model, _write_model),
     _object("serialize", is_own, _write_own, _read_own),
     _object("dataclass", is_dataclass),
     _object("attrs", is_attrs),
-    Tag("airflow", lambda v: full_name(type(v)) in _TABLES, _parts_of_table, _read_table),
+    Tag(
+        "defaultdict_of",
+        lambda v: type(v) is defaultdict and _may_be_read(v.default_factory),
+        lambda v, writer: [writer.class_name(v, v.default_factory), writer.pairs(v.items())],
+        defaultdict,
+        is_kind=lambda kind: isinstance(kind, type),
+    ),
     Tag("unreadable", lambda _: False, lambda _: [], inexact.unreadable),
 )

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import builtins
 import pkgutil
+import re
 import sys
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
@@ -76,8 +78,9 @@ def missing(name: Any) -> str:
         return ""  # an argument like `int`, or `list`, which no kind of object is made of
     from airflow.sdk import serde
 
-    if serde._match(name) or name in serde._extra_allowed:  # noqa: SLF001 - it has no other door
-        return ""
+    with suppress(re.error):  # of a setting like *, with which Airflow reads none
+        if serde._match(name) or name in serde._extra_allowed:  # noqa: SLF001 - no other door
+            return ""
     return (
         f"Airflow may not read objects of the class {name} back. If you trust it, set "
         f"AIRFLOW__CORE__ALLOWED_DESERIALIZATION_CLASSES='airflow.* {name}' (a list divided by "

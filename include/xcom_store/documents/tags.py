@@ -40,7 +40,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-REFUSE = "refuse"
+REFUSE, MAY_FAIL = "refuse", "may fail"
 
 
 class Tag(NamedTuple):
@@ -57,8 +57,8 @@ class Tag(NamedTuple):
     made_by: str | Callable[..., Any]
     """Called with the parts; `module:name`, imported then. Without parts, the value itself."""
     check: str = ""
-    """The value is read back at the push: `REFUSE` refuses it, anything else warns in these words,
-    if it does not come back the same."""
+    """The value is read back at the push. If it does not come back the same, `REFUSE` refuses it,
+    and a text warns in its words; `MAY_FAIL` warns only where it cannot be read at all."""
     is_kind: Callable[[Any], bool] | None = None
     """Of the tags of `objects` the test of a class. `parts` is called with the writer, too, and
     returns documents, of which the first is the name of a class; `made_by` gets that class."""
@@ -154,11 +154,7 @@ _FACTORIES |= {"": None}
 
 
 def _parts_of_defaultdict(value: defaultdict[Any, Any]) -> list[Any]:
-    name = next((name for name, kind in _FACTORIES.items() if kind is value.default_factory), None)
-    if name is None:
-        known, factory = ", ".join(filter(None, _FACTORIES)), value.default_factory
-        raise ValueError(f"its default_factory is {factory!r}, not {known}. Return dict(value).")
-    return [name, *pairs(value)]
+    return [getattr(value.default_factory, "__name__", ""), *pairs(value)]
 
 
 def _parts_of_array(value: array.array[Any]) -> list[Any]:
@@ -183,13 +179,20 @@ def _little_endian(found: array.array[Any]) -> array.array[Any]:
 def moment(name: str, of: type | str, made_by: str) -> Tag:
     """Return the tag of a kind of datetime or time."""
 
+    # Not pendulum's own replace(), which would put its own zone.
     def parts(value: Any) -> list[Any]:
-        return [value.replace(tzinfo=None, fold=0).isoformat(), value.fold, value.tzinfo]
+        bare = _base(type(value)).replace(value, tzinfo=None, fold=0)
+        return [bare.isoformat(), value.fold, value.tzinfo]
 
     def read(written: str, fold: int, zone: dt.tzinfo | None) -> Any:
-        return _resolved(made_by).fromisoformat(written).replace(tzinfo=zone, fold=fold)
+        kind = _resolved(made_by)
+        return _base(kind).replace(kind.fromisoformat(written), tzinfo=zone, fold=fold)
 
     return Tag(name, of, parts, read)
+
+
+def _base(kind: Any) -> Any:
+    return dt.datetime if issubclass(kind, dt.datetime) else dt.time
 
 
 USE_ZONEINFO = "Use zoneinfo.ZoneInfo('Area/City'), which has a name."
@@ -217,7 +220,9 @@ TAGS = (
     Tag("counter", Counter, pairs, lambda found: Counter(dict(found))),
     Tag(
         "defaultdict",
-        defaultdict,
+        lambda v: (
+            type(v) is defaultdict and any(v.default_factory is one for one in _FACTORIES.values())
+        ),
         _parts_of_defaultdict,
         lambda name, found: defaultdict(_FACTORIES[name], found),
     ),

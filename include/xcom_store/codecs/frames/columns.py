@@ -361,7 +361,11 @@ def _column(recipe: dict[str, Any], array: Any, name: str) -> Column:
         return Column(recipe, rows(0, 0).type, rows)
     except (pa.ArrowException, TypeError) as error:
         is_complex = getattr(array.dtype, "kind", "") == "c"
-        advice = "Return its .real and .imag." if is_complex else "Convert it with .astype()."
+        advice = (
+            "Return numpy.real() and numpy.imag() of it."
+            if is_complex
+            else "Convert it with .astype()."
+        )
         raise ValueNotStorable(
             f"{name} has dtype {array.dtype}, which Arrow does not have ({error}). {advice}"
         ) from error
