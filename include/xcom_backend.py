@@ -75,17 +75,12 @@ class XComBackend(BaseXCom):
         owner = Owner(dag_id, run_id, task_id, -1 if map_index is None else map_index, key)
         why = "" if options.offload else "[xcom_store] offload is False"
         why = "Airflow does not say whose XCom it is" if None in owner else why
-        keep = _is_dag_result.get()
-        if globs := options.keep_in_database:
-            name = f"{dag_id}/{task_id}/{key}"
-            keep = keep or any(fnmatchcase(name, glob) for glob in globs.split())
+        name, globs = f"{dag_id}/{task_id}/{key}", options.keep_in_database.split()
+        is_kept = _is_dag_result.get() or any(fnmatchcase(name, glob) for glob in globs)
+        keep = max(options.threshold, values.MAX_KEPT_BYTES) if is_kept else 0
         started = time.perf_counter()
-        try:
-            with values.inexact.collected(options.inexact) as changed:
-                stored = values.push(value, owner, connect(options), keep=keep, only_database=why)
-        except XComStoreError as error:
-            error.action = f"pushing XCom {key!r} of {owner}"
-            raise
+        with _doing("pushing", owner), values.inexact.collected(options.inexact) as changed:
+            stored = values.push(value, owner, connect(options), keep=keep, only_database=why)
         if changed.count:
             log.warning("XCom %r of %s does not come back as pushed: %s", key, owner, changed)
         if is_reference(stored):
@@ -94,7 +89,7 @@ class XComBackend(BaseXCom):
             log.warning(
                 "XCom %r of %s is meant for clients without this backend. They find a record of %s "
                 "there: it is not plain JSON, or over %s.",
-                *(key, owner, stored["type"], size_text(values.kept_bytes(options.threshold))),
+                *(key, owner, stored["type"], size_text(keep)),
             )
         return stored
 
@@ -114,11 +109,8 @@ class XComBackend(BaseXCom):
             return BaseXCom.deserialize_value(result)
         owner = _asked_for.get() or _same_run()
         started = time.perf_counter()
-        try:
+        with _doing("pulling", owner):
             value = common_io.read(result) if earlier else _rooms()[0].pull(record, owner, _store())
-        except XComStoreError as error:
-            error.action = f"pulling XCom {owner.key or ''!r} of {owner}"
-            raise
         if is_reference(record):
             _report("pull", record, started, quiet=isinstance(owner, _OneOfMany))
         return value
@@ -153,11 +145,8 @@ class XComBackend(BaseXCom):
         if len(rows) == 1:
             return [read(rows[0])]
         if any(is_reference(row.value) for row in rows):
-            try:
+            with _doing("pulling", owner):
                 _store().prepare()  # once, and not by each thread
-            except XComStoreError as error:
-                error.action = f"pulling XCom {owner.key or ''!r} of {owner}"
-                raise
         with ThreadPoolExecutor(PARALLEL_READS, "xcom_store") as pool:
             futures = [pool.submit(read, row) for row in rows]
             try:
@@ -252,6 +241,15 @@ def _same_run() -> Owner:
     except RuntimeError:  # not in a task: a script, a test
         return Owner(None, None)
     return Owner(ti.dag_id, ti.run_id)
+
+
+@contextmanager
+def _doing(what: str, owner: Owner) -> Iterator[None]:
+    try:
+        yield
+    except XComStoreError as error:
+        error.action = f"{what} XCom {owner.key or ''!r} of {owner}"
+        raise
 
 
 @contextmanager

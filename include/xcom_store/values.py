@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from include.xcom_store import codecs, documents, errors, keys, record
 from include.xcom_store.codecs import about, failures, ge_result, json_text
-from include.xcom_store.documents import inexact
+from include.xcom_store.documents import inexact, way_back
 from include.xcom_store.documents.tags import type_name
 from include.xcom_store.stores import common_io
 
@@ -37,28 +37,22 @@ def stays(value: Any, threshold: int) -> bool:
     return documents.room_left(value, room) >= 0 and not ge_result.describe(value)
 
 
-def kept_bytes(threshold: int) -> int:
-    """Return how much JSON that clients without this backend read stays in the database."""
-    return max(threshold, MAX_KEPT_BYTES)
-
-
-def push(
-    value: Any, owner: Owner, store: Store, *, keep: bool = False, only_database: str = ""
-) -> Any:
+def push(value: Any, owner: Owner, store: Store, *, keep: int = 0, only_database: str = "") -> Any:
     """Return what the metadata database is to hold, after writing to the store what goes there.
 
     Args:
         value: anything.
         owner: the task instance and key, all fields set.
         store: where it goes, with this deployment's settings.
-        keep: plain JSON of up to `MAX_KEPT_BYTES` stays in the database.
+        keep: bytes of plain JSON that stay in the database, whatever the threshold.
         only_database: says why nothing may go to the store.
 
     Raises:
         XComStoreError: the value would not come back exactly, or the store is not usable.
     """
     if only_database:
-        return _in_database(value, only_database)
+        value = ge_result.to_dict(value) if ge_result.accepts(value) else value
+        return way_back.in_database(value, only_database, (codecs.find, common_io.names_object))
     threshold, compression = store.settings.threshold, store.settings.compression
     if ge_result.describe(value):
         threshold = 0  # each validation is an object, however small: people look for it there
@@ -71,7 +65,7 @@ def push(
     text = documents.dump(document)
     changed = inexact.notes().count
     is_plain = writer.plain and (keep or not changed) and not common_io.names_object(document)
-    if is_plain and len(text) <= (kept_bytes(threshold) if keep else threshold):
+    if is_plain and len(text) <= (keep or threshold):
         return document
     if not writer.leaves and len(text) <= threshold:
         said = type_name(value), about.summary(value)
@@ -122,47 +116,6 @@ def remove(row: dict[str, Any], owner: Owner, store: Store) -> None:
             store.delete_under(keys.stem(key))
     finally:
         store.delete(key)
-
-
-def _in_database(value: Any, why: str) -> Any:
-    """Return what Airflow's own backend would store, and reads once this one is gone.
-
-    Raises:
-        ValueNotStorable: Airflow does not take it, or the database would change it.
-    """
-    value = ge_result.to_dict(value) if ge_result.accepts(value) else value
-    writer = documents.Writer(_refuse)
-    try:
-        with inexact.collected("warn") as changed:  # what our own writer would have changed
-            document = writer.write(value)
-        if common_io.names_object(document):
-            what = "a pull would take this string for common-io's object."
-            raise TypeError(what)
-        if writer.plain and not changed.count:
-            return document
-        node, becomes = inexact.airflow_node(value)
-        odd = [*documents.not_kept(node)]
-        if not all(type(one) is float for one in odd):
-            what = "it holds an integer or a text that not every database keeps, or a record mark."
-            raise TypeError(what)
-    except TypeError as error:
-        message = f"{why}, and the metadata database cannot hold this value: {error}"
-        raise errors.ValueNotStorable(message) from error
-    notes, becomes = (
-        inexact.notes(),
-        f"holds {odd[0]!r}, which PostgreSQL changes" if odd else becomes,
-    )
-    if becomes:
-        notes.add(lambda: f"the {type_name(value)} {becomes}")
-        notes.check()
-    return node
-
-
-def _refuse(part: Any) -> None:
-    # Airflow's serializer may know some of these, and not give them back exactly.
-    if codecs.find(part):
-        what = f"a {type_name(part)} goes to the store only."
-        raise TypeError(what)
 
 
 def _encode(value: Any, compression: str, min_bytes: int | None = None) -> _Encoded | None:

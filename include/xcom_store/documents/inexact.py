@@ -22,8 +22,6 @@ import json
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from include.xcom_store.documents.state import is_same
-from include.xcom_store.documents.tags import type_name
 from include.xcom_store.errors import ValueNotStorable
 
 if TYPE_CHECKING:
@@ -106,7 +104,7 @@ def given_back(value: Any) -> Any:
         return tuple(value)
     if base := next((kind for kind in _BASES if isinstance(value, kind)), None):
         return _BASES[base](value)
-    return _from_airflow(_airflow_text(value))
+    return from_airflow(airflow_text(value))
 
 
 _BASES: dict[type, Callable[[Any], Any]] = {
@@ -118,22 +116,8 @@ _BASES: dict[type, Callable[[Any], Any]] = {
 }
 
 
-def airflow_node(value: Any) -> tuple[Any, str]:
-    """Return the JSON that Airflow's own backend stores, and reads once this one is gone.
-
-    Its serializer is not always exact (a nested dataclass comes back as a dict), so that is read
-    back and compared: the second is what becomes of the value, empty if it comes back the same.
-    """
-    text = _airflow_text(value)
-    try:
-        back = _from_airflow(text)
-    except Unreadable as error:
-        return json.loads(text), f"cannot be read back: {error}"
-    becomes = f"comes back as {type_name(back)}, and not as the same value"
-    return json.loads(text), "" if is_same(value, back) else becomes
-
-
-def _airflow_text(value: Any) -> bytes:
+def airflow_text(value: Any) -> bytes:
+    """Return the JSON that Airflow's serializer makes of a value; `TypeError` if it does not."""
     from airflow.sdk.serde import serialize
 
     try:
@@ -146,7 +130,8 @@ def _airflow_text(value: Any) -> bytes:
         ) from error
 
 
-def _from_airflow(text: bytes) -> Any:
+def from_airflow(text: bytes) -> Any:
+    """Return what Airflow's serializer reads back; raises `Unreadable` if it cannot."""
     from airflow.sdk.serde import deserialize
 
     try:

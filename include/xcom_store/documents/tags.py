@@ -49,8 +49,8 @@ class Tag(NamedTuple):
     name: str
     """Stored, for ever."""
     of: type | str | Callable[[Any], bool]
-    """The exact type; a library's full name of it, with a `*` also of the library's subclasses; or
-    a test of a value."""
+    """The exact type; a library's full name of it, with a `*` also of subclasses, those of others
+    only where a check sees that they come back; or a test of a value."""
     parts: str | Callable[..., Iterable[Any]]
     """Names of attributes, or what returns the parts that a value is made of: any values, lists of
     such, and `Pairs`. What it raises refuses the value, and says why."""
@@ -103,7 +103,8 @@ def finder(table: Iterable[Tag]) -> Callable[[Any], Tag | None]:
         if name in exact:
             return exact[name]
         for base in map(full_name, kind.__mro__):
-            if base in bases and base.partition(".")[0] == name.partition(".")[0]:
+            is_own = base.partition(".")[0] == name.partition(".")[0]
+            if base in bases and (is_own or bases[base].check == REFUSE):
                 return bases[base]
         return next((tag for is_one, tag in tests if is_one(value)), None)
 
