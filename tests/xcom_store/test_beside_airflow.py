@@ -6,9 +6,10 @@ the JSON of the database. What comes back is ranked, and compared apart from the
 
 from __future__ import annotations
 
+import logging
 import sys
 import warnings
-from collections import Counter
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -18,14 +19,34 @@ import pytest
 pytest.importorskip("polars")
 pytest.importorskip("sqlalchemy")
 pytest.importorskip("boto3")
+pytest.importorskip("hypothesis")
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from include.xcom_store.errors import ValueNotStorable
+from include.xcom_store.errors import ObjectCorrupt, ValueNotStorable
 from tests.xcom_store import peers, returned
 from tests.xcom_store.cases import VALUES
+from tests.xcom_store.classes import (
+    NOON,
+    Access,
+    Client,
+    Frozen,
+    Level,
+    Loose,
+    Model,
+    Open,
+    Own,
+    Pair,
+    Stop,
+    WithLock,
+    set_by_hand,
+)  # fmt: skip
 from tests.xcom_store.conftest import DAG, RUN, TASK
 from tests.xcom_store.identical import assert_identical
+from tests.xcom_store.test_properties import SLOW_IS_FINE
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/types.md"
 IDENTICAL, EQUAL, OTHER, UNREADABLE, REFUSED = 3, 2, 1, 0, -1
@@ -115,6 +136,60 @@ def test_no_value_comes_back_worse_than_with_airflows_own(both, allowed, capsys)
     check_page(allowed, counts)
 
 
+# Rows of the table within each other: in what Airflow takes as its base, in objects, as keys.
+KEYS = ["a", 1, "1", None, True, (1, 2), Level.HIGH, Access.READ, len, returned.Name("a"), b"a",
+        frozenset([1]), "__id__", "__classname__", "$xcom", Frozen(1)]  # fmt: skip
+LEAVES = sorted(name for name in ROWS if "deep" not in name and "itself" not in name)
+
+
+class OwnList(Own):
+    """What it returns as a list, Airflow passes through as it is."""
+
+    def serialize(self):
+        return [self.value]
+
+    @staticmethod
+    def deserialize(data, _version):
+        return OwnList(data[0])
+
+
+def inside(inner):
+    """Return the strategy for what holds these values."""
+    pairs, items = (
+        st.dictionaries(st.sampled_from(KEYS), inner, max_size=3),
+        st.lists(inner, max_size=3),
+    )
+    holders = (Stop, Loose, Own, OwnList, WithLock, lambda v: Open(x=1, other=v), lambda v: Pair(v, 1),
+               lambda v: returned.Generated(1, v), lambda v: set_by_hand(Client(name="x"), _calls=v),
+               lambda v: Model(at=NOON, anything=v))  # fmt: skip
+    return st.one_of(
+        pairs, items, items.map(tuple), items.map(returned.Tags), pairs.map(returned.Config),
+        pairs.map(OrderedDict), pairs.map(lambda v: defaultdict(lambda: 1, v)), *map(inner.map, holders),
+    )  # fmt: skip
+
+
+values = st.recursive(st.sampled_from(LEAVES).map(lambda name: ROWS[name]()), inside, max_leaves=5)
+SOME = "airflow.* tests.xcom_store.classes.[OMC]* tests.xcom_store.classes.Stop"
+
+
+@pytest.mark.parametrize("classes", [*LISTS.values(), SOME])
+@pytest.mark.parametrize("count", [60, pytest.param(3_000, marks=pytest.mark.weekly)])
+def test_no_nested_value_comes_back_worse(both, allow, classes, count):
+    allow(classes)
+    logging.disable(logging.WARNING)  # thousands of lines
+
+    @settings(max_examples=count, derandomize=count < 100, **SLOW_IS_FINE)
+    @given(values)
+    def run(value):
+        theirs, ours = both(lambda: value)
+        assert theirs <= ours
+
+    try:
+        run()
+    finally:
+        logging.disable(logging.NOTSET)
+
+
 def check_page(allowed, counts):
     """The table of docs/types.md says the same; a few values are others in other versions of Python."""
     if not PAGE.exists() or sys.version_info[:2] != (3, 11):
@@ -144,12 +219,46 @@ def test_the_values_of_airflows_own_tests(xcom, allow, name):
     assert_identical(peers.CHANGED.get(name, peers.VALUES[name])(), xcom.pull())
 
 
-def test_a_kubernetes_pod_is_stored_as_airflow_does_which_cannot_read_it(xcom, allow):
-    """Where the package is installed; it is not with the template."""
-    allow("airflow.* kubernetes.*")
-    xcom.push(peers.pod())
-    with pytest.raises(ValueNotStorable, match="of which the push has warned"):
-        xcom.pull()
+class TestPackagesThatTheTemplateDoesNotInstall:
+    """What Airflow has serializers for; each test runs where the package is."""
+
+    def test_a_kubernetes_pod_cannot_be_read_by_airflow_either(self, xcom, allow):
+        allow("airflow.* kubernetes.*")
+        xcom.push(peers.pod())
+        with pytest.raises(ValueNotStorable, match="of which the push has warned"):
+            xcom.pull()
+
+    @pytest.mark.parametrize("options", [None, {"key": "value"}])
+    def test_a_delta_table(self, xcom, allow, fernet, tmp_path, options):
+        deltalake = pytest.importorskip("deltalake")
+        allow("airflow.*")
+        deltalake.write_deltalake(tmp_path, pa.table({"a": [1, 2]}))
+        value = deltalake.DeltaTable(tmp_path, storage_options=options)
+        assert "inexact" not in xcom.push([value])
+        [back] = xcom.pull()
+        assert (back.table_uri, back.version()) == (value.table_uri, 0)
+        assert back._storage_options == options  # noqa: SLF001 - nothing else tells
+        assert back.to_pyarrow_table() == pa.table({"a": [1, 2]})
+
+    def test_an_iceberg_table_of_which_airflow_loses_the_catalog_is_warned_of(
+        self, xcom, allow, fernet, tmp_path, caplog
+    ):
+        sql = pytest.importorskip("pyiceberg.catalog.sql")
+        allow("airflow.*")
+        where = {"uri": f"sqlite:///{tmp_path}/c.db", "warehouse": f"file://{tmp_path}"}
+        catalog = sql.SqlCatalog("default", **where)
+        catalog.create_namespace("n")
+        xcom.push([catalog.create_table("n.t", schema=pa.schema([("a", pa.int64())]))])
+        assert "Table at [0] cannot be read back" in caplog.text
+        with pytest.raises(ObjectCorrupt, match="IndexError"):
+            xcom.pull()
+
+
+@pytest.fixture
+def fernet(monkeypatch):
+    """Have the key by which Airflow's serializers encrypt options."""
+    fernet = pytest.importorskip("cryptography.fernet")
+    monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", fernet.Fernet.generate_key().decode())
 
 
 @pytest.mark.parametrize("name", peers.STORED)

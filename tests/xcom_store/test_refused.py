@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import io
+import sys
 import types
 import zoneinfo
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -20,8 +22,10 @@ import pyarrow as pa
 from dateutil import tz
 
 from include.xcom_store import documents, values
+from include.xcom_store.documents import stack
 from include.xcom_store.errors import ObjectCorrupt, StoreUnreachable, ValueNotStorable
 from include.xcom_store.stores.files import HashingSink
+from tests.xcom_store.classes import Frozen, Loose, Open
 from tests.xcom_store.identical import assert_identical
 from tests.xcom_store.memory import OWNER, MemoryStore, there_and_back
 
@@ -178,6 +182,10 @@ WRAPS = {
     "namespace": lambda inner: types.SimpleNamespace(a=inner),
     "mapping proxy": lambda inner: types.MappingProxyType({"a": inner}),
     "slice": lambda inner: slice(inner),
+    "dataclass": lambda inner: Frozen(inner),
+    "attrs object": lambda inner: Loose(inner),
+    "pydantic model": lambda inner: Open(inner=inner),
+    "array of objects": lambda inner: np.fromiter([inner], dtype=object),
 }
 
 
@@ -188,15 +196,29 @@ def below(frames, function):
 @pytest.mark.parametrize("threshold", [0, 1_000_000], ids=["offloaded", "inline"])
 @pytest.mark.parametrize("name", WRAPS)
 def test_the_limit_of_depth_is_that_of_reading(name, threshold):
-    step = 2 if name == "mapping proxy" else 1  # a dict in it
+    step = 2 if name in ("mapping proxy", "pydantic model") else 1  # a dict in it
     value = functools.reduce(
         lambda inner, _: WRAPS[name](inner), range(documents.MAX_DEPTH // step), 1
     )
     # As far down the stack as a task is run.
     back = below(80, lambda: there_and_back(value, threshold))
-    assert repr(back) == repr(value)
+    with stack.ROOM:
+        assert_identical(value, back)
     with pytest.raises(ValueNotStorable, match="more than 254 deep"):
         there_and_back(WRAPS[name](value), threshold)
+
+
+def test_the_room_on_the_stack_is_given_back():
+    """The limit is that of all threads, of which some may still need it."""
+    before = sys.getrecursionlimit()
+    value = functools.reduce(lambda inner, _: (inner,), range(documents.MAX_DEPTH), 1)
+    with ThreadPoolExecutor(8) as pool:
+        for back in pool.map(lambda _: there_and_back(value), range(100)):
+            with stack.ROOM:
+                assert back == value
+    with pytest.raises(ValueNotStorable):
+        there_and_back((value,))
+    assert sys.getrecursionlimit() == before
 
 
 def test_a_document_deeper_than_any_written_is_corrupt():

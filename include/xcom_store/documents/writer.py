@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from include.xcom_store.documents import inexact, permission, tags
@@ -38,6 +39,8 @@ class _TooDeep(RecursionError):
     """The same, and nobody tries another way."""
 
 
+_HOLDERS = ("dataclass", "pydantic")
+"""Of these Airflow may give back something where a part cannot be read: a dict, a text."""
 _PASSED = (_Located, inexact.Refused, inexact.Unreadable, RecursionError, MemoryError)
 """What says enough already."""
 _Mark = tuple[list[Any], int, int, str]
@@ -165,7 +168,10 @@ class Writer:
         if tag:
             mark = self.mark()
             try:
-                return self._below(self._tagged, tag, value)
+                document = self._below(self._tagged, tag, value)
+                if not (self.is_noted(mark) and self._is_better_whole(tag, value, document)):
+                    return document
+                why = TypeError("a part of it cannot be read back")
             except _PASSED as error:
                 # A datetime is given to Airflow as a whole if its zone cannot be stored.
                 if not (isinstance(error, _Located) and isinstance(value, (dt.datetime, dt.time))):
@@ -177,6 +183,18 @@ class Writer:
         elif isinstance(value, dt.tzinfo):
             why = TypeError(f"it is a time zone that cannot be had by a name. {USE_ZONEINFO}")
         return self._given_back(value, tag, why)
+
+    def _is_better_whole(self, tag: Tag, value: Any, document: Any) -> bool:
+        """Tell whether Airflow gives an object back of which a part may not be read now."""
+        if tag.name not in _HOLDERS or permission.missing(document[TAG][1]):
+            return False
+        try:
+            self.read_back(document, trusted=False)
+        except XComStoreError:
+            with suppress(TypeError, inexact.Unreadable):
+                inexact.given_back(value)
+                return True
+        return False
 
     def _given_back(self, value: Any, tag: Tag | None, why: Exception | None) -> Any:
         """Return the document of what Airflow's own backend would give back.
