@@ -202,6 +202,20 @@ def _read_arrow(data: str, kinds: list[str]) -> Any:
     return table
 
 
+def _read_arrow_scalar(data: str, kinds: list[str]) -> Any:
+    return _read_arrow(data, kinds).column(0)[0]
+
+
+def _read_arrow_schema(data: str, kinds: list[str]) -> Any:
+    return _read_arrow(data, kinds).schema
+
+
+def _read_arrow_type(data: str, kinds: list[str]) -> Any:
+    return _read_arrow(data, kinds).schema.field(0).type
+
+
+_OFFSET = "pandas._libs.tslibs.offsets.BaseOffset*"
+_DTYPE = "pandas.api.extensions.ExtensionDtype*"
 TAGS = (
     Tag("pandas_timestamp", "pandas.Timestamp", _parts_of_timestamp, _read_timestamp),
     Tag("pandas_timedelta", "pandas.Timedelta", _parts_of_count, _read_timedelta),
@@ -215,44 +229,14 @@ TAGS = (
         REFUSE,
     ),
     Tag("pandas_interval", "pandas.Interval", "left right closed", "pandas:Interval"),
-    Tag(
-        "pandas_offset",
-        "pandas._libs.tslibs.offsets.BaseOffset*",
-        _parts_of_offset,
-        _read_offset,
-        REFUSE,
-    ),
-    Tag(
-        "pandas_dtype",
-        "pandas.api.extensions.ExtensionDtype*",
-        _parts_of_pandas_dtype,
-        _read_pandas_dtype,
-        REFUSE,
-    ),
+    Tag("pandas_offset", _OFFSET, _parts_of_offset, _read_offset, REFUSE),
+    Tag("pandas_dtype", _DTYPE, _parts_of_pandas_dtype, _read_pandas_dtype, REFUSE),
     Tag("numpy_str", "numpy.str_", lambda v: [str.__str__(v)], "numpy:str_"),
     Tag("numpy_bytes", "numpy.bytes_", lambda v: [bytes.__bytes__(v)], "numpy:bytes_"),
     Tag("numpy", "numpy.generic*", _parts_of_scalar, _read_scalar),
     Tag("numpy_array", "numpy.ndarray", _parts_of_array, _read_array),
     Tag("numpy_dtype", "numpy.dtype*", lambda v: [dtype_text(v)], "numpy:dtype"),
-    Tag(
-        "arrow_scalar",
-        "pyarrow.lib.Scalar*",
-        _parts_of_arrow,
-        lambda *found: _read_arrow(*found).column(0)[0],
-        REFUSE,
-    ),
-    Tag(
-        "arrow_schema",
-        "pyarrow.lib.Schema",
-        _parts_of_arrow,
-        lambda *found: _read_arrow(*found).schema,
-        REFUSE,
-    ),
-    Tag(
-        "arrow_type",
-        "pyarrow.lib.DataType*",
-        _parts_of_arrow,
-        lambda *found: _read_arrow(*found).schema.field(0).type,
-        REFUSE,
-    ),
+    Tag("arrow_scalar", "pyarrow.lib.Scalar*", _parts_of_arrow, _read_arrow_scalar, REFUSE),
+    Tag("arrow_schema", "pyarrow.lib.Schema", _parts_of_arrow, _read_arrow_schema, REFUSE),
+    Tag("arrow_type", "pyarrow.lib.DataType*", _parts_of_arrow, _read_arrow_type, REFUSE),
 )

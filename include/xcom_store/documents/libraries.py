@@ -35,6 +35,14 @@ from include.xcom_store.documents.tags import (
 )
 
 
+def _as_pickled(value: Any) -> Any:
+    return value.__reduce__()[1]
+
+
+def _parts_of_dateutil(value: Any) -> list[str]:
+    return [str(value._filename).rpartition("zoneinfo/")[2]]
+
+
 def _read_dateutil(name: str) -> Any:
     tz = import_module("dateutil.tz")
     try:
@@ -99,59 +107,32 @@ def _read_mask(name: str, mask: str) -> Any:
     return pydantic.SecretStr(mask) if name == "SecretStr" else pydantic.SecretBytes(mask.encode())
 
 
-_ZONES, _TZ, _DELTA = "pendulum.tz.timezone", "dateutil.tz.tz", "dateutil.relativedelta"
+_DURATION, _ZONES = "pendulum.duration", "pendulum.tz.timezone"
+_TZ, _DELTA, _ROW = "dateutil.tz.tz", "dateutil.relativedelta", "sqlalchemy.engine.row"
+_read_duration = keywords("pendulum:Duration")
+_read_relative = keywords(f"{_DELTA}:relativedelta")
 TAGS = (
     moment("pendulum", "pendulum.datetime.DateTime", "pendulum:DateTime"),
     Tag("pendulum_date", "pendulum.date.Date", text, "pendulum:Date.fromisoformat"),
     moment("pendulum_time", "pendulum.time.Time", "pendulum:Time"),
-    Tag(
-        "pendulum_duration",
-        "pendulum.duration.Duration",
-        "_signature",
-        keywords("pendulum:Duration"),
-        REFUSE,
-    ),
-    Tag(
-        "pendulum_interval",
-        "pendulum.interval.Interval",
-        lambda v: v.__reduce__()[1],
-        "pendulum:Interval",
-    ),
+    Tag("pendulum_duration", f"{_DURATION}.Duration", "_signature", _read_duration, REFUSE),
+    Tag("pendulum_interval", "pendulum.interval.Interval", _as_pickled, "pendulum:Interval"),
     Tag("pendulum_zone", f"{_ZONES}.Timezone", "name", "pendulum:timezone"),
     Tag("pendulum_offset", f"{_ZONES}.FixedTimezone", "offset name", f"{_ZONES}:FixedTimezone"),
     Tag("pytz_utc", "pytz.UTC", "", "pytz:utc"),
     Tag("pytz_offset", "pytz._FixedOffset", "_minutes", "pytz:FixedOffset"),
-    # As pytz pickles it: the zone of a datetime knows whether it is summer time.
-    Tag(
-        "pytz_zone", "pytz.tzinfo.BaseTzInfo*", lambda v: v.__reduce__()[1], "pytz.tzinfo:unpickler"
-    ),
+    # The zone of a datetime knows whether it is summer time.
+    Tag("pytz_zone", "pytz.tzinfo.BaseTzInfo*", _as_pickled, "pytz.tzinfo:unpickler"),
     Tag("dateutil_utc", f"{_TZ}.tzutc", "", "dateutil.tz:UTC"),
-    Tag(
-        "dateutil_zone",
-        f"{_TZ}.tzfile",
-        lambda v: [str(v._filename).rpartition("zoneinfo/")[2]],
-        _read_dateutil,
-        REFUSE,
-    ),
+    Tag("dateutil_zone", f"{_TZ}.tzfile", _parts_of_dateutil, _read_dateutil, REFUSE),
     Tag("dateutil_local", f"{_TZ}.tzlocal", _local_rules, _read_local),
     Tag("dateutil_offset", f"{_TZ}.tzoffset", "_name _offset", "dateutil.tz:tzoffset"),
     Tag("dateutil_weekday", "dateutil._common.weekday", "weekday n", f"{_DELTA}:weekday"),
-    Tag(
-        "relativedelta",
-        f"{_DELTA}.relativedelta",
-        _parts_of_relative,
-        keywords(f"{_DELTA}:relativedelta"),
-        REFUSE,
-    ),
-    Tag(
-        "sqlalchemy_row",
-        "sqlalchemy.engine.row.Row",
-        lambda v: [[*v._fields], [*v]],
-        _read_row,
-    ),
+    Tag("relativedelta", f"{_DELTA}.relativedelta", _parts_of_relative, _read_relative, REFUSE),
+    Tag("sqlalchemy_row", f"{_ROW}.Row", lambda v: [[*v._fields], [*v]], _read_row),
     Tag(
         "sqlalchemy_mapping",
-        "sqlalchemy.engine.row.RowMapping",
+        f"{_ROW}.RowMapping",
         lambda v: [[*v], [*v.values()]],
         lambda *found: _read_row(*found)._mapping,
     ),
