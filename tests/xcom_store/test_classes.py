@@ -28,6 +28,7 @@ from tests.xcom_store.classes import (
     Access,
     Bits,
     Built,
+    Calling,
     Client,
     Counting,
     Failed,
@@ -157,6 +158,13 @@ def test_what_can_be_stored_beside_a_lock_comes_back_as_it_was():
     back = documents.read(stored([value], "refuse")[0])[0]
     assert (back.size, back.items, back.later) == (1, [1, 2], (2,))
     assert vars(back)["_lock"] is not vars(value)["_lock"]
+
+
+def test_what_is_compared_by_its_value_is_not_replaced_in_silence():
+    value = Calling("x")
+    assert stored(value)[1].count == 0
+    value.calls.append(print)
+    assert "Calling at the top comes back as __init__ makes it" in str(stored(value)[1])
 
 
 @pytest.mark.parametrize("make", [

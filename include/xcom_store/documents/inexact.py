@@ -1,18 +1,9 @@
 """What happens to the parts of a value that cannot come back exactly: `[xcom_store] inexact`.
 
 `warn` stores of such a part, and of it alone, what Airflow's own backend would give back, if it
-would take the part at all:
-
-| part | comes back as |
-|---|---|
-| subclass of dict, list, str, int, float | the base, with the same items, each written by itself |
-| member of a `str`, `int` or `float` enum whose class Airflow may not read | its value |
-| named tuple whose class Airflow may not read | tuple |
-| what else Airflow's serializer writes and reads | that |
-| what it writes and cannot read | nothing: the push warns, the pull raises |
-
-`refuse` raises `ValueNotStorable`. What is stored is written by this backend's own writer, so that
-no node of Airflow's serializer and no record mark is ever embedded.
+would take the part at all (docs/types.md has the table); `refuse` raises `ValueNotStorable`. What
+is stored is written by this backend's own writer, so that no node of Airflow's serializer and no
+record mark is ever embedded.
 """
 
 from __future__ import annotations

@@ -188,8 +188,10 @@ def _check_made(value: Any, documents: list[Any], writer: Any, unstorable: list[
         what = f"it holds more than its fields, and cannot be made of them alone: {error}"
         raise inexact.Unreadable(what) from error
     old, new = _parts(value), _parts(back)
-    for name in unstorable:  # another lock is as good
-        old[name], new[name] = type(old[name]), type(new.get(name))
+    for name in unstorable:
+        kind: Any = type(old[name])
+        if kind.__eq__ is object.__eq__:  # another lock, another client is as good
+            old[name], new[name] = kind, type(new.get(name))
     old["args"], new["args"] = (getattr(one, "args", None) for one in (value, back))  # exceptions'
     if not is_same(sorted(old.items()), sorted(new.items())):
         writer.note(value, "comes back as __init__ makes it of its fields, which is not the same")

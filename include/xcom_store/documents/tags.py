@@ -12,7 +12,6 @@
 | date, Decimal, UUID, paths, IP addresses | text |
 | time, datetime              | ISO 8601, fold, and the time zone as a value of its own |
 | ZoneInfo                    | name |
-| array.array                 | type code, size of an item, Base64 of the bytes |
 | any other                   | the attributes or arguments it is made of |
 
 Only exact types are taken: a subclass would come back as its base. To add a type, add a row here,
@@ -26,7 +25,6 @@ import base64
 import datetime as dt
 import ipaddress
 import pathlib
-import sys
 import uuid
 import zoneinfo
 from collections import Counter, OrderedDict, defaultdict, deque
@@ -158,25 +156,6 @@ def _parts_of_defaultdict(value: defaultdict[Any, Any]) -> list[Any]:
     return [getattr(value.default_factory, "__name__", ""), *pairs(value)]
 
 
-def _parts_of_array(value: array.array[Any]) -> list[Any]:
-    return [value.typecode, value.itemsize, b64(_little_endian(value).tobytes())]
-
-
-def _read_array(typecode: str, size: int, data: str) -> Any:
-    found = array.array(typecode)
-    if found.itemsize != size:
-        raise ValueError(f"items of {size} bytes, which are {found.itemsize} on this machine")
-    found.frombytes(unb64(data))
-    return _little_endian(found)
-
-
-def _little_endian(found: array.array[Any]) -> array.array[Any]:
-    if sys.byteorder == "big":
-        found = found[:]
-        found.byteswap()
-    return found
-
-
 def moment(name: str, of: type | str, made_by: str) -> Tag:
     """Return the tag of a kind of datetime or time."""
 
@@ -256,5 +235,5 @@ TAGS = (
         for form in ("Address", "Network", "Interface")
         for kind in [getattr(ipaddress, f"IPv{version}{form}")]
     ),
-    Tag("array", array.array, _parts_of_array, _read_array),
+    Tag("array", array.array, lambda v: [v.typecode, [*v]], array.array),
 )
