@@ -21,7 +21,7 @@ from airflow.sdk.bases.xcom import BaseXCom
 from include.xcom_store import settings
 from include.xcom_store.errors import XComStoreError
 from include.xcom_store.keys import Owner
-from include.xcom_store.record import is_record, is_reference
+from include.xcom_store.record import MARK_KEY, is_record, is_reference
 from include.xcom_store.sizes import size_text
 from include.xcom_store.stores import common_io
 
@@ -104,8 +104,8 @@ class XComBackend(BaseXCom):
             XComStoreError: the reference may not be followed, or the object is gone or damaged.
         """
         record = result.value
-        earlier = isinstance(record, str) and common_io.names_object(record)
-        if not (earlier or is_record(record)):
+        earlier = type(record) is str and common_io.names_object(record)
+        if not (earlier or (type(record) is dict and MARK_KEY in record and is_record(record))):
             return BaseXCom.deserialize_value(result)
         owner = _asked_for.get() or _same_run()
         started = time.perf_counter()
