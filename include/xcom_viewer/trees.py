@@ -198,7 +198,7 @@ def _single(name: str, content: Any, leaves: Sequence[StoredObject]) -> str:
     return _cut(", ".join(parts)) or name.rpartition("_")[2]
 
 
-def _count_of_units(name: str, count: int, unit: Any, zone: Any) -> str:
+def _count_of_units(name: str, count: int, unit: Any, zone: Any, _fold: int = 0) -> str:
     import numpy as np
 
     kind = np.datetime64 if name == "pandas_timestamp" else np.timedelta64
