@@ -46,6 +46,9 @@ class NamelessZone(dt.tzinfo):
     def utcoffset(self, _):
         return dt.timedelta(hours=2)
 
+    def tzname(self, _):
+        """Return nothing."""
+
 
 class Serializing:
     __version__: ClassVar[int] = 1

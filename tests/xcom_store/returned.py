@@ -109,6 +109,9 @@ class Custom(dt.tzinfo):
     def utcoffset(self, _):
         return dt.timedelta(hours=2)
 
+    def tzname(self, _):
+        return self.name
+
 
 class Fare(typing.NamedTuple):
     cents: int

@@ -75,8 +75,9 @@ def is_equal(one, other):
 
 def rank(backend, make, between=lambda: None):
     """Return how well a value comes back."""
+    value = make()
     try:
-        backend.set("return_value", make(), **WHERE)
+        backend.set("return_value", value, **WHERE)
     except Exception:
         return REFUSED
     between()

@@ -177,9 +177,9 @@ def test_keys_that_would_become_equal_are_refused(xcom, value):
 
 def test_a_hundred_thousand_rows_are_one_warning(xcom, warnings_of):
     rows = [Local(n, "x") for n in range(100_000)]
-    started = time.perf_counter()
+    started = time.process_time()
     record = xcom.push(rows)
-    assert time.perf_counter() - started < 20
+    assert time.process_time() - started < 20
     assert record["inexact"] == 100_000
     [warning] = warnings_of()
     assert "NotItsName at [0] comes back as tuple (and 99,999 more)" in warning
