@@ -164,14 +164,13 @@ def test_the_reference_is_one():
 
 
 def test_a_row_for_a_single_value(monkeypatch, xcom):
-    from include.xcom_store import documents
-    from include.xcom_store.documents import tags
+    from include.xcom_store.documents import reader, tags, writer
 
     names: dict = {}
     exec(example("tag"), names)
-    table = documents.TAGS | {names["ROW"].name: names["ROW"]}
-    monkeypatch.setattr(documents, "TAGS", table)
-    monkeypatch.setattr(documents, "_BY_TYPE", tags.by_type(table.values()))
+    table = reader.TAGS | {names["ROW"].name: names["ROW"]}
+    monkeypatch.setattr(reader, "TAGS", table)
+    monkeypatch.setattr(writer, "_find", tags.finder(table.values()))
     for value in (Address("Zoë", "a", "b.org"), [Address(str(n), "a", "b.c") for n in range(500)]):
         xcom.push(value)
         assert_identical(value, xcom.pull())

@@ -262,10 +262,10 @@ def _batches(recipes: list[dict[str, Any]], rows: int) -> list[list[int]]:
     some = READ_CELLS // max(rows, 1)
     if len(recipes) <= some:
         return [[*range(len(recipes))]]
-    order = {"codes": 0, "object": 0, "arrays": 0, "pandas": 0, "string": 1}
     parts: list[list[int]] = [[], [], []]
     for number, recipe in enumerate(recipes):
-        parts[order.get(next(iter(recipe)), 2)].append(number)
+        _tag, kind, *_ = recipe.get("dtype", {}).get(documents.TAG, ["", "named"])
+        parts[{"named": 0, "string": 1}.get(kind, 2)].append(number)
     converted, text, kept = parts
     step = max(some, 2)  # one column would keep one core busy
     few = [converted[start : start + step] for start in range(0, len(converted), step)]
