@@ -242,7 +242,7 @@ def _reference(stored: Any, owner: Owner, store: Store) -> Reference:
             f"{reference.stored.uri}, and not one. Push what is to be located under a key of its "
             "own (multiple_outputs=True)."
         )
-    store.key(reference.stored.uri, owner)
+    store.find(reference.stored.uri, owner)
     return reference
 
 

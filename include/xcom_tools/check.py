@@ -34,9 +34,6 @@ if TYPE_CHECKING:
 
     from include.xcom_store.settings import Settings
 
-MAX_SECONDS = {"connect_timeout": 5.0, "request_timeout": 15.0, "retry_timeout": 5.0}
-"""A check should not wait as long as a task may."""
-
 
 def report(options: Settings | None = None) -> list[CheckLine]:
     """Return what is found, also where a step fails; see `CheckLine`.
@@ -70,9 +67,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _lines(options: Settings | None) -> Iterator[CheckLine]:
     try:
-        options = options or settings.load()
-        shorter = {name: min(limit, getattr(options, name)) for name, limit in MAX_SECONDS.items()}
-        store = Store(options._replace(**shorter))
+        options = settings.at_most(
+            options or settings.load(), connect_timeout=5, request_timeout=15, retry_timeout=5
+        )
+        store = Store(options)
     except ConfigurationError as error:
         yield CheckLine("settings", ERROR, str(error))
         return

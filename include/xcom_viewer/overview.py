@@ -78,7 +78,7 @@ def card(entry: Entry, connect: Callable[[], Store]) -> Card:
             size = len(inline_text(record).encode())
             return _card(entry, record["type"], record["summary"], size)
         reference = Reference.from_record(record)
-        connect().key(reference.stored.uri, entry.owner)
+        connect().find(reference.stored.uri, entry.owner)
     except XComStoreError as error:
         found = _card(entry, "reference", "", 0)
         found.state = states.of(error)
