@@ -16,6 +16,7 @@ What npm and Maven install lies in `.dev/stores`, once.
 from __future__ import annotations
 
 import base64
+import contextlib
 import fcntl
 import hashlib
 import hmac
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 FOLDER = project.STATE / "stores"
 _GRACE_SECONDS = 5.0
+_START_SECONDS = 180.0  # Hadoop takes six, on a busy machine sixty
 _BUCKET = "airflow-xcoms"
 _AZURITE = "azurite@3.37.0"
 _HADOOP = {
@@ -153,8 +155,9 @@ class Azure(Server):
         headers["Authorization"] = f"SharedKey {self.account}:{base64.b64encode(digest).decode()}"
         path = f"/{self.account}/{_BUCKET}?restype=container"
         connection = http.client.HTTPConnection(ports.LOOPBACK, self.port, timeout=5)
-        connection.request("PUT", path, headers=headers | {"Content-Length": "0"})
-        return connection.getresponse().status in (201, 409)  # made, or there
+        with contextlib.closing(connection):
+            connection.request("PUT", path, headers=headers | {"Content-Length": "0"})
+            return connection.getresponse().status in (201, 409)  # made, or there
 
 
 class Hdfs(Server):
@@ -169,7 +172,12 @@ class Hdfs(Server):
         folder.mkdir(parents=True, exist_ok=True)
         rpc, free = ports.free_ports(2)
         port = port or free
-        options = ["-Xmx512m", f"-Dtest.build.data={folder / 'data'}"]
+        options = [
+            "-Xmx512m",
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
+            f"-Dtest.build.data={folder / 'data'}",
+        ]
         options += ["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", f"{jars}/*"]
         main = "org.apache.hadoop.test.MiniDFSClusterManager"
         command = ["java", *options, main, "-datanodes", "1", "-nnport", str(rpc)]
@@ -253,7 +261,7 @@ def _wait(server: Server, is_ready: Any) -> None:
             return False
 
     try:
-        processes.wait_until(ready, server.process, type(server).__name__, server.log)
+        processes.wait_until(ready, server.process, server.name, server.log, _START_SECONDS)
     except BaseException:
         server.stop()
         raise

@@ -17,7 +17,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from heapq import heappop, heappush
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 if TYPE_CHECKING:
@@ -25,10 +25,13 @@ if TYPE_CHECKING:
 
     from include.xcom_store.settings import Settings
 
+_T = TypeVar("_T")
+
 TEMPORARY = "_temporary-"
 """How the name of a file begins that is being written. Spark and Hive pass over such names."""
 _BUFFER_BYTES = 8 * 1024 * 1024
 _READ_BYTES = 1024 * 1024
+_MISSING = "FileNotFoundException"
 _AGAIN = {"StandbyException", "RetriableException", "SafeModeException", "ServerTooBusyException"}
 
 
@@ -73,10 +76,23 @@ class WebHdfs:
 
     def head(self, key: str) -> dict[str, Any]:
         """Return what a list says of a file."""
-        found = self.ask("GET", "GETFILESTATUS", key)["FileStatus"]
-        if found["type"] != "FILE":
-            raise RemoteError("FileNotFoundException", f"{key} is a directory", 404)
-        return _info(key, found)
+        found = self.ask("GET", "GETFILESTATUS", key, lambda said: _info(key, said["FileStatus"]))
+        if found["path"] != key:
+            raise RemoteError(_MISSING, f"{key} is a directory", 404)
+        return found
+
+    def exists(self, key: str) -> bool:
+        """Tell whether there is such a file."""
+        try:
+            return bool(self.head(key))
+        except RemoteError as error:
+            if error.code == _MISSING:
+                return False
+            raise
+
+    def path(self, key: str) -> str:
+        """Return where a key lies in HDFS."""
+        return f"/{self._prefix}/{key}".rstrip("/")
 
     def get(self, key: str, *, options: dict[str, Any] | None = None) -> _File:
         """Return a file, or a range of it, of which nothing has been read yet."""
@@ -97,10 +113,10 @@ class WebHdfs:
     def delete(self, keys: Sequence[str]) -> None:
         """Delete files, and the directories that are empty without them."""
         for key in keys:
-            self.ask("DELETE", "DELETE", key)
+            self.ask("DELETE", "DELETE", key, _is_done)
         for folder in {key.rpartition("/")[0] for key in keys}:
             with suppress(RemoteError):  # it is not empty
-                while folder and self.ask("DELETE", "DELETE", folder)["boolean"]:
+                while folder and self.ask("DELETE", "DELETE", folder, _is_done):
                     folder = folder.rpartition("/")[0]  # noqa: PLW2901
 
     def put(self, key: str, data: bytes, *, mode: str) -> None:
@@ -118,18 +134,20 @@ class WebHdfs:
         """Return what takes a file's bytes; it is there once that is left without an exception."""
         return _Upload(self, key)
 
-    def ask(self, method: str, operation: str, key: str, **parameters: str) -> Any:
-        """Return a name node's answer, parsed."""
+    def ask(
+        self, method: str, operation: str, key: str, read: Callable[[Any], _T], **parameters: str
+    ) -> _T:
+        """Return what `read` makes of a name node's answer."""
 
-        def once(node: str) -> Any:
-            path = quote(f"/{self._prefix}/{key}".rstrip("/"), safe="/=")
+        def once(node: str) -> _T:
+            path = quote(self.path(key), safe="/=")
             said = urlencode({"op": operation, "user.name": self._user, **parameters})
             url = f"{node}/webhdfs/v1{path}?{said}"
-            return json.loads(self._exchange(method, url, headers=self._headers) or b"{}")
+            return read(json.loads(self._exchange(method, url, headers=self._headers)))
 
         return self.persist(once)
 
-    def persist(self, once: Callable[[str], Any]) -> Any:
+    def persist(self, once: Callable[[str], _T]) -> _T:
         """Call with one name node after the other until it succeeds or the time is over."""
         end = time.monotonic() + self._settings.retry_timeout
         pause = 0.05
@@ -137,7 +155,7 @@ class WebHdfs:
             for node in list(self._nodes):
                 try:
                     return once(node)
-                except (OSError, HTTPException, ValueError) as error:
+                except (OSError, HTTPException, ValueError, LookupError, TypeError) as error:
                     if isinstance(error, RemoteError) and not error.is_passing:
                         raise
                     if time.monotonic() > end:
@@ -150,7 +168,7 @@ class WebHdfs:
     def create(self, key: str) -> str:
         """Return the URL of a data node that takes a file's bytes."""
         options = {"overwrite": "true", "noredirect": "true"}
-        return str(self.ask("PUT", "CREATE", key, **options)["Location"])
+        return self.ask("PUT", "CREATE", key, _where, **options)
 
     def write(self, key: str, data: bytes) -> None:
         """Write a small file, whatever there is of that name."""
@@ -161,7 +179,7 @@ class WebHdfs:
 
         def once(_node: str) -> bytes:
             options = {"offset": str(start), "length": str(count), "noredirect": "true"}
-            return self._exchange("GET", self.ask("GET", "OPEN", key, **options)["Location"])
+            return self._exchange("GET", self.ask("GET", "OPEN", key, _where, **options))
 
         return self.persist(once) if count else b""
 
@@ -208,38 +226,45 @@ class WebHdfs:
 
     def _walk(self, folder: str, after: str) -> Iterator[dict[str, Any]]:
         """Go through a directory; one whose keys all come before `after` is not asked for."""
-        waiting: list[tuple[str, int, dict[str, Any]]] = []  # HDFS sorts `a` before `a-b`,
-        for number, entry in enumerate(self._entries(folder)):  # keys have `a-b` before `a/`
-            key = f"{folder}/{entry['pathSuffix']}".lstrip("/")
-            while waiting and waiting[0][0] <= key:
-                yield from self._visit(heappop(waiting), after)
-            end = "" if entry["type"] == "FILE" else "/"
-            heappush(waiting, (key + end, number, entry))
+        waiting: list[tuple[str, dict[str, Any]]] = []
+        for name, entry in self._entries(folder):
+            while (
+                waiting and waiting[0][0] <= name
+            ):  # HDFS has `a` before `a-b`, keys after it: `a/`
+                yield from self._visit(heappop(waiting)[1], after)
+            heappush(waiting, (entry["path"], entry))
         while waiting:
-            yield from self._visit(heappop(waiting), after)
+            yield from self._visit(heappop(waiting)[1], after)
 
-    def _visit(self, found: tuple[str, int, dict[str, Any]], after: str) -> Iterator[Any]:
-        key, _, entry = found
-        if not key.endswith("/"):
-            if key > after:
-                yield _info(key, entry)
-        elif key > after or after.startswith(key):
-            yield from self._walk(key.rstrip("/"), after)
+    def _visit(self, entry: dict[str, Any], after: str) -> Iterator[dict[str, Any]]:
+        key = entry["path"]
+        if key.endswith("/"):
+            if key > after or after.startswith(key):
+                yield from self._walk(key.rstrip("/"), after)
+        elif key > after:
+            yield entry
 
-    def _entries(self, folder: str) -> Iterator[dict[str, Any]]:
+    def _entries(self, folder: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Return what lies in a directory, with its key, in the order of the names."""
+
+        def read(said: Any) -> tuple[Any, int]:
+            listing = said["DirectoryListing"]
+            found = listing["partialListing"]["FileStatuses"]["FileStatus"]
+            keys = [f"{folder}/{entry['pathSuffix']}".lstrip("/") for entry in found]
+            return [*map(_info, keys, found)], int(listing["remainingEntries"])
+
         last: dict[str, str] = {}
         while True:
             try:
-                listing = self.ask("GET", "LISTSTATUS_BATCH", folder, **last)["DirectoryListing"]
+                entries, more = self.ask("GET", "LISTSTATUS_BATCH", folder, read, **last)
             except RemoteError as error:
-                if error.code == "FileNotFoundException":
+                if error.code == _MISSING:
                     return
                 raise
-            entries = listing["partialListing"]["FileStatuses"]["FileStatus"]
-            yield from entries
-            if not listing["remainingEntries"] or not entries:
+            yield from ((entry["path"].rstrip("/"), entry) for entry in entries)
+            if not (entries and more):
                 return
-            last = {"startAfter": entries[-1]["pathSuffix"]}
+            last = {"startAfter": entries[-1]["path"].rstrip("/").rpartition("/")[2]}
 
 
 class _File:
@@ -301,7 +326,7 @@ class _Upload:
                 self._stream.close()
             if kind is not None:
                 with suppress(OSError):  # a sweep finds what is left
-                    self._hdfs.ask("DELETE", "DELETE", self._temporary)
+                    self._hdfs.ask("DELETE", "DELETE", self._temporary, _is_done)
 
     def _finish(self) -> None:
         if self._stream is None:
@@ -310,22 +335,29 @@ class _Upload:
             self._send()
             self._stream.send(b"0\r\n\r\n")
             self._hdfs.answer(self._stream)
-        target = f"/{self._hdfs._prefix}/{self._key}"  # noqa: SLF001
-        if self._hdfs.ask("PUT", "RENAME", self._temporary, destination=target)["boolean"]:
+        target = self._hdfs.path(self._key)
+        if self._hdfs.ask("PUT", "RENAME", self._temporary, _is_done, destination=target):
             return
-        try:
-            self._hdfs.head(self._temporary)
-        except RemoteError as error:
-            if error.code == "FileNotFoundException":  # renamed before, and the answer was lost
-                return
-            raise
-        self._hdfs.ask("DELETE", "DELETE", self._temporary)
-        raise FileExistsError(f"{self._key} exists")
+        if self._hdfs.exists(self._temporary):
+            self._hdfs.ask("DELETE", "DELETE", self._temporary, _is_done)
+            raise FileExistsError(f"{self._key} exists")
+        if not self._hdfs.exists(self._key):  # else it was renamed, and the answer was lost
+            raise ConnectionError(f"{self._temporary} is gone")
 
 
 def _info(key: str, found: dict[str, Any]) -> dict[str, Any]:
+    """Return what obstore would say; the path of a directory ends with a slash."""
     modified = datetime.fromtimestamp(found["modificationTime"] / 1000, UTC)
-    return {"path": key, "size": found["length"], "last_modified": modified}
+    path = key if found["type"] == "FILE" else f"{key}/"
+    return {"path": path, "size": int(found["length"]), "last_modified": modified}
+
+
+def _is_done(said: Any) -> bool:
+    return bool(said["boolean"])
+
+
+def _where(said: Any) -> str:
+    return str(said["Location"])
 
 
 def _remote_error(body: bytes, status: int) -> RemoteError:
