@@ -211,12 +211,12 @@ class WebHdfs:
     def answer(self, connection: HTTPConnection) -> bytes:
         """Return the body of an answer that is a success."""
         end = time.monotonic() + self._settings.request_timeout
-        response = connection.getresponse()
-        wanted, parts = response.length, []
-        while part := response.read1(_READ_BYTES):
-            parts.append(part)
-            if time.monotonic() > end:
-                raise TimeoutError("the answer takes longer than [xcom_store] request_timeout")
+        with connection.getresponse() as response:
+            wanted, parts = response.length, []
+            while part := response.read1(_READ_BYTES):
+                parts.append(part)
+                if time.monotonic() > end:
+                    raise TimeoutError("the answer takes longer than [xcom_store] request_timeout")
         body = b"".join(parts)
         if wanted is not None and len(body) != wanted:
             raise ConnectionError(f"the answer has {len(body)} bytes instead of {wanted}")
