@@ -21,7 +21,7 @@ from include.xcom_store.errors import (
 from include.xcom_store.settings import variable
 from include.xcom_store.stores import aws
 from include.xcom_store.stores.failures import MISSING, Failure
-from include.xcom_store.stores.service import limits
+from include.xcom_store.stores.service import limits, open_url
 
 if TYPE_CHECKING:
     from include.xcom_store.settings import Settings
@@ -103,20 +103,6 @@ def find_region(location: Location, settings: Settings, access: Access) -> str:
                 f"set {variable('region_name')}."
             ) from error
     return str(headers.get("x-amz-bucket-region") or "us-east-1")
-
-
-def open_url(url: str, access: Access, timeout: float, method: str = "GET") -> Any:
-    """Ask without credentials, by the connection's proxy and CA; `OSError` if that fails."""
-    import ssl
-    from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
-
-    proxy, authority = map(access.client_options.get, ("proxy_url", "root_certificate"))
-    context = ssl.create_default_context()
-    if authority:
-        context.load_verify_locations(cadata=authority.decode())
-    proxies = {url.partition(":")[0]: proxy} if proxy else None
-    opener = build_opener(HTTPSHandler(context=context), ProxyHandler(proxies))
-    return opener.open(Request(url, method=method), timeout=timeout)
 
 
 def failure(code: str, message: str) -> Failure | None:

@@ -106,6 +106,21 @@ def provider(package: str, why: str) -> ConfigurationError:
     )
 
 
+def open_url(url: str, access: Access, timeout: float, method: str = "GET") -> Any:
+    """Ask without credentials, by the connection's proxy and CA; `OSError` if that fails."""
+    import ssl
+    from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
+
+    proxy, authority = map(access.client_options.get, ("proxy_url", "root_certificate"))
+    context = ssl.create_default_context()
+    if authority:
+        context.load_verify_locations(cadata=authority.decode())
+    proxies = {url.partition(":")[0]: proxy} if proxy else None
+    opener = build_opener(HTTPSHandler(context=context), ProxyHandler(proxies))
+    asked = Request(url, method=method)  # noqa: S310 - the operator's own endpoint
+    return opener.open(asked, timeout=timeout)
+
+
 def limits(settings: Settings, access: Access) -> dict[str, Any]:
     """Return obstore's options for timeouts and retries."""
     from datetime import timedelta
