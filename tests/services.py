@@ -176,6 +176,14 @@ def start(name: str, folder: Any) -> Any:
         pytest.skip(f"{name}: {error}")
 
 
+@pytest.fixture(scope="module", params=["gcs", "azure", "hdfs"])
+def each_other(request, tmp_path_factory):
+    """In place of S3, one after the other; for a module's fixture `service`."""
+    found = start(request.param, tmp_path_factory.mktemp(request.param))
+    with found.server:
+        yield found
+
+
 def port_of(url: str) -> int:
     """The port of a proxy's URL."""
     return urlsplit(url).port or 0

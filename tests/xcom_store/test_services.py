@@ -18,15 +18,7 @@ from tests.xcom_store.test_faults import proxy, test_right_values_or_typed_error
 from tests.xcom_store.test_forgery import TestWrittenIntoTheRow  # noqa: F401
 from tests.xcom_store.test_store import TestTheSurface as OnS3
 
-FEW = ("frame", "leaves")
-
-
-@pytest.fixture(scope="module", params=["gcs", "azure", "hdfs"])
-def service(request, tmp_path_factory):
-    """In place of S3, for all that is imported here."""
-    found = services.start(request.param, tmp_path_factory.mktemp(request.param))
-    with found.server:
-        yield found
+service = services.each_other  # in place of S3, for all that is imported here
 
 
 class TestTheSurface(OnS3):
