@@ -67,15 +67,16 @@ def client(location: Location, settings: Settings, access: Access) -> Any:
 def _access(connection: Any, extra: dict[str, Any], where: str) -> Access:
     if text := extra.get("connection_string"):
         return _by_string(text, where)
-    endpoint, account = _endpoint(connection.host, connection.login, where)
+    sas = extra.get("sas_token", "")
+    by_url = sas.startswith("https") and not {"tenant_id", "shared_access_key"} & extra.keys()
+    host = sas.partition("?")[0] if by_url else connection.host
+    endpoint, account = _endpoint(host, connection.login, where)
     if extra.get("tenant_id"):
         return _principal(endpoint, account, connection, extra, where)
-    sas, key = extra.get("sas_token"), extra.get("shared_access_key")
-    if not key and sas:
-        if sas.startswith("https"):
-            endpoint, account = _endpoint(sas.partition("?")[0], connection.login, where)
-            sas = sas.partition("?")[2]
-        return _with(endpoint, account, f"the SAS of {where}", "sas_token", sas_key=sas.lstrip("?"))
+    key = extra.get("shared_access_key")
+    if sas and not key:
+        sas = sas.partition("?")[2] if by_url else sas.lstrip("?")
+        return _with(endpoint, account, f"the SAS of {where}", "sas_token", sas_key=sas)
     if key := key or connection.password or extra.get("account_key"):
         return _with(endpoint, account, f"the key of {where}", "access_key", account_key=key)
     source = f"the azure provider's default credential for {where}"
@@ -91,6 +92,8 @@ def _with(endpoint: str, account: str, source: str, kind: str, **secret: str) ->
 
 def _endpoint(host: str | None, login: str | None, where: str) -> tuple[str, str]:
     """Return the account's endpoint and name; see `parse_blob_account_url` of the provider."""
+    if not (host or login):
+        raise ConfigurationError(f"{where} names no storage account: set its host or login.")
     url = host or f"{login}.blob.core.windows.net"
     parts = urlsplit(url if "://" in url else f"https://{url}")
     name, path = parts.hostname or "", parts.path.strip("/")
@@ -98,8 +101,6 @@ def _endpoint(host: str | None, login: str | None, where: str) -> tuple[str, str
         name = f"{login}.blob.core.windows.net"
         parts = parts._replace(netloc=name)
     account = path or name.partition(".")[0]  # by IP address the account is the path, as Azurite's
-    if not account or account == "None":
-        raise ConfigurationError(f"{where} names no storage account: set its host or login.")
     return f"{parts.scheme}://{parts.netloc}{f'/{path}' if path else ''}", account
 
 

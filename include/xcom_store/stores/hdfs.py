@@ -53,6 +53,8 @@ def resolve(location: Location, settings: Settings) -> Access:
         )
     extra = {name: value for name, value in connection.extra_dejson.items() if value}
     unknown = list(extra.keys() - {"use_ssl", "verify"})
+    if str(connection.extra_dejson.get("verify")).lower() == "false":
+        unknown.append("verify (false: name your CA's file instead)")
     service.refuse_extras(conn_id, unknown, _URL)
     is_secure = str(extra.get("use_ssl")).lower() == "true"
     return Access(_nodes(connection, is_secure=is_secure), None, None, *_user(connection, extra))
