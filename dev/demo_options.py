@@ -31,6 +31,13 @@ class DemoOptions:
     executor: str
     stay: bool
     as_json: bool
+    fresh: bool = True  # whether nothing of an earlier start is kept
+    named: bool = True  # whether somebody asked for these DAGs
+
+    @property
+    def needs_celery(self) -> bool:
+        """Whether the packages of that executor have to be there."""
+        return self.executor == celery_workers.EXECUTOR
 
     @property
     def needs_dbt(self) -> bool:
@@ -49,6 +56,7 @@ def check(
     executor: str,
     stay: bool,
     as_json: bool,
+    fresh: bool = True,
 ) -> DemoOptions:
     """Raise DevError for what cannot work."""
     s3_server.check_platform()
@@ -69,7 +77,17 @@ def check(
         raise DevError(f"--port and --s3-port are both {port}; Airflow and S3 need one each.")
     default = (*_DEFAULT_DAGS, *(_PARALLEL_DAGS if celery else ()))
     chosen = None if all_dags else tuple(dict.fromkeys(dags or default))
-    return DemoOptions(data, chosen, port, s3_port, executor, stay, as_json)
+    return DemoOptions(
+        data,
+        chosen,
+        port,
+        s3_port,
+        executor,
+        stay,
+        as_json,
+        fresh=fresh or celery,
+        named=bool(all_dags or dags),
+    )
 
 
 def _check_data(folder: Path) -> None:

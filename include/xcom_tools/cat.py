@@ -9,7 +9,7 @@ This reads the store and not the database. Size and SHA-256 are in Airflow's ref
 NOT checked here, as a pull would (verify does that). A small value lies in Airflow's database only.
 
 Examples:
-  python -m include.xcom_tools cat --dag-id trips --run-id manual__2026-11-22 --task-id load
+  python -m include.xcom_tools cat --dag-id trips --latest --task-id load
   python -m include.xcom_tools cat s3://airflow-xcoms/xcom/dag_id=trips/…/return_value-….parquet
   python -m include.xcom_tools cat --json … | jq .fare_amount
   python -m include.xcom_tools cat --raw … > value.parquet
@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from include.xcom_store import settings
 from include.xcom_store.errors import AccessDenied
 from include.xcom_store.stores.base import connect
-from include.xcom_tools import contents, listing, output
+from include.xcom_tools import contents, listing, names, output
 from include.xcom_tools.contents import RowStream
 from include.xcom_tools.errors import FOUND, OK, ToolError
 from include.xcom_tools.output import Heading
@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _find(store: Store, arguments: argparse.Namespace) -> tuple[Store, str | None]:
     owner = listing.selected(arguments)
     if arguments.uri:
-        if owner.dag_id or owner.run_id or owner.task_id:
+        if owner.dag_id or owner.run_id or owner.task_id or arguments.latest:
             raise ToolError("Give either a URI or --dag-id, --run-id and --task-id.")
         try:
             return store.find(arguments.uri)
@@ -79,8 +79,11 @@ def _find(store: Store, arguments: argparse.Namespace) -> tuple[Store, str | Non
                 f"{arguments.uri} is not under {store.uri()}, the store that is set, nor in one of "
                 "also_read."
             ) from error
-    if not (owner.dag_id and owner.run_id and owner.task_id):
-        raise ToolError("Name a value: a URI, or all of --dag-id, --run-id and --task-id.")
+    if not (owner.dag_id and (owner.run_id or arguments.latest) and owner.task_id):
+        raise ToolError(
+            "Name a value: a URI, or all of --dag-id, --run-id (or --latest) and --task-id."
+        )
+    owner = names.narrow(arguments, names.in_store(store))
     values = listing.values(store, owner)
     if not values:
         output.say(listing.nothing(store, owner))

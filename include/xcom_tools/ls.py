@@ -8,7 +8,7 @@ Over-long identifiers are cut in keys; they are shown as there, with a ! and a h
 
 Examples:
   python -m include.xcom_tools ls
-  python -m include.xcom_tools ls --dag-id trips --task-id load
+  python -m include.xcom_tools ls --dag-id trips --latest
   python -m include.xcom_tools ls --json | jq -r .uri
 """
 
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from include.xcom_store import settings
 from include.xcom_store.sizes import size_text
 from include.xcom_store.stores.base import connect
-from include.xcom_tools import listing, output
+from include.xcom_tools import listing, names, output
 from include.xcom_tools.errors import OK
 from include.xcom_tools.output import Heading
 
@@ -48,7 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the objects."""
     store = connect(settings.load())
-    found = (_row(store, each) for each in listing.objects(store, listing.selected(arguments)))
+    owner = names.narrow(arguments, names.in_store(store))
+    found = (_row(store, each) for each in listing.objects(store, owner))
     if not output.rows(found, HEADINGS, as_json=arguments.json):
         output.say(f"Nothing found under {store.uri()}")
     return OK

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 from include.xcom_store import settings
 from include.xcom_store.sizes import size_text
 from include.xcom_store.stores.base import connect
-from include.xcom_tools import airflow_access, marker, output, places, sweep_missing
+from include.xcom_tools import airflow_access, marker, names, output, places, sweep_missing
 from include.xcom_tools.errors import FOUND, OK, ToolError
 from include.xcom_tools.listing import add_selection, selected
 from include.xcom_tools.output import Heading
@@ -78,6 +78,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Sweep; print what is found, then a table by DAG."""
     store = connect(places.named(settings.load(), arguments.url))
     least = grace(store.settings, arguments.grace_hours * HOUR)
+    if arguments.missing:  # then there need not be an object
+        owner = selected(arguments)
+    else:
+        owner = names.narrow(arguments, names.in_store(store))
     with airflow_access.from_arguments(arguments) as api, output.progress("objects") as progress:
         prepare(store, api, delete=arguments.delete, claim=arguments.claim)
         sweep = Sweep(
@@ -86,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
             delete=arguments.delete,
             grace=least,
             thorough=arguments.thorough,
-            owner=selected(arguments),
+            owner=owner,
             after=arguments.resume_after,
             progress=progress,
         )
