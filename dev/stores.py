@@ -24,6 +24,7 @@ import http.client
 import json
 import os
 import shutil
+import urllib.parse
 import urllib.request
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -35,6 +36,9 @@ from dev.s3_server import S3Server
 if TYPE_CHECKING:
     from pathlib import Path
 
+DEFAULT = "s3"
+ONLY_S3 = {"example_dbt_cosmos_dag", "example_by_reference_dag", "example_spark_dag"}
+"""DAGs that read a bucket by themselves, with what the connection aws_default says."""
 FOLDER = project.STATE / "stores"
 _GRACE_SECONDS = 5.0
 _START_SECONDS = 180.0  # Hadoop takes six, on a busy machine sixty
@@ -71,6 +75,35 @@ class Server:
     def url(self, prefix: str) -> str:
         """Return the `[xcom_store] url` of a prefix in it."""
         return f"{self.scheme}://{self.bucket}/{prefix}"
+
+    @classmethod
+    def check(cls) -> None:
+        """Raise DevError for what is missing here to run it."""
+
+    def environment(self, prefix: str) -> dict[str, str]:
+        """Return the variables that lead an Airflow to it."""
+        connection = f"AIRFLOW_CONN_{self.conn_id.upper()}"
+        return {
+            "AIRFLOW__XCOM_STORE__URL": self.url(prefix),
+            connection: json.dumps(self.connection()),
+        }
+
+    def told(self, prefix: str) -> str:
+        """Return what one needs to know to look at it from elsewhere."""
+        variables = self.environment(prefix).items()
+        return "".join(f"{self.name:15} {name}='{value}'\n" for name, value in variables)
+
+    def client(self, prefix: str) -> Any:
+        """Return a client with obstore's methods; keys are relative to the prefix."""
+        raise NotImplementedError
+
+    def objects_of_run(self, prefix: str, dag_id: str, run_id: str) -> dict[str, bytes]:
+        """Return everything that it holds for a run: URI to content."""
+        client = self.client(prefix)
+        dag, run = (urllib.parse.quote(part, safe="") for part in (dag_id, run_id))
+        pages = client.list(f"dag_id={dag}/run_id={run}")
+        keys = [found["path"] for page in pages for found in page]
+        return {f"{self.url(prefix)}/{key}": bytes(client.get(key).bytes()) for key in keys}
 
     def connection(self, port: int | None = None) -> dict[str, Any]:
         """Return Airflow's connection; a port is that of a proxy before it."""
@@ -113,6 +146,17 @@ class Gcs(Server):
         extra = {"keyfile_dict": json.dumps(key)}
         return {"conn_type": "google_cloud_platform", "extra": extra}
 
+    def client(self, prefix: str) -> Any:
+        from obstore.store import GCSStore
+
+        key = json.loads(self.connection()["extra"]["keyfile_dict"]) | {"private_key_id": ""}
+        return GCSStore(
+            self.bucket,
+            prefix=prefix,
+            service_account_key=json.dumps(key),
+            client_options={"allow_http": True},
+        )
+
 
 class Azure(Server):
     """Azurite with its well-known account."""
@@ -135,14 +179,30 @@ class Azure(Server):
         _wait(server, server._make_container)
         return server
 
-    @staticmethod
-    def _install(folder: Path) -> None:
+    @classmethod
+    def check(cls) -> None:
         _need("npm", "Node.js with npm (on Debian: apt install npm)")
+
+    @classmethod
+    def _install(cls, folder: Path) -> None:
+        cls.check()
         _run(["npm", "install", "--no-fund", "--no-audit", "--prefix", str(folder), _AZURITE])
 
     def connection(self, port: int | None = None) -> dict[str, Any]:
         host = f"http://{ports.LOOPBACK}:{port or self.port}/{self.account}"
         return {"conn_type": "wasb", "host": host, "login": self.account, "password": self.key}
+
+    def client(self, prefix: str) -> Any:
+        from obstore.store import AzureStore
+
+        return AzureStore(
+            self.bucket,
+            prefix=prefix,
+            account_name=self.account,
+            account_key=self.key,
+            endpoint=self.connection()["host"],
+            client_options={"allow_http": True},
+        )
 
     def _make_container(self) -> bool:
         """Ask for it with the account's key (Shared Key); True once it is there."""
@@ -191,10 +251,14 @@ class Hdfs(Server):
         _wait(server, server._has_data_node)
         return server
 
-    @staticmethod
-    def _install(folder: Path) -> None:
+    @classmethod
+    def check(cls) -> None:
         _need("java", "Java 17 (on Debian: apt install openjdk-17-jre-headless)")
         _need("mvn", "Maven (on Debian: apt install maven)")
+
+    @classmethod
+    def _install(cls, folder: Path) -> None:
+        cls.check()
         lines = [
             "<dependency><groupId>{}</groupId><artifactId>{}</artifactId><version>{}</version>"
             "</dependency>".format(*name.split(":"), version)
@@ -212,6 +276,13 @@ class Hdfs(Server):
         user = os.environ.get("USER") or "root"
         host = {"host": ports.LOOPBACK, "port": port or self.port, "login": user}
         return {"conn_type": "webhdfs", **host}
+
+    def client(self, prefix: str) -> Any:
+        from include.xcom_store.settings import Settings
+        from include.xcom_store.stores.webhdfs import WebHdfs
+
+        node = f"http://{ports.LOOPBACK}:{self.port}"
+        return WebHdfs([node], prefix, Settings(), user=self.connection()["login"])
 
     def _has_data_node(self) -> bool:
         """Whether the name node has one to write to."""
@@ -231,7 +302,7 @@ def start(name: str, folder: Path, port: int | None = None) -> Server:
 
 def _need(program: str, what: str) -> None:
     if shutil.which(program) is None:
-        raise DevError(f"This needs {what}: there is no program {program} on the PATH.")
+        raise DevError(f"This store needs {what}: there is no program {program} on the PATH.")
 
 
 def _once(name: str, install: Any) -> Path:

@@ -55,22 +55,7 @@ class Other:
         return {"endpoint_url": None}
 
     def client(self, prefix: str) -> Any:
-        from obstore.store import AzureStore, GCSStore
-
-        if self.name == "hdfs":
-            return None
-        said: dict[str, Any] = {"prefix": prefix, "client_options": {"allow_http": True}}
-        connection = self.connection()
-        if self.name == "gcs":
-            return GCSStore(
-                self.bucket,
-                service_account_key=json.dumps(
-                    {"private_key_id": "", **json.loads(connection["extra"]["keyfile_dict"])}
-                ),
-                **said,
-            )
-        account = {"account_name": connection["login"], "account_key": connection["password"]}
-        return AzureStore(self.bucket, config={**account, "endpoint": connection["host"]}, **said)
+        return None if self.name == "hdfs" else self.server.client(prefix)
 
 
 class ByObstore:
