@@ -43,6 +43,7 @@ what a branch has chosen, links of operators. They keep Airflow's own form (docs
 # tells `deserialize_value` and `purge` neither. The calls around them note it here.
 _asked_for: ContextVar[Owner | None] = ContextVar("xcom_store_asked_for", default=None)
 _is_dag_result: ContextVar[bool] = ContextVar("xcom_store_is_dag_result", default=False)
+_deleted: ContextVar[list[XComResult] | None] = ContextVar("xcom_store_deleted", default=None)
 
 
 class XComBackend(BaseXCom):
@@ -189,35 +190,34 @@ class XComBackend(BaseXCom):
     def delete(
         cls, key: str, task_id: str, dag_id: str, run_id: str, map_index: int | None = None
     ) -> None:
-        """Delete a value and its objects; Airflow calls it for what an earlier try has pushed."""
-        index = -1 if map_index is None else map_index
-        with _bound(_asked_for, Owner(dag_id, run_id, task_id, index, key)):
-            super().delete(key, task_id, dag_id, run_id, map_index)
+        """Delete a value's row, then its objects, so that no row ever refers to what is gone.
 
-    @classmethod
-    def purge(cls, xcom: XComResult, *_args: Any) -> None:
-        """Delete the objects of a value, if it is known whose it is, and never raise.
-
-        Airflow passes key and value, which anybody may have edited. So only within `delete`, which
-        knows the task instance, is anything deleted, and only what lies under its own prefix.
+        A failure to delete objects is only logged: it would fail the new try that this is for.
         """
         from include.xcom_store import values
 
-        record: Any = xcom.value
-        owner, earlier = _asked_for.get(), common_io.names_object(record)
-        if not (is_reference(record) or earlier):
-            return
-        if owner is None:
-            log.warning("Not deleting the object of XCom %r: unknown whose it is.", xcom.key)
-            return
-        try:
-            if earlier:
-                common_io.remove(xcom, owner)
+        owner = Owner(dag_id, run_id, task_id, -1 if map_index is None else map_index, key)
+        with _bound(_deleted, []) as rows:
+            super().delete(key, task_id, dag_id, run_id, map_index)
+        for row in rows:
+            try:
+                if is_reference(row.value):
+                    values.remove(row.value, owner, _store())
+                else:
+                    common_io.remove(row, owner)
+                uri = row.value if isinstance(row.value, str) else row.value["uri"]
+                log.info("Deleted %s, which this try replaces", uri)
+            except Exception:
+                log.exception("Left the object of XCom %r of %s behind", key, owner)
+
+    @classmethod
+    def purge(cls, xcom: XComResult, *_args: Any) -> None:
+        """Note an object for `delete`, which knows whose it is; else delete nothing."""
+        if is_reference(xcom.value) or common_io.names_object(xcom.value):
+            if (rows := _deleted.get()) is None:
+                log.warning("Not deleting the object of XCom %r: unknown whose it is.", xcom.key)
             else:
-                values.remove(record, owner, _store())
-            log.info("Deleted %s, which this try replaces", record if earlier else record["uri"])
-        except Exception:  # it would fail the new try for the sake of an old object
-            log.exception("Left the object of XCom %r of %s behind", xcom.key, owner)
+                rows.append(xcom)
 
 
 class _OneOfMany(Owner):
@@ -256,10 +256,10 @@ def _same_run() -> Owner:
 
 
 @contextmanager
-def _bound(variable: ContextVar[Any], value: Any) -> Iterator[None]:
+def _bound(variable: ContextVar[Any], value: Any) -> Iterator[Any]:
     token = variable.set(value)
     try:
-        yield
+        yield value
     finally:
         variable.reset(token)
 

@@ -253,8 +253,8 @@ def test_right_values_or_typed_errors(xcom, proxy, configure, wanted):
     xcom.s3.through(services.port_of(proxy.url))
     faults = Faults(xcom, proxy)
     # Azure and HDFS have no such answer.
-    without = {"call", *({"400 ExpiredToken"} if xcom.s3.scheme in ("az", "hdfs") else ())}
-    kinds = [kind for kind in KINDS if kind not in without] + list(AT_REST)
+    without = ("call", *(["400 ExpiredToken"] if xcom.s3.scheme in ("az", "hdfs") else []))
+    kinds = [kind for kind in KINDS if not kind.startswith(without)] + list(AT_REST)
     try:
         for number, kind in enumerate(itertools.cycle(kinds)):
             # Odd numbers are pushes: with an even count of kinds, each round begins with the other.
