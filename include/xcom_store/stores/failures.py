@@ -26,7 +26,8 @@ class Failure(NamedTuple):
 MISSING = Failure(
     ObjectMissing,
     "The object was deleted or has expired (a lifecycle rule, a sweep); clear the task that pushed"
-    " it to have it written again.",
+    " it to have it written again. (A bucket of the same name in another account, or at another"
+    " endpoint, cannot be told from this one.)",
 )
 _DENIED = Failure(AccessDenied, "Check the keys or the role, and what their policy allows.")
 _UNREACHABLE = Failure(
