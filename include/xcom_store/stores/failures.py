@@ -72,7 +72,8 @@ def _by_status(error: Exception, text: str) -> Failure:
     if "InvalidCertificate" in text:  # an upload's errors do not say so
         return _UNTRUSTED
     status = _first(r"status code: (\d+)", text) or _first(r"\(code: (\d+)\)", text)
-    if status in ("401", "403"):
+    # Of a credential provider that fails there is no status.
+    if status in ("401", "403") or (not status and "lacked valid authentication" in text):
         return _DENIED
     passing = not status.startswith("4") or status in ("408", "429")
     return _UNREACHABLE if passing else _REFUSED
