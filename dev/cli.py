@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dev import demo_options, environment, processes, project, s3_server, stores
+from dev import demo_options, environment, processes, project, s3_server, spark, stores
 from dev.errors import DevError
 from dev.project import ROOT, VENV
 
@@ -114,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     lint.add_argument("--check", action="store_true", help="change nothing, as CI does")
     command("golden", _golden, "make the golden files that are missing", _GOLDEN)
     command("pictures", _pictures, "make the README's pictures of the viewer anew", _PICTURES)
+    command("spark", _spark, "make spark_venv, for example_spark_dag", _SPARK)
     command("s3", _s3, "run only the local S3 server, in the foreground", _S3)
     lock = command("lock", _lock, "make all locks again from their requirements", _LOCK)
     lock.add_argument(
@@ -226,6 +227,16 @@ and writes docs/images/viewer-*.png. The picture of the benchmark is `dev bench`
 examples:
   python3 -m dev pictures
 """
+_SPARK = """
+Installs PySpark as dags/spark/requirements.lock names it, and the jars with which it reads and
+writes s3a://, as dags/spark/jars.lock names them, from Maven Central or the mirror that
+~/.m2/settings.xml names. Takes 0.6 GB, in spark_venv. Needs Java 17 or newer. Where Spark is not
+installed, demo --all leaves example_spark_dag out.
+
+examples:
+  python3 -m dev spark
+  python3 -m dev demo --dag example_spark_dag      makes it first
+"""
 _LOCK = """
 For whoever changes a requirements file of the image, of dev/, of dbt or of the benchmarks.
 What the locks already hold stays as it is, unless --upgrade is given.
@@ -308,6 +319,8 @@ def _run_demo(options: argparse.Namespace, *, stay: bool, as_json: bool, fresh: 
     setup_seconds = enter_environment(*(("celery",) if chosen.needs_celery else ()))
     if chosen.needs_dbt:
         environment.ensure_dbt()
+    if chosen.needs_spark:
+        spark.ensure()
     from dev import demo
 
     return demo.run(chosen, setup_seconds=setup_seconds)
@@ -350,6 +363,12 @@ def _setup(_options: argparse.Namespace) -> int:
     environment.ensure_main(*environment.MAIN.groups)
     environment.ensure_dbt()
     print("Ready. See it work: python3 -m dev demo")
+    return 0
+
+
+def _spark(_options: argparse.Namespace) -> int:
+    spark.ensure()
+    print(f"Ready: python3 -m dev demo --dag {spark.DAG}")
     return 0
 
 

@@ -37,6 +37,7 @@ class Card:
             trusted.
         state: why the reference is not followed; None if it is.
         is_table: whether there is a CSV of it.
+        inexact: how many parts do not come back exactly.
     """
 
     owner: Owner
@@ -48,6 +49,7 @@ class Card:
     leaves: int = 0
     state: State | None = None
     is_table: bool = False
+    inexact: int = 0
 
     @property
     def short_type(self) -> str:
@@ -76,7 +78,9 @@ def card(entry: Entry, connect: Callable[[], Store]) -> Card:
     try:
         if not entry.in_store:
             size = len(inline_text(record).encode())
-            return _card(entry, record["type"], record["summary"], size)
+            found = _card(entry, record["type"], record["summary"], size)
+            found.inexact = record.get("inexact", 0)
+            return found
         reference = Reference.from_record(record)
         connect().find(reference.stored.uri, entry.owner)
     except XComStoreError as error:
@@ -87,6 +91,7 @@ def card(entry: Entry, connect: Callable[[], Store]) -> Card:
     found = _card(entry, stored.type, reference.summary, stored.bytes)
     found.stored = stored
     found.leaves = reference.leaves
+    found.inexact = reference.inexact
     found.is_table = stored.codec in downloads.TABLE_CODECS
     return found
 
