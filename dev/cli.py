@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dev import demo_options, environment, processes, project, s3_server, spark
+from dev import demo_options, environment, processes, project, s3_server, spark, stores
 from dev.errors import DevError
 from dev.project import ROOT, VENV
 
@@ -260,6 +260,13 @@ def _demo_options(parser: argparse.ArgumentParser) -> None:
         default=demo_options.EXECUTORS[0],
         help="CeleryExecutor: two workers without a common folder, on PostgreSQL and Redis",
     )
+    parser.add_argument(
+        "--store",
+        choices=(stores.DEFAULT, *stores.SERVERS),
+        default=stores.DEFAULT,
+        help="another service for the values: gcs (SeaweedFS), azure (Azurite, by npm), hdfs"
+        " (Hadoop, by Maven)",
+    )
     parser.add_argument("--port", type=_port, help="for Airflow's UI and API; default: a free one")
     parser.add_argument("--s3-port", type=_port, help="for the S3 server; default: a free one")
 
@@ -303,6 +310,7 @@ def _run_demo(options: argparse.Namespace, *, stay: bool, as_json: bool, fresh: 
         all_dags=options.all,
         port=options.port,
         s3_port=options.s3_port,
+        store=options.store,
         executor=options.executor,
         stay=stay,
         as_json=as_json,

@@ -8,7 +8,7 @@ import time
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from dev import celery_workers, follow, kept, ports, project, report, settings_file, spark
+from dev import celery_workers, follow, kept, ports, project, report, settings_file, spark, stores
 from dev.airflow_server import AirflowServer
 from dev.errors import DevError
 from dev.kept import Kept
@@ -29,9 +29,10 @@ class Demo:
         self._settings = settings_file.read()
         self._celery = options.executor == celery_workers.EXECUTOR
         self._out = sys.stderr if options.as_json else sys.stdout
-        keep = options.stay and not self._celery
+        keep = options.stay and not self._celery and options.store == stores.DEFAULT
         self._kept = Kept(fresh=options.fresh) if keep else None
         self._folder = kept.FOLDER if keep else project.new_run_folder()
+        self._other: stores.Server | None = None  # in place of S3
         self.seconds = {"setup": round(setup_seconds, 1)}
         self._began = time.monotonic()
 
@@ -39,6 +40,7 @@ class Demo:
         """Start, follow, report, stop; returns the exit status."""
         with ExitStack() as started:
             s3 = started.enter_context(self._start_s3())
+            self._other = self._start_store(started)
             executor = started.enter_context(self._start_services())
             airflow = started.enter_context(self._start_airflow(s3, executor))
             listed = self._to_run(airflow, self._dags(airflow))
@@ -96,6 +98,21 @@ class Demo:
         self.say(f"S3 server: {server.endpoint_url}, bucket {server.bucket}")
         return server
 
+    def _start_store(self, started: ExitStack) -> stores.Server | None:
+        if self._options.store == stores.DEFAULT:
+            return None
+        began = time.monotonic()
+        self.say(f"Starting {self._options.store}")
+        folder = self._folder / self._options.store
+        server = started.enter_context(stores.start(self._options.store, folder))
+        self._lap(self._options.store, began)
+        self.say(f"Store: {server.url(self._prefix)}, connection {server.conn_id}")
+        return server
+
+    @property
+    def _prefix(self) -> str:
+        return self._settings.location.prefix
+
     @contextmanager
     def _start_services(self) -> Iterator[dict[str, str]]:
         """What the executor needs; yields the settings with which Airflow uses it."""
@@ -116,6 +133,7 @@ class Demo:
             **self._settings.env,
             "AIRFLOW__XCOM_STORE__ENDPOINT_URL": s3.endpoint_url,
             **({"AIRFLOW_VAR_TAXI_DATA_DIR": str(data)} if data else {}),
+            **(self._other.environment(self._prefix) if self._other else {}),
         }
         port = self._port("airflow", self._options.port) or ports.free_ports(1)[0]
         winning = {**executor, **(self._kept.secrets if self._kept else {})}
@@ -150,6 +168,9 @@ class Demo:
         began = time.monotonic()
         known = follow.listed_dags(airflow, self._options.dags, self.say)
         self._lap("airflow_start", began)
+        if left_out := self._other and stores.ONLY_S3.intersection(known):
+            self.say(f"Left out, for they read S3 by themselves: {', '.join(sorted(left_out))}")
+            known = [dag_id for dag_id in known if dag_id not in left_out]
         if self._options.dags is None and spark.DAG in known and (reason := spark.missing()):
             self.say(f"\nLeaving out {spark.DAG}. {reason}")
             return [dag_id for dag_id in known if dag_id != spark.DAG]
@@ -169,8 +190,11 @@ class Demo:
         run, tasks = follow.one_run(airflow, dag_id, self.say)
         self._lap("run", began)
         api = airflow.api
-        prefix = self._settings.location.prefix
-        objects = follow.objects_of_run(s3, prefix, dag_id, run["dag_run_id"])
+        where = self._prefix, dag_id, run["dag_run_id"]
+        if self._other:
+            objects = self._other.objects_of_run(*where)
+        else:
+            objects = follow.objects_of_run(s3, *where)
         made = report.make(run, tasks, api.xcoms(dag_id, run["dag_run_id"]), objects)
         runs = [other["dag_run_id"] for other in api.runs(dag_id)]
         if len(runs) != 1 and not self._kept:
@@ -200,6 +224,7 @@ class Demo:
             f"S3 endpoint:    {s3.endpoint_url}   bucket {s3.bucket}\n"
             f"S3 keys:        AWS_ACCESS_KEY_ID={s3.access_key_id}"
             f" AWS_SECRET_ACCESS_KEY={s3.secret_access_key} AWS_REGION=us-east-1\n"
+            f"{self._other.told(self._prefix) if self._other else ''}"
             f"Logs:           {self._folder}\n"
             "Look at the values: python3 -m dev tools ls (in another terminal)\n"
             f"Ctrl-C stops everything.{' The next start goes on from here.' if self._kept else ''}"

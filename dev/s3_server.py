@@ -266,5 +266,7 @@ def _environment(access_key_id: str, secret_access_key: str) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(("AWS_", "S3_", "WEED_"))
     }
+    if not access_key_id:  # then it lets everyone in
+        return kept
     keys = {"AWS_ACCESS_KEY_ID": access_key_id, "AWS_SECRET_ACCESS_KEY": secret_access_key}
     return kept | keys

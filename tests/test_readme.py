@@ -42,8 +42,9 @@ pages = pytest.mark.parametrize("page", TEXT, ids=lambda page: page.name)
 
 airflow = airflow_process.airflow
 # Fixtures of tests/xcom_store: the backend on a real S3 server.
-configure, s3, supervisor, xcom = (
+configure, service, s3, supervisor, xcom = (
     fixtures.configure,
+    fixtures.service,
     fixtures.s3,
     fixtures.supervisor,
     fixtures.xcom,

@@ -166,5 +166,7 @@ _OURS = re.compile(
     "(?P<directory>"
     + "/".join(f"{name}=(?P<{name}>[^/]+)" for name in PARTITIONS[:3])
     + r"/map_index=(?P<map_index>-?[0-9]+))"
-    + rf"/(?P<key>[^/]+)-(?P<unique>{keys.UNIQUE})(?:/(?P<leaf>[0-9]+))?\.[a-z0-9.]+"
+    # HDFS shows a file that is being written; its name makes it a value that no row refers to.
+    + rf"/(?P<key>[^/]+)-(?P<unique>{keys.UNIQUE})"
+    + r"(?:/(?:_temporary-)?(?P<leaf>[0-9]+))?\.[a-z0-9.]+"
 )

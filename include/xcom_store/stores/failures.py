@@ -26,7 +26,8 @@ class Failure(NamedTuple):
 MISSING = Failure(
     ObjectMissing,
     "The object was deleted or has expired (a lifecycle rule, a sweep); clear the task that pushed"
-    " it to have it written again.",
+    " it to have it written again. (A bucket of the same name in another account, or at another"
+    " endpoint, cannot be told from this one.)",
 )
 _DENIED = Failure(AccessDenied, "Check the keys or the role, and what their policy allows.")
 _UNREACHABLE = Failure(
@@ -56,7 +57,9 @@ def explain(
             meaning.
     """
     text = str(error)
-    code = _first(r"<Code>([^<]*)", text) or _first(r"\(code: (\w+)\)", text)
+    codes = (r"<Code>([^<]*)", r"\(code: (\w+)\)", r'"error": ?"([^"]*)"')  # the last is OAuth's
+    found = (getattr(error, "code", ""), *(_first(pattern, text) for pattern in codes))
+    code = next(filter(None, found), "")
     message = _first(r"<Message>([^<]*)", text)
     said = f"{code}: {message}" if message else text.split("\n", 1)[0]
     kind, advice = of_service(code, message or text) or _by_status(error, text)
@@ -68,8 +71,9 @@ def _by_status(error: Exception, text: str) -> Failure:
         return MISSING
     if "InvalidCertificate" in text:  # an upload's errors do not say so
         return _UNTRUSTED
-    status = _first(r"status code: (\d+)", text)
-    if status in ("401", "403"):
+    status = _first(r"status code: (\d+)", text) or _first(r"\(code: (\d+)\)", text)
+    # Of a credential provider that fails there is no status.
+    if status in ("401", "403") or (not status and "lacked valid authentication" in text):
         return _DENIED
     passing = not status.startswith("4") or status in ("408", "429")
     return _UNREACHABLE if passing else _REFUSED
