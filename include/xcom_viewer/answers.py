@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse, Response, StreamingResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from include.xcom_store.sizes import size_text
-from include.xcom_viewer import overview, states, tables
+from include.xcom_viewer import overview, shown, states
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -144,8 +144,8 @@ def _short_number(text: str) -> str:
 _GLOBALS: dict[str, Any] = {
     "link": _link,
     "PAGE_LINES": overview.PAGE_LINES,
-    "PAGE_ROWS": tables.PAGE_ROWS,
-    "PAGE_COLUMNS": tables.PAGE_COLUMNS,
+    "PAGE_ROWS": shown.PAGE_ROWS,
+    "PAGE_COLUMNS": shown.PAGE_COLUMNS,
 }
 _FILTERS: dict[str, Callable[..., str]] = {
     "number": lambda value: f"{value:,}",

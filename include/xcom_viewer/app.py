@@ -15,6 +15,7 @@ escaped; the browser runs no script and loads nothing but what carries the page'
 import re
 from collections.abc import AsyncIterator, Iterator
 from functools import cache, partial
+from types import GeneratorType
 from typing import Annotated, NamedTuple
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
@@ -28,6 +29,7 @@ from include.xcom_store.errors import AccessDenied, ConfigurationError
 from include.xcom_viewer import downloads, entries, objects, overview, preview, states
 from include.xcom_viewer.answers import failed, file, page, refusal
 from include.xcom_viewer.entries import Entry
+from include.xcom_viewer.readers import Readers
 from include.xcom_viewer.source import StoreLookup
 from include.xcom_viewer.work import Busy, Pool
 
@@ -62,7 +64,8 @@ def allowed(request: Request, user: GetUserDep) -> Asked:
     """
     query = request.query_params
     twice = len(query) != len(query.multi_items())
-    if twice or "\0" in str(query.values()) or query.get("dag_id", "") in ("", "~"):
+    has_nul = any("\0" in value for value in query.values())  # which PostgreSQL would not take
+    if twice or has_nul or query.get("dag_id", "") in ("", "~"):
         raise HTTPException(400, "This address was not made by Airflow's UI.")
     # Checked is the very text that rows are read by.
     check = requires_access_dag("GET", DagAccessEntity.XCOM, query["dag_id"])
@@ -89,6 +92,7 @@ def application() -> FastAPI:
     app = FastAPI(title="XCom values", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.pool = Pool()
     app.state.lookup = StoreLookup()
+    app.state.readers = Readers()
     app.state.downloads = 0
     for path, endpoint in (
         ("/task", task_page),
@@ -143,43 +147,54 @@ async def value_page(
     entry = await _entry(asked)
     window = preview.Window(row, column, raw=view == "raw")
     lookup = _lookup(request)
-    card = overview.card(entry, lookup.store)
-    body = state = None
+    shown = partial(
+        page,
+        "value_card.html" if view == "card" else "value.html",
+        asked=asked,
+        card=overview.card(entry, lookup.store),
+        leaf=leaf,
+        window=window,
+    )
+    app = request.app.state
     try:
-        body = await request.app.state.pool.run(partial(_preview, lookup, entry, leaf, window))
-    except states.EXPECTED as error:
-        state = states.of(error)
-    name = "value_card.html" if view == "card" else "value.html"
-    return page(name, asked=asked, card=card, body=body, state=state, leaf=leaf, window=window)
+        body = await app.pool.run(partial(_preview, app.readers, lookup, entry, leaf, window))
+        return shown(body=body, state=None)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is this value's trouble
+        return shown(body=None, state=states.of(error))
 
 
 async def download(request: Request, asked: Allowed, leaf: Number | None = None) -> Response:
     """Send the object of an XCom as a file, or as CSV."""
     entry = await _entry(asked)
-    if not entry.in_store:
-        raise HTTPException(404, _NO_FILE)
     as_csv = request.query_params.get("as") == "csv"
     app = request.app.state
     if app.downloads >= MAX_DOWNLOADS:
         return failed(Busy())
     app.downloads += 1
+    pieces: Iterator[bytes] | None = None
     try:
-        store = app.lookup.store()
-        found = await app.pool.run(partial(objects.locate, entry, store, leaf))
+        if not entry.in_store:
+            raise HTTPException(404, _NO_FILE)
+        store, readers = app.lookup.store(), app.readers
+        found = await app.pool.run(partial(objects.locate, readers, entry, store, leaf))
         if as_csv and found.codec not in downloads.TABLE_CODECS:
             raise HTTPException(404, _NO_FILE)
-        pieces = downloads.csv(store, found) if as_csv else downloads.original(store, found)
-        first = await app.pool.run(partial(next, pieces, None), PIECE_SECONDS)
+        pieces = (
+            downloads.csv(readers, store, found) if as_csv else downloads.original(store, found)
+        )
+        first = await _next(app.pool, pieces)
     except BaseException as error:
         app.downloads -= 1
+        _close(pieces)
         if isinstance(error, REFUSED):
             app.lookup.forget()
-        if isinstance(error, states.EXPECTED):
-            return failed(error)
-        raise
+        if isinstance(error, HTTPException) or not isinstance(error, Exception):
+            raise
+        return failed(error)
 
     def finished() -> None:
         app.downloads -= 1
+        _close(pieces)
 
     return file(_pieces(app.pool, first, pieces), found, finished, as_csv=as_csv)
 
@@ -189,7 +204,21 @@ async def _pieces(pool: Pool, first: bytes | None, rest: Iterator[bytes]) -> Asy
     piece = first
     while piece is not None:
         yield piece
-        piece = await pool.run(partial(next, rest, None), PIECE_SECONDS)
+        piece = await _next(pool, rest)
+
+
+async def _next(pool: Pool, pieces: Iterator[bytes]) -> bytes | None:
+    """Return the next piece that is not empty, None after the last."""
+    piece: bytes | None = b""
+    while piece == b"":
+        piece = await pool.run(partial(next, pieces, None), PIECE_SECONDS)
+    return piece
+
+
+def _close(pieces: Iterator[bytes] | None) -> None:
+    """Let go what a download holds, unless a thread is at it: then that is the last to hold it."""
+    if isinstance(pieces, GeneratorType) and not pieces.gi_running:
+        pieces.close()
 
 
 async def _entry(asked: Asked) -> Entry:
@@ -206,13 +235,14 @@ def _lookup(request: Request) -> StoreLookup:
 
 
 def _preview(
-    lookup: StoreLookup, entry: Entry, leaf: int | None, window: preview.Window
+    readers: Readers, lookup: StoreLookup, entry: Entry, leaf: int | None, window: preview.Window
 ) -> preview.Body:
     if not entry.in_store:
-        return preview.of_database(entry, window)
+        return preview.of_database(readers, entry, window)
     try:
         store = lookup.store()
-        return preview.of_object(store, objects.locate(entry, store, leaf), window)
+        stored = objects.locate(readers, entry, store, leaf)
+        return preview.of_object(readers, store, stored, window)
     except REFUSED:
         lookup.forget()
         raise

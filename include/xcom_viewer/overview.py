@@ -5,14 +5,13 @@ Nothing is requested from the store: these pages are shown at once, whatever the
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from include.xcom_store.codecs import binary
+from include.xcom_store.codecs import binary, ge_result
 from include.xcom_store.errors import XComStoreError
 from include.xcom_store.record import Reference, inline_text
-from include.xcom_viewer import downloads, entries, expectations, states
+from include.xcom_viewer import downloads, entries, states
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -70,32 +69,30 @@ def card(entry: Entry, connect: Callable[[], Store]) -> Card:
         connect: returns the store that a reference has to lead to. Called for nothing else:
             settings that cannot be used do not hide what is in the database.
     """
-    record = entry.record
-    if record is None:
-        return _plain(entry)
     try:
-        if not entry.in_store:
-            size = len(inline_text(record).encode())
-            return _card(entry, record["type"], record["summary"], size)
-        reference = Reference.from_record(record)
-        connect().key(reference.stored.uri, entry.owner)
-    except XComStoreError as error:
-        found = _card(entry, "reference", "", 0)
+        return _known(entry, connect)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is this card's trouble
+        found = _card(entry, "reference" if isinstance(error, XComStoreError) else "unknown", "", 0)
         found.state = states.of(error)
         return found
+
+
+def _known(entry: Entry, connect: Callable[[], Store]) -> Card:
+    record = entry.record
+    if record is None:
+        value = entry.stored
+        return _card(entry, type(value).__name__, ge_result.describe(value), len(entry.text))
+    if not entry.in_store:
+        size = len(inline_text(record).encode(errors="replace"))
+        return _card(entry, record["type"], record["summary"], size)
+    reference = Reference.from_record(record)
+    connect().key(reference.stored.uri, entry.owner)
     stored = reference.stored
     found = _card(entry, stored.type, reference.summary, stored.bytes)
     found.stored = stored
     found.leaves = reference.leaves
     found.is_table = stored.codec in downloads.TABLE_CODECS
     return found
-
-
-def _plain(entry: Entry) -> Card:
-    value = entry.stored
-    verdict = expectations.read(value)
-    summary = f"{verdict.met} of {verdict.met + verdict.failed} expectations met" if verdict else ""
-    return _card(entry, type(value).__name__, summary, len(json.dumps(value, default=str)))
 
 
 def _card(entry: Entry, kind: str, summary: str, size: int) -> Card:
@@ -133,8 +130,8 @@ def of_run(dag_id: str, run_id: str, start: int, connect: Callable[[], Store]) -
             run.lines.append(found)
         run.total += 1
         tasks.add((entry.owner.task_id, entry.owner.map_index))
-        run.in_store += entry.in_store
-        if entry.in_store:
+        if found.stored:
+            run.in_store += 1
             run.bytes_in_store += found.bytes
         else:
             run.bytes_in_database += found.bytes

@@ -68,6 +68,22 @@ def test_too_much_at_once_is_turned_away():
     run(main())
 
 
+def test_a_slot_is_given_back_whatever_happens():
+    """No future can hold a StopIteration: it would never be done."""
+
+    def stops():
+        raise StopIteration
+
+    async def main():
+        pool = Pool()
+        for _ in range(work.MAX_UNFINISHED + 1):
+            with pytest.raises(RuntimeError):
+                await pool.run(stops, 5)
+        assert pool.unfinished == 0
+
+    run(main())
+
+
 def test_an_error_after_all_have_gone_is_no_noise(caplog):
     async def main():
         pool = Pool()

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from include.xcom_store.documents import TAG, TAGS
 from include.xcom_store.errors import ObjectCorrupt
 from include.xcom_store.sizes import size_text
+from include.xcom_viewer.shown import Node
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,29 +32,6 @@ OBJECTS = ("namedtuple", "dataclass", "attrs", "pydantic")
 """Written as their class and their fields."""
 OPEN_DEPTH, OPEN_ITEMS = 2, 20
 """Levels that are unfolded at first, unless they have more items."""
-
-
-@dataclass
-class Node:
-    """One value in the tree.
-
-    Attributes:
-        label: its key or position in what holds it.
-        kind: of the value, as Python names it.
-        text: of a single value, or a short description of one that holds others.
-        hint: what is in it, for as long as it is folded.
-        leaf: number of the object that holds it, for frames, arrays and large bytes.
-        hidden: how many of its items are not shown.
-    """
-
-    label: str
-    kind: str
-    text: str = ""
-    hint: str = ""
-    children: list[Node] = field(default_factory=list)
-    leaf: int | None = None
-    hidden: int = 0
-    is_open: bool = False
 
 
 class Tree:
