@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import unicodedata
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from urllib.parse import quote, urlencode
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from include.xcom_store.sizes import size_text
 from include.xcom_viewer import overview, shown, states
@@ -123,10 +125,30 @@ def _templates() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_visible,
     )
     environment.filters.update(_FILTERS)
     environment.globals.update(_GLOBALS)
     return environment
+
+
+def _visible(value: Any) -> Any:
+    """Return what a page shows, with all escaped that would deceive who reads it.
+
+    Those are control characters, and the ones that turn the direction of text: U+202E makes "5.1"
+    of "1.5". Templates put `<bdi>` around values besides, for letters that have a direction.
+    """
+    if not isinstance(value, str) or isinstance(value, Markup) or value.isprintable():
+        return value
+    return "".join(
+        character if _is_harmless(character) else character.encode("unicode_escape").decode()
+        for character in value
+    )
+
+
+def _is_harmless(character: str) -> bool:
+    is_layout = unicodedata.category(character) == "Zs" or character in "\n\t\u200c\u200d"
+    return character.isprintable() or is_layout
 
 
 def _link(page: str, asked: Any, **more: Any) -> str:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     Bytes = bytes | bytearray
 
+ARGUMENTS = ["-m", "include.xcom_viewer.reader"]
 MAX_READERS = 2
 MAX_VALUES = 300
 """Of one reader."""
@@ -72,6 +73,8 @@ class Reader:
     """One process, which does one job at a time.
 
     Attributes:
+        process: itself.
+        ends: of the pipe, here: to write to and to read from.
         jobs: begun so far.
         answered: the last one to its end.
     """
@@ -79,15 +82,15 @@ class Reader:
     def __init__(self) -> None:
         import psutil
 
-        self._process = subprocess.Popen(
-            [sys.executable, "-B", "-P", "-m", "include.xcom_viewer.reader"],
+        self.process = subprocess.Popen(  # noqa: S603 - our own module
+            [sys.executable, "-B", "-P", *ARGUMENTS],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             cwd="/", env=_environment(), bufsize=0,
         )  # fmt: skip
-        self._watched = psutil.Process(self._process.pid)
+        self._watched = psutil.Process(self.process.pid)
         self._no_process = psutil.Error
-        self._ends = self._process.stdin, self._process.stdout
-        for end in self._ends:
+        self.ends = self.process.stdin, self.process.stdout
+        for end in self.ends:
             os.set_blocking(_number(end), False)
         self.jobs, self.answered = 0, True
         self._seconds_left = self._cpu_end = 0.0
@@ -138,15 +141,15 @@ class Reader:
 
     def is_alive(self) -> bool:
         """Tell whether it still runs."""
-        return self._process.poll() is None
+        return self.process.poll() is None
 
     def end(self) -> None:
         """End it. It has nothing to lose."""
-        self._process.kill()
-        for end in self._ends:
+        self.process.kill()
+        for end in self.ends:
             if end:
                 end.close()
-        self._process.wait()
+        self.process.wait()
 
     def _set_limits(self) -> None:
         self._seconds_left = MAX_SECONDS
@@ -156,7 +159,7 @@ class Reader:
             raise Died("it is gone") from error
 
     def _send(self, kind: bytes, data: Bytes) -> None:
-        end = _number(self._ends[0])
+        end = _number(self.ends[0])
         rest = memoryview(pipe.HEAD.pack(kind, len(data)) + data)
         while rest:
             self._wait(end, selectors.EVENT_WRITE)
@@ -174,7 +177,7 @@ class Reader:
         return kind, self._read(length)
 
     def _read(self, count: int) -> bytes:
-        end, data = _number(self._ends[1]), bytearray()
+        end, data = _number(self.ends[1]), bytearray()
         while len(data) < count:
             self._wait(end, selectors.EVENT_READ)
             try:
@@ -229,14 +232,19 @@ def _environment() -> dict[str, str]:
 
 
 class Readers:
-    """This process's readers. Threads may share it."""
+    """This process's readers. Threads may share it.
+
+    Attributes:
+        idle: wait for the next job.
+        deaths: when an object has ended readers, by its URI; those of the last minute.
+    """
 
     def __init__(self) -> None:
         self._slots = threading.BoundedSemaphore(MAX_READERS)
         self._files = threading.BoundedSemaphore(MAX_READERS - 1)  # so that pages go on meanwhile
         self._lock = threading.Lock()
-        self._idle: list[Reader] = []
-        self._deaths: OrderedDict[str, deque[float]] = OrderedDict()
+        self.idle: list[Reader] = []
+        self.deaths: OrderedDict[str, deque[float]] = OrderedDict()
         atexit.register(self.close)
 
     def ask(
@@ -297,7 +305,7 @@ class Readers:
     def close(self) -> None:
         """End the readers that are idle."""
         with self._lock:
-            ended, self._idle = self._idle, []
+            ended, self.idle = self.idle, []
         for reader in ended:
             reader.end()
 
@@ -325,7 +333,7 @@ class Readers:
 
     def _started(self, *, fresh: bool) -> Reader:
         with self._lock:
-            reader = self._idle.pop() if self._idle else None
+            reader = self.idle.pop() if self.idle else None
         if reader and reader.is_alive() and not fresh:
             return reader
         if reader:
@@ -335,30 +343,30 @@ class Readers:
     def _give_back(self, reader: Reader) -> None:
         if reader.answered and reader.jobs < MAX_VALUES and reader.is_alive():
             with self._lock:
-                self._idle.append(reader)
+                self.idle.append(reader)
         else:
             reader.end()
 
     def _check_paused(self, what: str) -> None:
         with self._lock:
-            deaths = self._deaths.get(what)
+            deaths = self.deaths.get(what)
             if deaths is None or len(deaths) < MAX_DEATHS:
                 return
             if time.monotonic() - deaths[-1] < PAUSE_SECONDS:
                 raise Unsafe(f"It has ended {MAX_DEATHS} processes, and is left alone for a while.")
-            del self._deaths[what]
+            del self.deaths[what]
 
     def _died(self, what: str, error: Died) -> Unsafe:
         log.warning("The process that read %s for a page ended: %s.", what, error)
         now = time.monotonic()
         with self._lock:
-            deaths = self._deaths.setdefault(what, deque(maxlen=MAX_DEATHS))
-            self._deaths.move_to_end(what)
+            deaths = self.deaths.setdefault(what, deque(maxlen=MAX_DEATHS))
+            self.deaths.move_to_end(what)
             while deaths and now - deaths[0] > DEATHS_SECONDS:
                 deaths.popleft()
             deaths.append(now)
-            if len(self._deaths) > MAX_REMEMBERED:
-                self._deaths.popitem(last=False)
+            if len(self.deaths) > MAX_REMEMBERED:
+                self.deaths.popitem(last=False)
         return Unsafe(f"The process that read it was ended: {error}.")
 
 

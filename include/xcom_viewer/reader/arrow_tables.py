@@ -68,7 +68,7 @@ def whole(source: Source) -> Any:
         NoPreview, ObjectCorrupt: see `preview`.
     """
     _schema, table, total = _beginning(source)
-    if table.num_rows != total:
+    if table.num_rows != total or table.nbytes > tables.MAX_UNPACKED_BYTES:
         raise TooLarge
     return table
 
