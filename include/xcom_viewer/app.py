@@ -25,7 +25,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 
-from include.xcom_store.errors import AccessDenied, ConfigurationError
+from include.xcom_store.errors import AccessDenied, ConfigurationError, StoreUnreachable
 from include.xcom_viewer import downloads, entries, objects, overview, preview, states
 from include.xcom_viewer.answers import failed, file, page, refusal
 from include.xcom_viewer.entries import Entry
@@ -239,10 +239,13 @@ def _preview(
 ) -> preview.Body:
     if not entry.in_store:
         return preview.of_database(readers, entry, window)
+    store = lookup.store()
     try:
-        store = lookup.store()
         stored = objects.locate(readers, entry, store, leaf)
         return preview.of_object(readers, store, stored, window)
     except REFUSED:
         lookup.forget()
+        raise
+    except StoreUnreachable as error:
+        lookup.was_silent(error)
         raise

@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from include.xcom_store import settings
-from include.xcom_store.errors import ObjectCorrupt
+from include.xcom_store.errors import ObjectCorrupt, StoreUnreachable
 from include.xcom_store.stores.base import Store
 from include.xcom_viewer.pipe import BUDGET_BYTES, PIECE_BYTES
 from include.xcom_viewer.shown import TooLarge
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 REFRESH_SECONDS = 300
 """After them the connection is looked up again: the API server lives long, and keys change."""
+SILENT_SECONDS = 2.0
+"""A store that has not answered is left alone for so long."""
 MAX_SECONDS = {
     "connect_timeout": 2.0,
     "request_timeout": 5.0,
@@ -37,14 +39,18 @@ class StoreLookup:
 
     def __init__(self) -> None:
         self._found: tuple[float, Store] | None = None
+        self._silent: tuple[float, StoreUnreachable] | None = None
 
     def store(self) -> Store:
         """Return the store, with a page's timeouts.
 
         Raises:
             ConfigurationError: the settings cannot be used.
+            StoreUnreachable: it has just not answered. Cards that wait need not find out again.
         """
         now, found = time.monotonic(), self._found
+        if self._silent and now - self._silent[0] < SILENT_SECONDS:
+            raise StoreUnreachable(str(self._silent[1]))
         if found is None or now - found[0] >= REFRESH_SECONDS:
             options = settings.load()
             limits: dict[str, Any] = {
@@ -55,7 +61,11 @@ class StoreLookup:
 
     def forget(self) -> None:
         """Look the connection up again next time: this one was refused."""
-        self._found = None
+        self._found = self._silent = None
+
+    def was_silent(self, error: StoreUnreachable) -> None:
+        """Ask nothing of the store for a moment: it has not answered."""
+        self._silent = time.monotonic(), error
 
 
 class Source:

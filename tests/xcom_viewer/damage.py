@@ -75,13 +75,18 @@ def damaged(data: bytes, way: str, chance: random.Random) -> bytes:
     return bytes(changed)
 
 
+def sound():
+    """Yield record and bytes of all values, as they were pushed."""
+    memory = ViewerInMemory()
+    for value in values().values():
+        record = memory.push(value).stored
+        yield record, memory.objects[memory.key(record["uri"])]
+
+
 def objects(count: int, seed: int = 0):
     """Yield name, record and bytes of so many damaged objects, of all codecs and in all ways."""
-    chance, memory = random.Random(seed), ViewerInMemory()
-    pushed = {}
-    for name, value in values().items():
-        pushed[name] = record = memory.push(value).stored
-        pushed[name] = record, memory.objects[memory.key(record["uri"])]
+    chance = random.Random(seed)
+    pushed = dict(zip(values(), sound(), strict=True))
     for number in range(count):
         name = list(pushed)[number % len(pushed)]
         way = WAYS[number // len(pushed) % len(WAYS)]
@@ -169,6 +174,13 @@ def forgeries():
         "JSON, many": ("python-json", json.dumps([[[]]] * 200_000).encode()),
         "JSON, a number": ("python-json", b"9" * 2_000_000),
     }  # fmt: skip
+
+
+def record(codec: str, data: bytes):
+    """The row of an object that was forged."""
+    row = {"__id__": "xcom_store/1", "uri": "/a.x", "codec": codec, "type": "x", "summary": "",
+           "leaves": 0, "written_by": {}}  # fmt: skip
+    return resealed(row, data)
 
 
 def record_of(memory, codec: str, data: bytes):

@@ -120,6 +120,18 @@ def test_a_page_waits_for_a_few_seconds_only(viewer, monkeypatch):
     assert took < work.ANSWER_SECONDS + 2
 
 
+def test_cards_that_wait_need_not_find_out_again(configure, monkeypatch):
+    configure(url="s3://bucket")
+    lookup = StoreLookup()
+    first = lookup.store()
+    lookup.was_silent(StoreUnreachable("too slow"))
+    with pytest.raises(StoreUnreachable, match="too slow"):
+        lookup.store()
+    later = time.monotonic() + source.SILENT_SECONDS
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    assert lookup.store() is first
+
+
 def test_the_connection_is_looked_up_again(viewer, monkeypatch):
     """The API server lives for weeks; keys are changed meanwhile."""
     viewer.push(["x" * 2_000])
