@@ -158,12 +158,21 @@ def _link(page: str, asked: Any, **more: Any) -> str:
     return f"{page}?{urlencode(query)}"
 
 
+def _airflow_page(owner: Any, tab: str = "plugin/xcom_values") -> str:
+    """Return the relative address of Airflow's own page of a task instance, with our tab open."""
+    dag, run, task = (quote(part, safe="") for part in (owner.dag_id, owner.run_id, owner.task_id))
+    index = owner.map_index
+    mapped = f"/mapped/{index}" if index is not None and index >= 0 else ""
+    return f"../dags/{dag}/runs/{run}/tasks/{task}{mapped}/{tab}"
+
+
 def _short_number(text: str) -> str:
     """Return seven digits of a number that has more behind its point."""
     return f"{float(text):.7g}" if re.fullmatch(r"-?\d+\.\d{5,}(e[+-]\d+)?", text) else text
 
 
 _GLOBALS: dict[str, Any] = {
+    "airflow_page": _airflow_page,
     "link": _link,
     "PAGE_LINES": overview.PAGE_LINES,
     "PAGE_ROWS": shown.PAGE_ROWS,

@@ -1,7 +1,7 @@
 """The viewer's pages: their addresses, who may see them, what the browser may do with them.
 
     task      the XComs of a task instance, a card each     ?dag_id&run_id&task_id&map_index
-    run       the XComs of a DAG run, a line each           ?dag_id&run_id
+    run       the XComs of a DAG run, a line each           ?dag_id&run_id[&of_task][&of_key]…
     value     one XCom's value                              ?…&key[&leaf][&row][&column][&view]
     download  its object, or as=csv                         ?…&key[&leaf][&as]
 
@@ -127,11 +127,22 @@ async def task_page(request: Request, asked: Allowed) -> Response:
     )
 
 
-async def run_page(request: Request, asked: Allowed, start: Number = 0) -> Response:
+async def run_page(
+    request: Request,
+    asked: Allowed,
+    *,
+    start: Number = 0,
+    of_task: str = "",
+    of_key: str = "",
+    of_type: str = "",
+) -> Response:
     """Show the XComs of a DAG run, one line per XCom."""
+    wanted = overview.Filter(of_task, of_key, of_type)
     connect = _lookup(request).store
-    summary = await run_in_threadpool(overview.of_run, asked.dag_id, asked.run_id, start, connect)
-    return page("run.html", asked=asked, run=summary)
+    run = await run_in_threadpool(
+        overview.of_run, asked.dag_id, asked.run_id, start, wanted, connect
+    )
+    return page("run.html", asked=asked, run=run, wanted=wanted)
 
 
 async def value_page(
@@ -176,7 +187,7 @@ async def download(request: Request, asked: Allowed, leaf: Number | None = None)
         if not entry.in_store:
             raise HTTPException(404, _NO_FILE)
         store, readers = app.lookup.store(), app.readers
-        found = await app.pool.run(partial(objects.locate, readers, entry, store, leaf))
+        found, _path = await app.pool.run(partial(objects.locate, readers, entry, store, leaf))
         if as_csv and found.codec not in downloads.TABLE_CODECS:
             raise HTTPException(404, _NO_FILE)
         pieces = (
@@ -241,8 +252,10 @@ def _preview(
         return preview.of_database(readers, entry, window)
     store = lookup.store()
     try:
-        stored = objects.locate(readers, entry, store, leaf)
-        return preview.of_object(readers, store, stored, window)
+        stored, path = objects.locate(readers, entry, store, leaf)
+        body = preview.of_object(readers, store, stored, window)
+        body.path = path
+        return body
     except REFUSED:
         lookup.forget()
         raise

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import cached_property
+from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
 from include.xcom_store.errors import ObjectCorrupt
@@ -82,6 +83,19 @@ def of_task(
 def of_run(dag_id: str, run_id: str) -> Iterator[Entry]:
     """Yield the XComs of a DAG run by task, map index and key."""
     return _read(dag_id, run_id, [], MAX_RUN_ROWS)
+
+
+def task_order(dag_id: str) -> dict[str, int]:
+    """Return the tasks of a DAG in the order in which they run; nothing if the DAG is gone."""
+    from airflow.models.dagbag import DBDagBag
+    from airflow.utils.session import create_session
+
+    with create_session(scoped=False) as session:
+        dag = DBDagBag().get_latest_version_of_dag(dag_id, session=session)
+        if dag is None:
+            return {}
+        upstream = {name: task.upstream_task_ids for name, task in dag.task_dict.items()}
+        return {name: n for n, name in enumerate(TopologicalSorter(upstream).static_order())}
 
 
 def _read(dag_id: str, run_id: str, conditions: list[Any], limit: int) -> Iterator[Entry]:

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from include.xcom_viewer.readers import Readers
 
 
-def locate(readers: Readers, entry: Entry, store: Store, leaf: int | None = None) -> StoredObject:
-    """Return the object of an XCom, or of a value inside it.
+def locate(
+    readers: Readers, entry: Entry, store: Store, leaf: int | None = None
+) -> tuple[StoredObject, list[str]]:
+    """Return the object of an XCom, or of a value inside it with the keys that lead there.
 
     Args:
         readers: read the document that describes the leaf.
@@ -38,11 +40,11 @@ def locate(readers: Readers, entry: Entry, store: Store, leaf: int | None = None
     reference = Reference.from_record(entry.stored)
     key = store.key(reference.stored.uri, entry.owner)
     if leaf is None:
-        return reference.stored
-    leaves: list[StoredObject] = []
+        return reference.stored, []
+    leaves: list[tuple[StoredObject, list[str]]] = []
     if reference.stored.codec == json_text.NAME:
         leaves = preview.leaves(readers, store, reference.stored)
     if leaf >= len(leaves):
         raise ObjectMissing(f"this value has no part {leaf}.")
-    found = leaves[leaf]
-    return found._replace(uri=store.uri(keys.leaf(key, found.uri)))
+    found, path = leaves[leaf]
+    return found._replace(uri=store.uri(keys.leaf(key, found.uri))), path

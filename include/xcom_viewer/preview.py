@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from include.xcom_store.codecs import ge_result, json_text, npy
@@ -34,6 +34,7 @@ class Body:
         bytes_read: from the store.
         checked: whether size and SHA-256 of the whole object were checked.
         stored: the object; None for a value of the database.
+        path: of a part of a value, the keys that lead to it.
     """
 
     kind: str
@@ -41,6 +42,7 @@ class Body:
     bytes_read: int = 0
     checked: bool = False
     stored: StoredObject | None = None
+    path: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -83,12 +85,17 @@ def of_object(readers: Readers, store: Store, stored: StoredObject, window: Wind
     return Body(kind, content, source.bytes_read, whole, stored)
 
 
-def leaves(readers: Readers, store: Store, stored: StoredObject) -> list[StoredObject]:
-    """Return the objects inside a document, as it names them; raises as `of_object` does."""
+def leaves(
+    readers: Readers, store: Store, stored: StoredObject
+) -> list[tuple[StoredObject, list[str]]]:
+    """Return the objects inside a document, as it names them, and the keys that lead there.
+
+    Raises as `of_object` does.
+    """
     _kind, content, *_ = _asked(readers, store, stored, {"do": "leaves"})
     return [
-        StoredObject.parse(one, f"part {number} of this value")
-        for number, one in enumerate(content.found)
+        (StoredObject.parse(one, f"part {n} of this value"), content.paths.get(n, [str(n)]))
+        for n, one in enumerate(content.found)
     ]
 
 

@@ -36,7 +36,9 @@ ARGUMENTS = ["-m", "include.xcom_viewer.reader"]
 MAX_READERS = 2
 MAX_VALUES = 300
 """Of one reader."""
-MAX_RESIDENT_BYTES = 200 * 1024 * 1024
+MAX_RESIDENT_BYTES = 240 * 1024 * 1024
+MAX_IDLE_BYTES = 140 * 1024 * 1024
+"""Between jobs; the libraries take some 100 MB."""
 MAX_CPU_SECONDS = 6.0
 MAX_SECONDS = 30.0
 """Of one answer, or one piece of a CSV file. What the store takes does not count."""
@@ -143,6 +145,13 @@ class Reader:
         """Tell whether it still runs."""
         return self.process.poll() is None
 
+    def is_small(self) -> bool:
+        """Tell whether it runs, and has given back what the last job took."""
+        try:
+            return self.is_alive() and self._watched.memory_info().rss < MAX_IDLE_BYTES
+        except self._no_process:
+            return False
+
     def end(self) -> None:
         """End it. It has nothing to lose."""
         self.process.kill()
@@ -226,6 +235,8 @@ def _environment() -> dict[str, str]:
         "LC_ALL": "C.UTF-8",
         "ARROW_DEFAULT_MEMORY_POOL": "system",
         "ARROW_IO_THREADS": "1",
+        "MALLOC_ARENA_MAX": "1",
+        "MALLOC_MMAP_THRESHOLD_": "131072",  # what is freed goes back, and counts no more
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
     }
@@ -341,7 +352,7 @@ class Readers:
         return Reader()
 
     def _give_back(self, reader: Reader) -> None:
-        if reader.answered and reader.jobs < MAX_VALUES and reader.is_alive():
+        if reader.answered and reader.jobs < MAX_VALUES and reader.is_small():
             with self._lock:
                 self.idle.append(reader)
         else:

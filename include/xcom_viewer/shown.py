@@ -15,7 +15,7 @@ from typing import Annotated, Any
 from annotated_types import MaxLen
 
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
-PAGE_ROWS = 20
+PAGE_ROWS = 50
 PAGE_COLUMNS = 30
 MAX_BARS = 16
 MAX_LEVELS = 200
@@ -239,9 +239,14 @@ class Bytes:
 
 @dataclass
 class Leaves:
-    """The values inside a document that are objects of their own, as the document has them."""
+    """The values inside a document that are objects of their own, as the document has them.
+
+    Attributes:
+        paths: by position, the keys that lead to it.
+    """
 
     found: list[dict[str, str | int]]
+    paths: dict[int, list[str]] = field(default_factory=dict)
 
 
 @dataclass

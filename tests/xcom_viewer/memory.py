@@ -49,7 +49,7 @@ class ViewerInMemory(MemoryStore):
 
     def locate(self, entry, leaf=None):
         """The object of a value, or of one inside it."""
-        return objects.locate(READERS, entry, self, leaf)
+        return objects.locate(READERS, entry, self, leaf)[0]
 
     def csv(self, stored):
         """All of an object as CSV."""

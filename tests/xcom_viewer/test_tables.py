@@ -181,13 +181,13 @@ def test_zero_is_not_negative(memory):
 
 
 def test_rows_are_paged(memory):
-    entry = memory.push(pd.DataFrame({"a": range(55)}, index=pd.RangeIndex(100, 155, name="n")))
-    shown = [memory.show(entry, row=row) for row in (0, 20, 40)]
+    entry = memory.push(pd.DataFrame({"a": range(135)}, index=pd.RangeIndex(100, 235, name="n")))
+    shown = [memory.show(entry, row=row) for row in (0, 50, 100)]
     assert [column(one.content, "a").cells for one in shown] == [
-        [str(n) for n in range(start, min(start + 20, 55))] for start in (0, 20, 40)
+        [str(n) for n in range(start, min(start + 50, 135))] for start in (0, 50, 100)
     ]
-    assert shown[1].content.row_labels[0] == "120"
-    assert "rows 41 to 55 of 55" in " ".join(shown[2].html.split())
+    assert shown[1].content.row_labels[0] == "150"
+    assert "rows 101 to 135 of 135" in " ".join(shown[2].html.split())
     assert "Next rows" in shown[0].html
     assert "Next rows" not in shown[2].html
     assert memory.show(entry, row=10**6).content.first_row == 0

@@ -57,7 +57,9 @@ def read(source: Source, job: Job) -> tuple[str, Any]:
     if job.codec in (json_text.NAME, ge_result.NAME):
         content = _parsed(source.read(0, source.size))
         if job.do == "leaves":
-            return "leaves", shown.Leaves([one._asdict() for one in _leaves(content)[0]])
+            leaves, document = _leaves(content)
+            paths = trees.paths_of_leaves(document, leaves)
+            return "leaves", shown.Leaves([one._asdict() for one in leaves], paths)
         return _of_json(content, raw=job.raw)
     if job.codec == binary.NAME:
         return "bytes", shown.Bytes(_hex_rows(source.read(0, min(HEAD_BYTES, source.size))))

@@ -74,6 +74,26 @@ def tree(value: Any, leaves: Sequence[StoredObject] = ()) -> Node:
         return Tree(leaves).node(value)
 
 
+def paths_of_leaves(value: Any, leaves: Sequence[StoredObject]) -> dict[int, list[str]]:
+    """Return the keys that lead to the leaves of a document; not of those that lie too deep.
+
+    Raises:
+        ObjectCorrupt: it is not a document.
+    """
+    found: dict[int, list[str]] = {}
+    waiting: list[tuple[list[str], Any]] = [([], value)]
+    with _nothing_trusted():
+        while waiting:
+            path, part = waiting.pop()
+            name, content = _tagged(part)
+            if name == "leaf":
+                found[int(content[0])] = path
+            elif len(path) < MAX_DEPTH:
+                pairs = _pairs(name, content, leaves) or []
+                waiting += [([*path, cut(key, MAX_HINT_CHARACTERS)], item) for key, item in pairs]
+    return found
+
+
 def brief(value: Any, *, bare: bool = False) -> str:
     """Return a document in one line, much as Python would print the value.
 
