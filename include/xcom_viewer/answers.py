@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from include.xcom_store.sizes import size_text
-from include.xcom_viewer import overview, shown, states
+from include.xcom_viewer import images, overview, shown, states
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -40,6 +40,7 @@ def _headers(source: str) -> dict[str, str]:
         "script-src": source,
         "style-src": source,
         "connect-src": "'self'",
+        "img-src": "'self' data:" if source != "'none'" else source,
         "base-uri": "'none'",
         "form-action": "'none'",
         "frame-ancestors": "'self'",
@@ -86,6 +87,15 @@ def file(
     headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(name, safe='')}"
     kind = "text/csv; charset=utf-8" if as_csv else "application/octet-stream"
     return _File(finished, pieces, media_type=kind, headers=headers)
+
+
+def image(data: bytes | bytearray, kind: str, name: str) -> Response:
+    """Return an image for a page; opened by itself it can do nothing, and an SVG is a download."""
+    headers = _headers("'none'") | {"Content-Encoding": "identity"}
+    headers["Content-Security-Policy"] = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
+    how = "attachment" if kind == images.SVG else "inline"
+    headers["Content-Disposition"] = f"{how}; filename*=UTF-8''{quote(name, safe='')}"
+    return Response(bytes(data), media_type=kind, headers=headers)
 
 
 def failed(error: Exception) -> Response:

@@ -3,7 +3,7 @@
     task      the XComs of a task instance, a card each     ?dag_id&run_id&task_id&map_index
     run       the XComs of a DAG run, a line each           ?dag_id&run_id[&of_task][&of_key]…
     value     one XCom's value                              ?…&key[&leaf][&row][&column][&view]
-    download  its object, or as=csv                         ?…&key[&leaf][&as]
+    download  its object, as=csv, or as=image               ?…&key[&leaf][&as]
 
 The pages `task` and `run` read the metadata database only; each card then asks for its `value`. So
 a store that is slow or away delays cards, and nothing else.
@@ -25,12 +25,15 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 
+from include.xcom_store.codecs import binary
 from include.xcom_store.errors import AccessDenied, ConfigurationError, StoreUnreachable
-from include.xcom_viewer import downloads, entries, objects, overview, preview, states
-from include.xcom_viewer.answers import failed, file, page, refusal
+from include.xcom_store.record import StoredObject
+from include.xcom_store.stores.base import Store
+from include.xcom_viewer import downloads, entries, images, objects, overview, preview, states
+from include.xcom_viewer.answers import failed, file, image, page, refusal
 from include.xcom_viewer.entries import Entry
 from include.xcom_viewer.readers import Readers
-from include.xcom_viewer.source import StoreLookup
+from include.xcom_viewer.source import Source, StoreLookup
 from include.xcom_viewer.work import Busy, Pool
 
 MAX_CARDS = 40
@@ -177,7 +180,8 @@ async def value_page(
 async def download(request: Request, asked: Allowed, leaf: Number | None = None) -> Response:
     """Send the object of an XCom as a file, or as CSV."""
     entry = await _entry(asked)
-    as_csv = request.query_params.get("as") == "csv"
+    wanted = request.query_params.get("as")
+    as_csv = wanted == "csv"
     app = request.app.state
     if app.downloads >= MAX_DOWNLOADS:
         return failed(Busy())
@@ -190,6 +194,10 @@ async def download(request: Request, asked: Allowed, leaf: Number | None = None)
         found, _path = await app.pool.run(partial(objects.locate, readers, entry, store, leaf))
         if as_csv and found.codec not in downloads.TABLE_CODECS:
             raise HTTPException(404, _NO_FILE)
+        if wanted == "image":
+            picture: Response = await app.pool.run(partial(_image, store, found))
+            app.downloads -= 1
+            return picture
         pieces = (
             downloads.csv(readers, store, found) if as_csv else downloads.original(store, found)
         )
@@ -224,6 +232,17 @@ async def _next(pool: Pool, pieces: Iterator[bytes]) -> bytes | None:
     while piece == b"":
         piece = await pool.run(partial(next, pieces, None), PIECE_SECONDS)
     return piece
+
+
+def _image(store: Store, stored: StoredObject) -> Response:
+    """Return an object of bytes as an image, if it is one."""
+    if stored.codec != binary.NAME or stored.bytes > images.MAX_BYTES:
+        raise HTTPException(404, _NO_FILE)
+    data = Source(store, stored).whole()
+    kind = images.media_type(bytes(data[:256]))
+    if kind is None:
+        raise HTTPException(404, _NO_FILE)
+    return image(data, kind, stored.uri.rpartition("/")[2])
 
 
 def _close(pieces: Iterator[bytes] | None) -> None:

@@ -7,6 +7,7 @@ whatever they hold.
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import asdict, dataclass, field
 from functools import cache
@@ -142,6 +143,8 @@ class Array:
         read: elements in the figures.
         figures: for numbers, else None.
         rows: of texts; one value a row, or the corner of a matrix.
+        picture: a PNG of it in base64, where it looks like an image; `picture_words` say how it
+            was made.
     """
 
     shape: list[int]
@@ -151,6 +154,12 @@ class Array:
     read: int
     figures: Figures | None
     rows: list[list[str]]
+    picture: str = ""
+    picture_words: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a picture that is no base64."""
+        base64.b64decode(self.picture, validate=True)
 
 
 @dataclass
@@ -232,9 +241,14 @@ class Text:
 
 @dataclass
 class Bytes:
-    """The first bytes: offset, hexadecimal and characters of 16 a row."""
+    """The first bytes: offset, hexadecimal and characters of 16 a row.
+
+    Attributes:
+        is_image: they begin as an image does that browsers show (see `images`).
+    """
 
     rows: list[tuple[str, str, str]]
+    is_image: bool = False
 
 
 @dataclass

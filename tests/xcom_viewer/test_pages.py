@@ -113,6 +113,77 @@ def test_a_long_run_is_paged(viewer):
     assert "XComs 205" in text(second)
 
 
+def validation(met, total):
+    counts = {"evaluated_expectations": total, "successful_expectations": met}
+    return {"success": met == total, "statistics": counts, "expectations": []}
+
+
+def test_a_run_is_judged_by_its_list(viewer, monkeypatch):
+    """Failed validations first, then the order of the DAG; sums of what is expected."""
+    order = {"z_first": 0, "m_then": 1, "a_last": 2}
+    monkeypatch.setattr("include.xcom_viewer.entries.task_order", lambda _dag_id: order)
+    viewer.push(validation(3, 3), task_id="z_first")
+    viewer.push(validation(1, 4), task_id="a_last")
+    viewer.push("small", task_id="m_then")
+    viewer.push(5, task_id="not there any more")
+    answer = viewer.get("run")
+    shown = text(answer)
+    tasks = re.findall(r'title="Open this task in Airflow"><bdi>([^<]+)</bdi>', answer.text)
+    assert tasks == ["a_last", "z_first", "m_then", "not there any more"]
+    assert "Validations 2 1 failed Expectations met 4 of 7" in shown
+    assert "failed 1 of 4 expectations met" in shown
+    assert '"small"' in shown
+    assert answer.text.count('<tr class="failed">') == 1
+
+
+def test_tasks_are_ordered_as_the_dag_runs_them(airflow_app, monkeypatch):
+    from types import SimpleNamespace
+
+    from include.xcom_viewer import entries
+
+    tasks = {"b": ["c"], "a": ["b"], "c": []}
+    dag = SimpleNamespace(
+        task_dict={n: SimpleNamespace(upstream_task_ids=u) for n, u in tasks.items()}
+    )
+    bag = "airflow.models.dagbag.DBDagBag.get_latest_version_of_dag"
+    assert entries.task_order("no such DAG") == {}
+    monkeypatch.setattr(bag, lambda *_, **__: dag)
+    assert list(entries.task_order("any")) == ["c", "b", "a"]
+
+
+def test_a_runs_list_is_filtered(viewer):
+    viewer.push("x", task_id="load_trips")
+    viewer.push(5, task_id="load_zones")
+    viewer.push("y", task_id="report", key="trips")
+
+    def found(**wanted):
+        return re.findall(r'Airflow"><bdi>(\w+)</bdi>', viewer.get("run", **wanted).text)
+
+    assert found(of_task="LOAD") == ["load_trips", "load_zones"]
+    assert found(of_key="trips") == ["report"]
+    assert found(of_task="load", of_type="str") == ["load_trips"]
+    empty = viewer.get("run", of_task="nothing")
+    assert state(empty) is None
+    assert 'data-filter="of_task" value="nothing"' in empty.text
+
+
+def test_where_one_is(viewer):
+    """Task, map index and key; a part by its key; and the address of the same in Airflow's page."""
+    import numpy as np
+
+    where = {"task_id": "mapped task", "map_index": 3, "key": "a/b"}
+    viewer.push({"weights": [np.arange(3)]}, **where)
+    part = viewer.get("value", leaf=0, **where)
+    assert "mapped task map index 3 › a/b › weights › 0" in text(part)
+    assert "<h2><bdi>weights › 0</bdi>" in part.text
+    page = viewer.get("task", task_id="mapped task", map_index=3)
+    link = (
+        "../dags/trips/runs/manual__2026-11-22T10%3A00%3A00%2B00%3A00/tasks/mapped%20task/mapped/3"
+    )
+    assert f'data-copy-link="{link}/plugin/xcom_values#a/b"' in page.text
+    assert 'id="a/b"' in page.text
+
+
 # ---------------------------------------------------------------------------- values
 
 

@@ -13,6 +13,7 @@ content of a card, and gives it the bytes of this one object. What it answers is
 | `remote`       | the object, a part at a time |
 | `preview`      | a value as what a card shows, by the codec that wrote it |
 | `frames`, `arrow_tables`, `arrays` | the beginning of Parquet, Arrow and numpy files |
+| `pictures`     | arrays as PNG |
 | `tables`       | what is shown of a table, whatever file it is in |
 | `cells`, `statistics`, `footer` | Arrow columns as text, and as figures |
 | `csv_pieces`   | tables as CSV, piece by piece |

@@ -8,7 +8,7 @@ from include.xcom_store.codecs import npy
 from include.xcom_store.codecs.frames.describe import Meaning
 from include.xcom_store.errors import ObjectCorrupt
 from include.xcom_viewer.pipe import BUDGET_BYTES
-from include.xcom_viewer.reader import cells, statistics
+from include.xcom_viewer.reader import cells, pictures, statistics
 from include.xcom_viewer.shown import Array
 
 if TYPE_CHECKING:
@@ -38,6 +38,10 @@ def preview(source: Source) -> Array:
     left = BUDGET_BYTES - max(HEAD_BYTES, start)
     count = size if source.size <= HEAD_BYTES else min(size, left // dtype.itemsize)
     values = np.frombuffer(source.read(start, start + count * dtype.itemsize), dtype, count)
+    fortran, is_all = order == "F", count == size
+    picture, words = (
+        pictures.of_array(values, shape, fortran=fortran) if is_all and size else ("", "")
+    )
     return Array(
         shape=list(shape),
         dtype=str(dtype),
@@ -45,7 +49,9 @@ def preview(source: Source) -> Array:
         size=size,
         read=count,
         figures=_figures(values),
-        rows=_rows(values, shape, fortran=order == "F"),
+        rows=_rows(values, shape, fortran=fortran),
+        picture=picture,
+        picture_words=words,
     )
 
 

@@ -10,7 +10,7 @@ from include.xcom_store.codecs import arrow, binary, ge_result, json_text, npy, 
 from include.xcom_store.codecs import frames as frame_codec
 from include.xcom_store.errors import ObjectCorrupt
 from include.xcom_store.record import StoredObject
-from include.xcom_viewer import shown
+from include.xcom_viewer import images, shown
 from include.xcom_viewer.reader import arrays, arrow_tables, expectations, frames, trees
 from include.xcom_viewer.shown import NoPreview, TooLarge
 
@@ -62,7 +62,9 @@ def read(source: Source, job: Job) -> tuple[str, Any]:
             return "leaves", shown.Leaves([one._asdict() for one in leaves], paths)
         return _of_json(content, raw=job.raw)
     if job.codec == binary.NAME:
-        return "bytes", shown.Bytes(_hex_rows(source.read(0, min(HEAD_BYTES, source.size))))
+        head = source.read(0, min(HEAD_BYTES, source.size))
+        is_image = images.media_type(head) is not None and source.size <= images.MAX_BYTES
+        return "bytes", shown.Bytes(_hex_rows(head), is_image)
     if job.codec not in _PREVIEWS:
         raise NoPreview(f"it was written with codec {job.codec!r}")
     kind, preview = _PREVIEWS[job.codec]
