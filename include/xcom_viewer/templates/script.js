@@ -36,6 +36,23 @@ function followTheme() {
   new MutationObserver(apply).observe(theirs, { attributes: true, attributeFilter: ["class"] });
 }
 
+// Times are shown in the zone that Airflow's UI is set to; without one they stay in UTC.
+function showTimes() {
+  let timeZone;
+  try {
+    timeZone = JSON.parse(localStorage.getItem("timezone"));
+    if (!timeZone || timeZone === "UTC") return;
+    const style = { dateStyle: "short", timeStyle: "medium", timeZone };
+    const shown = new Intl.DateTimeFormat("sv-SE", style); // 2026-11-22 11:00:05
+    for (const time of document.querySelectorAll("time")) {
+      time.title = time.textContent;
+      time.textContent = `${shown.format(new Date(time.dateTime))} ${timeZone}`;
+    }
+  } catch {
+    // a setting that is none
+  }
+}
+
 async function fill(body, address) {
   body.setAttribute("aria-busy", "true");
   try {
@@ -123,8 +140,8 @@ function sort(head) {
   head.setAttribute("aria-sort", up ? "ascending" : "descending");
   const body = table.tBodies[0];
   const rows = [...body.rows].map((row) => {
-    const missing = row.cells[position].querySelector(".null") !== null;
     const text = value(row, position);
+    const missing = text === "NaN" || row.cells[position].querySelector(".null") !== null;
     const number = head.classList.contains("family-number") || head.classList.contains("number")
       ? Number(text) : NaN;
     return { row, missing, text, number };
@@ -233,6 +250,7 @@ document.addEventListener("click", (event) => {
 });
 
 followTheme();
+showTimes();
 document.querySelectorAll(".card").forEach(offerDownloads);
 fillAll();
 showTarget();
