@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dev import demo_options, environment, processes, s3_server
+from dev import demo_options, environment, processes, s3_server, spark
 from dev.errors import DevError
 from dev.project import ROOT, VENV
 
@@ -102,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
         "--only", action="append", default=[], metavar="NAME", help="this one; may be repeated"
     )
     command("setup", _setup, "make .venv and dbt_venv from their locks", _SETUP)
+    command("spark", _spark, "make spark_venv, for example_spark_dag", _SPARK)
     command("s3", _s3, "run only the local S3 server, in the foreground", _S3)
     lock = command("lock", _lock, "make all locks again from their requirements", _LOCK)
     lock.add_argument(
@@ -180,6 +181,16 @@ stops it.
 examples:
   python3 -m dev s3
 """
+_SPARK = """
+Installs PySpark as dags/spark/requirements.lock names it, and the jars with which it reads and
+writes s3a://, as dags/spark/jars.lock names them, from Maven Central or the mirror that
+~/.m2/settings.xml names. Takes 0.6 GB, in spark_venv. Needs Java 17 or newer. Where Spark is not
+installed, demo --all leaves example_spark_dag out.
+
+examples:
+  python3 -m dev spark
+  python3 -m dev demo --dag example_spark_dag      makes it first
+"""
 _LOCK = """
 For whoever changes a requirements.txt or dev/benchmarks/peers.txt. What the
 locks already hold stays as it is, unless --upgrade is given.
@@ -251,6 +262,8 @@ def _run_demo(options: argparse.Namespace, *, stay: bool, as_json: bool) -> int:
     setup_seconds = enter_environment()
     if chosen.needs_dbt:
         environment.ensure_dbt()
+    if chosen.needs_spark:
+        spark.ensure()
     from dev import demo
 
     return demo.run(chosen, setup_seconds=setup_seconds)
@@ -293,6 +306,12 @@ def _setup(_options: argparse.Namespace) -> int:
     environment.ensure_main()
     environment.ensure_dbt()
     print("Ready. See it work: python3 -m dev demo")
+    return 0
+
+
+def _spark(_options: argparse.Namespace) -> int:
+    spark.ensure()
+    print(f"Ready: python3 -m dev demo --dag {spark.DAG}")
     return 0
 
 

@@ -8,7 +8,7 @@ import time
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from dev import celery_workers, follow, ports, project, report, settings_file
+from dev import celery_workers, follow, ports, project, report, settings_file, spark
 from dev.airflow_server import AirflowServer
 from dev.errors import DevError
 from dev.processes import Interrupted
@@ -127,6 +127,9 @@ class Demo:
         began = time.monotonic()
         known = follow.listed_dags(airflow, self._options.dags, _LISTED_SECONDS)
         self._lap("airflow_start", began)
+        if self._options.dags is None and spark.DAG in known and (reason := spark.missing()):
+            self.say(f"\nLeaving out {spark.DAG}. {reason}")
+            return [dag_id for dag_id in known if dag_id != spark.DAG]
         return known
 
     def _follow(self, airflow: AirflowServer, s3: S3Server, dag_id: str) -> report.DagReport:

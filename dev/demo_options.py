@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dev import celery_workers, ports, project, s3_server
+from dev import celery_workers, ports, project, s3_server, spark
 from dev.errors import DevError
 
 if TYPE_CHECKING:
@@ -37,6 +37,11 @@ class DemoOptions:
         """Whether a DAG that may run here calls dbt, which has an environment of its own."""
         asked = self.stay or self.dags is None or _DBT_DAG in self.dags
         return asked and (project.ROOT / "dags" / f"{_DBT_DAG}.py").exists()
+
+    @property
+    def needs_spark(self) -> bool:
+        """Whether the DAG that needs Spark was named; else it runs only where Spark is."""
+        return spark.DAG in (self.dags or ())
 
 
 def check(

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from dev import package_index, processes, project
 from dev.errors import DevError
-from dev.project import DBT_VENV, PEERS_VENV, ROOT, VENV
+from dev.project import DBT_VENV, PEERS_VENV, ROOT, SPARK_VENV, VENV
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -68,6 +68,7 @@ class Environment:
 
 MAIN = Environment(VENV, ROOT / "dev" / "requirements.lock", needs_gb=4.0)
 DBT = Environment(DBT_VENV, ROOT / "dags" / "dbt" / "requirements.lock", needs_gb=1.0)
+SPARK = Environment(SPARK_VENV, ROOT / "dags" / "spark" / "requirements.lock", needs_gb=2.0)
 PEERS = Environment(PEERS_VENV, ROOT / "dev" / "benchmarks" / "peers.lock", needs_gb=1.5)
 
 
@@ -82,6 +83,11 @@ def ensure_main() -> None:
 def ensure_dbt() -> None:
     """Make dbt_venv what dags/dbt/requirements.lock says; needs .venv for its uv."""
     _ensure_beside(DBT)
+
+
+def ensure_spark() -> None:
+    """Make spark_venv what dags/spark/requirements.lock says."""
+    _ensure_beside(SPARK)
 
 
 def ensure_peers() -> None:
@@ -103,7 +109,7 @@ def lock_all(*, upgrade: bool) -> None:
     pip = package_index.pip_settings(MAIN.python, env)
     command = [str(VENV / "bin" / "uv"), "pip", "compile", "--quiet", "--universal", "--no-header"]
     options = ["--python-version", "3.11", "--generate-hashes", *(["--upgrade"] if upgrade else [])]
-    for environment in (MAIN, DBT, PEERS):
+    for environment in (MAIN, DBT, SPARK, PEERS):
         lock = str(environment.lock.relative_to(ROOT))
         source = str(environment.lock.with_suffix(".txt").relative_to(ROOT))
         _say(f"Making {lock}")

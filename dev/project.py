@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 STATE = ROOT / ".dev"  # git-ignored: S3 data, Airflow homes, logs, caches; may be deleted
 VENV = ROOT / ".venv"
 DBT_VENV = ROOT / "dbt_venv"
+SPARK_VENV = ROOT / "spark_venv"
 PEERS_VENV = STATE / "peers_venv"  # what the benchmarks compare with
 _KEPT_RUNS = 5
 

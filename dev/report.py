@@ -39,6 +39,7 @@ EXPECTED = {
     "example_dynamic_mapping_dag": Expectation(objects=6),
     "example_validate_dataframe_dag": Expectation(objects=3),
     "example_by_reference_dag": Expectation(objects=3),
+    "example_spark_dag": Expectation(objects=2),
     "example_dbt_cosmos_dag": Expectation(objects=3),
     "xcom_storage_maintenance_dag": Expectation(objects=3),
 }

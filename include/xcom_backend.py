@@ -21,7 +21,8 @@ from airflow.sdk.bases.xcom import BaseXCom
 from include.xcom_store import settings
 from include.xcom_store.errors import XComStoreError
 from include.xcom_store.keys import Owner
-from include.xcom_store.record import is_record, is_reference
+from include.xcom_store.record import MARK_KEY, is_record, is_reference
+from include.xcom_store.sizes import size_text
 from include.xcom_store.stores import common_io
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ what a branch has chosen, links of operators. They keep Airflow's own form (docs
 # tells `deserialize_value` and `purge` neither. The calls around them note it here.
 _asked_for: ContextVar[Owner | None] = ContextVar("xcom_store_asked_for", default=None)
 _is_dag_result: ContextVar[bool] = ContextVar("xcom_store_is_dag_result", default=False)
+_deleted: ContextVar[list[XComResult] | None] = ContextVar("xcom_store_deleted", default=None)
 
 
 class XComBackend(BaseXCom):
@@ -65,26 +67,21 @@ class XComBackend(BaseXCom):
         map_index: int | None = None,
     ) -> Any:
         """Return what the database is to hold, a value or a reference, or raise one of `errors`."""
-        from include.xcom_store import values
-        from include.xcom_store.documents import inexact
-
         if key in READ_BY_AIRFLOW or (key and key.startswith(LINKS)):
             return BaseXCom.serialize_value(value)
         options = settings.load()
+        values, connect = _rooms()
+        if values.stays(value, options.threshold):
+            return value
         owner = Owner(dag_id, run_id, task_id, -1 if map_index is None else map_index, key)
         why = "" if options.offload else "[xcom_store] offload is False"
         why = "Airflow does not say whose XCom it is" if None in owner else why
-        keep = _is_dag_result.get()
-        if globs := options.keep_in_database:
-            name = f"{dag_id}/{task_id}/{key}"
-            keep = keep or any(fnmatchcase(name, glob) for glob in globs.split())
+        name, globs = f"{dag_id}/{task_id}/{key}", options.keep_in_database.split()
+        is_kept = _is_dag_result.get() or any(fnmatchcase(name, glob) for glob in globs)
+        keep = max(options.threshold, values.MAX_KEPT_BYTES) if is_kept else 0
         started = time.perf_counter()
-        try:
-            with inexact.collected(options.inexact) as changed:
-                stored = values.push(value, owner, _store(), keep=keep, only_database=why)
-        except XComStoreError as error:
-            error.action = f"pushing XCom {key!r} of {owner}"
-            raise
+        with _doing("pushing", owner), values.inexact.collected(options.inexact) as changed:
+            stored = values.push(value, owner, connect(options), keep=keep, only_database=why)
         if changed.count:
             log.warning("XCom %r of %s does not come back as pushed: %s", key, owner, changed)
         if is_reference(stored):
@@ -92,8 +89,8 @@ class XComBackend(BaseXCom):
         if keep and is_record(stored):
             log.warning(
                 "XCom %r of %s is meant for clients without this backend. They find a record of %s "
-                "there: it is not plain JSON, or over 64 KiB.",
-                *(key, owner, stored["type"]),
+                "there: it is not plain JSON, or over %s.",
+                *(key, owner, stored["type"], size_text(keep)),
             )
         return stored
 
@@ -108,18 +105,13 @@ class XComBackend(BaseXCom):
             XComStoreError: the reference may not be followed, or the object is gone or damaged.
         """
         record = result.value
-        earlier = common_io.names_object(record)
-        if not (is_record(record) or earlier):
+        earlier = type(record) is str and common_io.names_object(record)
+        if not (earlier or (type(record) is dict and MARK_KEY in record and is_record(record))):
             return BaseXCom.deserialize_value(result)
-        from include.xcom_store import values
-
         owner = _asked_for.get() or _same_run()
         started = time.perf_counter()
-        try:
-            value = common_io.read(result) if earlier else values.pull(record, owner, _store())
-        except XComStoreError as error:
-            error.action = f"pulling XCom {owner.key or ''!r} of {owner}"
-            raise
+        with _doing("pulling", owner):
+            value = common_io.read(result) if earlier else _rooms()[0].pull(record, owner, _store())
         if is_reference(record):
             _report("pull", record, started, quiet=isinstance(owner, _OneOfMany))
         return value
@@ -154,11 +146,8 @@ class XComBackend(BaseXCom):
         if len(rows) == 1:
             return [read(rows[0])]
         if any(is_reference(row.value) for row in rows):
-            try:
+            with _doing("pulling", owner):
                 _store().prepare()  # once, and not by each thread
-            except XComStoreError as error:
-                error.action = f"pulling XCom {owner.key or ''!r} of {owner}"
-                raise
         with ThreadPoolExecutor(PARALLEL_READS, "xcom_store") as pool:
             futures = [pool.submit(read, row) for row in rows]
             try:
@@ -189,35 +178,32 @@ class XComBackend(BaseXCom):
     def delete(
         cls, key: str, task_id: str, dag_id: str, run_id: str, map_index: int | None = None
     ) -> None:
-        """Delete a value and its objects; Airflow calls it for what an earlier try has pushed."""
-        index = -1 if map_index is None else map_index
-        with _bound(_asked_for, Owner(dag_id, run_id, task_id, index, key)):
+        """Delete a value's row, then its objects, so that no row ever refers to what is gone.
+
+        A failure to delete objects is only logged: it would fail the new try that this is for.
+        """
+        owner = Owner(dag_id, run_id, task_id, -1 if map_index is None else map_index, key)
+        with _bound(_deleted, []) as rows:
             super().delete(key, task_id, dag_id, run_id, map_index)
+        for row in rows:
+            try:
+                if is_reference(row.value):
+                    _rooms()[0].remove(row.value, owner, _store())
+                else:
+                    common_io.remove(row, owner)
+                uri = row.value if isinstance(row.value, str) else row.value["uri"]
+                log.info("Deleted %s, which this try replaces", uri)
+            except Exception:
+                log.exception("Left the object of XCom %r of %s behind", key, owner)
 
     @classmethod
     def purge(cls, xcom: XComResult, *_args: Any) -> None:
-        """Delete the objects of a value, if it is known whose it is, and never raise.
-
-        Airflow passes key and value, which anybody may have edited. So only within `delete`, which
-        knows the task instance, is anything deleted, and only what lies under its own prefix.
-        """
-        from include.xcom_store import values
-
-        record: Any = xcom.value
-        owner, earlier = _asked_for.get(), common_io.names_object(record)
-        if not (is_reference(record) or earlier):
-            return
-        if owner is None:
-            log.warning("Not deleting the object of XCom %r: unknown whose it is.", xcom.key)
-            return
-        try:
-            if earlier:
-                common_io.remove(xcom, owner)
+        """Note an object for `delete`, which knows whose it is; else delete nothing."""
+        if is_reference(xcom.value) or common_io.names_object(xcom.value):
+            if (rows := _deleted.get()) is None:
+                log.warning("Not deleting the object of XCom %r: unknown whose it is.", xcom.key)
             else:
-                values.remove(record, owner, _store())
-            log.info("Deleted %s, which this try replaces", record if earlier else record["uri"])
-        except Exception:  # it would fail the new try for the sake of an old object
-            log.exception("Left the object of XCom %r of %s behind", xcom.key, owner)
+                rows.append(xcom)
 
 
 class _OneOfMany(Owner):
@@ -233,15 +219,17 @@ class RawXCom(BaseXCom):
         return result
 
 
-def _store() -> Store:
-    return _connector()(settings.load())
-
-
 @cache
-def _connector() -> Callable[[Settings], Store]:
+def _rooms() -> tuple[Any, Callable[[Settings], Store]]:
+    """Import what moves values, with the first that is moved, and once: it takes its time."""
+    from include.xcom_store import values
     from include.xcom_store.stores import base
 
-    return base.connect
+    return values, base.connect
+
+
+def _store() -> Store:
+    return _rooms()[1](settings.load())
 
 
 def _same_run() -> Owner:
@@ -256,10 +244,19 @@ def _same_run() -> Owner:
 
 
 @contextmanager
-def _bound(variable: ContextVar[Any], value: Any) -> Iterator[None]:
-    token = variable.set(value)
+def _doing(what: str, owner: Owner) -> Iterator[None]:
     try:
         yield
+    except XComStoreError as error:
+        error.action = f"{what} XCom {owner.key or ''!r} of {owner}"
+        raise
+
+
+@contextmanager
+def _bound(variable: ContextVar[Any], value: Any) -> Iterator[Any]:
+    token = variable.set(value)
+    try:
+        yield value
     finally:
         variable.reset(token)
 
@@ -267,8 +264,6 @@ def _bound(variable: ContextVar[Any], value: Any) -> Iterator[None]:
 def _report(did: str, record: dict[str, Any], started: float, *, quiet: bool = False) -> None:
     """Tell the task's log and Airflow's metrics of a push or pull."""
     from airflow.sdk.observability import stats
-
-    from include.xcom_store.sizes import size_text
 
     milliseconds = 1000 * (time.perf_counter() - started)
     tags = {"codec": record["codec"]}

@@ -39,11 +39,18 @@ class Airflow:
     prefix: str
     store: S3Store
 
-    def run(self, *command: str, cwd: Path = ROOT, **environment: str) -> str:
-        """Run an `airflow` command; return all that it printed."""
+    def run(
+        self,
+        *command: str,
+        module: str = "airflow",
+        cwd: Path = ROOT,
+        seconds: int = 600,
+        **environment: str,
+    ) -> str:
+        """Run an `airflow` command, or another module; return all that it printed."""
         done = subprocess.run(
-            [sys.executable, "-m", "airflow", *command],
-            env=self.environment | environment, cwd=cwd, timeout=300, check=False, text=True,
+            [sys.executable, "-m", module, *command],
+            env=self.environment | environment, cwd=cwd, timeout=seconds, check=False, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         return done.stdout
@@ -109,7 +116,11 @@ def documented_objects(dag_id: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def airflow(tmp_path_factory, s3_server) -> Airflow:
-    home = tmp_path_factory.mktemp("airflow")
+    return make(tmp_path_factory.mktemp("airflow"), s3_server)
+
+
+def make(home: Path, s3_server) -> Airflow:
+    """An Airflow with its home in this folder."""
     prefix = f"xcom-{uuid.uuid4().hex}"
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
     airflow = Airflow(

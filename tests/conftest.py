@@ -27,9 +27,11 @@ TOGETHER = ("tests/xcom_tools/",)
 # Begun first where files are dealt out to processes, so that all end at about the same time.
 SLOWEST = (
     "tests/dev/test_demo.py",
+    "tests/test_drop_in.py",
     "tests/xcom_tools/",
     "tests/xcom_store/test_faults.py",
     "tests/test_example_dags.py",
+    "tests/test_airflow_examples.py",
     "tests/xcom_viewer/test_browser",
     "tests/test_great_expectations_dags.py",
     "tests/dev/test_environment.py",
@@ -39,6 +41,7 @@ SLOWEST = (
 
 def pytest_addoption(parser):
     parser.addoption("--long", action="store_true", help="also run the tests that take long")
+    parser.addoption("--write-docs", action="store_true", help="write what is measured into docs/")
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m chooses by these marks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from airflow.sdk import (
     BaseOperator,
     DeadlineAlert,
     DeadlineReference,
+    SyncCallback,
     task,
 )
 
@@ -105,6 +107,14 @@ with DAG("drop_in_hitl", schedule=None):
     make() >> ask >> [nothing.override(task_id=name)() for name in ("this_one", "that_one")]
 
 
+with DAG("drop_in_hitl_default", schedule=None):
+    ask = HITLBranchOperator(
+        task_id="ask", subject="Nobody answers", options=["this_one", "that_one"],
+        defaults=["this_one"], response_timeout=timedelta(seconds=1),
+    )  # fmt: skip
+    make() >> ask >> [nothing.override(task_id=name)() for name in ("this_one", "that_one")]
+
+
 def tell(name: str) -> Any:
     """Return a callback that says in a file how long the frame is."""
 
@@ -128,14 +138,31 @@ with DAG("drop_in_failure", schedule=None, on_failure_callback=tell("dag")):
     fail(make())
 
 
+with DAG("drop_in_killed", schedule=None):
+
+    @task(on_failure_callback=tell("task"))
+    def kill(found: Any) -> None:
+        """End as with a machine that dies: the executor's process, too, which would tell of it."""
+        os.kill(os.getppid(), signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    kill(make())
+
+
 with DAG(
     "drop_in_deadline",
     schedule=None,
-    deadline=DeadlineAlert(
-        reference=DeadlineReference.DAGRUN_QUEUED_AT,
-        interval=timedelta(seconds=1),
-        callback=AsyncCallback("tests.drop_in_triggerer.on_deadline"),
-    ),
+    deadline=[
+        DeadlineAlert(
+            reference=DeadlineReference.DAGRUN_QUEUED_AT,
+            interval=timedelta(seconds=1),
+            callback=callback,
+        )
+        for callback in (
+            AsyncCallback("tests.drop_in_triggerer.on_deadline"),
+            SyncCallback("tests.drop_in_triggerer.on_deadline_in_the_executor"),
+        )
+    ],
 ):
 
     @task
@@ -143,7 +170,8 @@ with DAG(
         import time
 
         deadline = time.monotonic() + 120
-        while not (FOLDER / "deadline").exists() and time.monotonic() < deadline:
+        files = [FOLDER / name for name in ("deadline", "deadline_in_the_executor")]
+        while not all(file.exists() for file in files) and time.monotonic() < deadline:
             time.sleep(0.2)
 
     wait_for_the_callback(make())
@@ -198,4 +226,6 @@ with DAG("drop_in_result", schedule=None) as result_dag:
     def result(found: Any) -> dict[str, Any]:
         return {"rows": len(found), "text": "x" * 2_000}
 
-    result_dag.add_result(result(make()))
+    made = make()
+    result_dag.add_result(result(made))
+    result.override(task_id="kept")(made)  # named in `keep_in_database`

@@ -1,11 +1,14 @@
-"""What the triggerer runs in `test_drop_in.py`: it imports this module, not the DAG file."""
+"""What triggerer and executor run in `test_drop_in.py`: they import this module, not a DAG file."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import threading
+from functools import partial
 from pathlib import Path
 
+from airflow.sdk.bases.xcom import BaseXCom
 from airflow.sdk.execution_time.xcom import XCom
 from airflow.triggers.base import BaseTrigger, TaskSuccessEvent
 
@@ -32,3 +35,15 @@ async def on_deadline(context):
     while (frame := await XCom.aget_one(key="return_value", **where)) is None:
         await asyncio.sleep(0.2)
     (Path(os.environ["DROP_IN_FOLDER"]) / "deadline").write_text(str(len(frame)))
+
+
+def on_deadline_in_the_executor(context):
+    """Tell in a file whether Airflow answers a pull of its own backend there."""
+    run = context["dag_run"]
+    where = {"dag_id": run["dag_id"], "run_id": run["dag_run_id"], "task_id": "make"}
+    pull = partial(BaseXCom.get_one, key="return_value", **where)
+    asking = threading.Thread(target=pull, daemon=True)
+    asking.start()
+    asking.join(5)
+    told = "no answer" if asking.is_alive() else "an answer"
+    (Path(os.environ["DROP_IN_FOLDER"]) / "deadline_in_the_executor").write_text(told)

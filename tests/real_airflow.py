@@ -4,7 +4,8 @@ What is asserted are states, database records and objects in the bucket.
 
     @pytest.fixture(scope="module")
     def real(tmp_path_factory, s3_server):
-        with running(tmp_path_factory.mktemp("real"), s3_server, "real_airflow_dags.py", DAGS) as real:
+        folder, files = tmp_path_factory.mktemp("real"), ["real_airflow_dags.py"]
+        with running(folder, s3_server, files, DAGS) as real:
             yield real
 """
 
@@ -43,6 +44,17 @@ class Real:
         body = {"logical_date": None, "conf": {}}
         run = self.api.call("POST", f"api/v2/dags/{dag_id}/dagRuns", body)
         self.runs[dag_id] = run["dag_run_id"]
+
+    def trigger_all(self, dag_ids):
+        """Trigger many DAGs while the scheduler is away.
+
+        With SQLite the API server may else wait for the database, and a task that starts, which has
+        it, for the API server, until SQLite gives up.
+        """
+        self.server.components["scheduler"].stop()
+        for dag_id in dag_ids:
+            self.trigger(dag_id)
+        self.restart_scheduler()
 
     def follow(self, dag_id):
         """Take the DAG's only run, which Airflow has made, for the one that is asked about."""
@@ -139,10 +151,11 @@ def dag_ids(file):
 
 
 @contextmanager
-def running(folder, s3_server, dags, dag_ids, **settings):
-    """Run an Airflow with these DAGs of the file `dags` beside this one, and a part of the bucket."""
+def running(folder, s3_server, files, dag_ids, **settings):
+    """Run an Airflow with the DAGs of these files beside this one, and a part of the bucket."""
     (folder / "dags").mkdir()
-    shutil.copy(Path(__file__).with_name(dags), folder / "dags" / "real_dags.py")
+    for name in files:
+        shutil.copy(Path(__file__).with_name(name), folder / "dags")
     prefix = f"xcom-{uuid.uuid4().hex[:12]}"
     all_settings = {
         "AIRFLOW__CORE__XCOM_BACKEND": "include.s3_xcom_backend.S3XComBackend",
@@ -150,13 +163,13 @@ def running(folder, s3_server, dags, dag_ids, **settings):
         "AIRFLOW__XCOM_STORE__ENDPOINT_URL": s3_server.endpoint_url,
         "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(local_s3.connection(s3_server)),
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
-        **settings,
     }
     win = {
         "AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags"),
         # Both are five seconds, which a busy machine does not always keep.
         DATABASE: f"sqlite:///{folder}/airflow/airflow.db?timeout=60",
         "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
+        **settings,
     }
     port = ports.free_ports(1)[0]
     with AirflowServer.start(folder / "airflow", port, all_settings, win) as server:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import re
+from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 
 import obstore
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from include import xcom_reference
@@ -44,8 +46,8 @@ def test_what_is_located_is_what_was_pushed(xcom):
 def test_duckdb_reads_columns_and_rows_that_it_needs(xcom):
     xcom.push(TRIPS)
     trips = xcom_reference.locate(TI, TASK)
-    with trips.access.duckdb() as db:
-        sql = f"SELECT zone, sum(fare) FROM '{trips.uri}' WHERE fare < 9 GROUP BY 1 ORDER BY 1"
+    with trips.duckdb() as db:
+        sql = "SELECT zone, sum(fare) FROM xcom WHERE fare < 9 GROUP BY 1 ORDER BY 1"
         assert db.sql(sql).fetchall() == [(1, 11.0), (2, 7.5)]
 
 
@@ -55,11 +57,11 @@ def test_only_a_part_of_a_large_object_is_fetched(xcom):
     frame = pd.DataFrame({f"c{i}": (numbers * (i + 7919)) % 1_000_003 for i in range(10)})
     xcom.push(frame)
     located = xcom_reference.locate(TI, TASK)
-    with located.access.duckdb() as db:
+    with located.duckdb() as db:
         db.execute("PRAGMA enable_profiling = 'json'")
-        plan = db.execute(f"EXPLAIN (ANALYZE, FORMAT json) SELECT sum(c3) FROM '{located.uri}'")
+        plan = db.execute("EXPLAIN (ANALYZE, FORMAT json) SELECT sum(c3) FROM xcom")
         profile = json.loads(plan.fetchall()[0][1])
-        assert db.sql(f"SELECT sum(c3) FROM '{located.uri}'").fetchone() == (int(frame.c3.sum()),)
+        assert db.sql("SELECT sum(c3) FROM xcom").fetchone() == (int(frame.c3.sum()),)
     fetched = profile["total_bytes_read"]
     assert 0 < fetched < located.bytes / 4
 
@@ -98,8 +100,8 @@ def test_names_that_need_escaping_are_found(xcom):
     xcom.push(TRIPS, key="it's {one}", **names)
     ti = SimpleNamespace(**names)
     trips = xcom_reference.locate(ti, "t %", key="it's {one}")
-    with trips.access.duckdb() as db:
-        assert db.sql(f"SELECT count(*) FROM '{trips.uri}'").fetchone() == (4,)
+    with trips.duckdb() as db:
+        assert db.sql("SELECT count(*) FROM xcom").fetchone() == (4,)
 
 
 def test_an_instance_of_a_mapped_task_is_told_by_its_index(xcom):
@@ -113,8 +115,51 @@ def test_json_is_read_too(xcom):
     xcom.push([{"zone": n, "fare": n / 2} for n in range(5_000)])
     listed = xcom_reference.locate(TI, TASK)
     assert listed.codec == "python-json"
-    with listed.access.duckdb() as db:
-        assert db.sql(f"SELECT max(zone) FROM '{listed.uri}'").fetchone() == (4_999,)
+    with listed.duckdb() as db:
+        assert db.sql("SELECT max(zone) FROM xcom").fetchone() == (4_999,)
+
+
+def test_columns_of_the_path_do_not_hide_those_of_the_frame(xcom):
+    xcom.push(pd.DataFrame({"run_id": ["mine"], "map_index": [7]}))
+    located = xcom_reference.locate(TI, TASK)
+    with located.duckdb() as db:
+        assert db.sql("FROM xcom").fetchall() == [("mine", 7)]
+        assert db.sql(f"SELECT run_id FROM '{located.uri}'").fetchall() == [(RUN,)]  # why
+
+
+def test_columns_that_differ_in_case_are_not_taken_for_each_other(xcom):
+    xcom.push(pd.DataFrame([[1, 2]], columns=["a", "A"]))
+    with xcom_reference.locate(TI, TASK).duckdb() as db:
+        assert db.sql('SELECT "0_a", "1_A" FROM xcom').fetchall() == [(1, 2)]
+
+
+def test_decimals_that_duckdb_reads_wrongly_are_told(xcom, caplog):
+    wide = pd.ArrowDtype(pa.decimal256(40, 1))
+    number = Decimal("1" * 39 + ".5")
+    xcom.push(pd.DataFrame({"a": pd.Series([number], dtype=wide), "b": [1]}))
+    with xcom_reference.locate(TI, TASK).duckdb() as db:
+        assert db.sql("SELECT a::VARCHAR FROM xcom").fetchall() != [(str(number),)]  # why
+    [warning] = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert "more than 38 digits, without an error: 'a' of s3://" in warning.getMessage()
+    caplog.clear()
+    xcom.push(pd.DataFrame({"a": [number], "b": [Decimal("1." + "1" * 37)]}))  # objects: text
+    with xcom_reference.locate(TI, TASK).duckdb() as db:
+        [(text, short)] = db.sql("FROM xcom").fetchall()
+    assert (str(number) in text, str(short)) == (True, "1." + "1" * 37)
+    assert "digits" not in caplog.text
+
+
+def test_a_missing_float_is_nan_to_duckdb(xcom):
+    xcom.push(pd.DataFrame({"x": [1.0, None]}))
+    sql = "SELECT isnan(avg(x)), avg(x) FILTER (NOT isnan(x)) FROM xcom"
+    with xcom_reference.locate(TI, TASK).duckdb() as db:
+        assert db.sql(sql).fetchall() == [(True, 1.0)]
+
+
+def test_what_duckdb_does_not_read_is_refused(xcom):
+    xcom.push(pa.table({"a": [1]}))
+    with pytest.raises(TypeError, match="does not read pyarrow-ipc"):
+        xcom_reference.locate(TI, TASK).duckdb()
 
 
 def test_a_value_in_the_database_is_to_be_pulled(xcom):
@@ -160,8 +205,8 @@ def test_no_secret_is_shown(xcom, caplog):
     xcom.push(TRIPS)
     with caplog.at_level(logging.DEBUG):
         trips = xcom_reference.locate(TI, TASK)
-        with trips.access.duckdb() as db:
-            db.sql(f"FROM '{trips.uri}'").fetchall()
+        with trips.duckdb() as db:
+            db.sql("FROM xcom").fetchall()
             secrets = str(db.sql("FROM duckdb_secrets()").fetchall())
     shown = repr(trips) + str(trips.access) + caplog.text + secrets
     assert xcom.s3.server.secret_access_key not in shown

@@ -48,7 +48,7 @@ def s3_service() -> dict[str, Any]:
 
 
 def test_compose_and_connection_have_the_same_keys() -> None:
-    (connection,) = load("airflow_settings.yaml")["airflow"]["connections"]
+    connection = load("airflow_settings.yaml")["airflow"]["connections"][0]
     assert s3_service()["environment"] == {
         "AWS_ACCESS_KEY_ID": connection["conn_login"],
         "AWS_SECRET_ACCESS_KEY": connection["conn_password"],
@@ -269,7 +269,7 @@ def test_example_has_the_settings_of_env_and_the_connection(example: dict[str, A
     assert environment["AIRFLOW__CORE__XCOM_BACKEND"] == ENV["AIRFLOW__CORE__XCOM_BACKEND"]
     assert environment["AIRFLOW__XCOM_STORE__URL"] == ENV["AIRFLOW__XCOM_STORE__URL"]
     assert environment["AIRFLOW__XCOM_STORE__ENDPOINT_URL"] == "http://s3:8333"
-    (connection,) = load("airflow_settings.yaml")["airflow"]["connections"]
+    connection = load("airflow_settings.yaml")["airflow"]["connections"][0]
     assert json.loads(environment["AIRFLOW_CONN_AWS_DEFAULT"]) == {
         "conn_type": connection["conn_type"],
         "login": connection["conn_login"],

@@ -39,7 +39,7 @@ for folder in sys.argv[1:]:
 def what_is_left(tmp_path_factory):
     """A copy of the project without anything that may go."""
     copy = tmp_path_factory.mktemp("left")
-    ignore = shutil.ignore_patterns("__pycache__", ".*", "tests", "dbt_venv", "*.pyc")
+    ignore = shutil.ignore_patterns("__pycache__", ".*", "tests", "dbt_venv", "spark_venv", "*.pyc")
     shutil.copytree(ROOT, copy, ignore=ignore, dirs_exist_ok=True)
     for folder in MAY_GO:
         shutil.rmtree(copy / folder, ignore_errors=True)

@@ -7,28 +7,46 @@ is compared by the DAGs themselves (`drop_in_dags.py`).
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 pytest.importorskip("dev.airflow_server", reason="no dev/ here")
 pytest.importorskip("obstore")
 from dev.errors import DevError
+from include.xcom_store.record import is_reference
 from tests import airflow_process, real_airflow
 from tests.drop_in_dags import LONG, ROWS
+from tests.report_dags import ODD_KEYS
 
 DAGS = [
-    "drop_in_branch", "drop_in_short_circuit", "drop_in_latest_only",
-    "drop_in_hitl", "drop_in_success", "drop_in_failure", "drop_in_deadline", "drop_in_trigger",
-    "drop_in_interpreters", "drop_in_link", "drop_in_result",
+    "drop_in_branch", "drop_in_short_circuit", "drop_in_latest_only", "drop_in_hitl",
+    "drop_in_hitl_default", "drop_in_success", "drop_in_failure", "drop_in_killed",
+    "drop_in_deadline", "drop_in_trigger", "drop_in_interpreters", "drop_in_link",
+    "drop_in_result",
 ]  # fmt: skip
+REPORTS = [
+    "report_filtered", "report_megabyte", "report_validation", "report_named_tuples",
+    "report_templates", "report_collections", "report_odd_keys", "report_async", "report_groups",
+    "report_several", "report_outputs",
+]  # fmt: skip
+
+APPLY_DEFAULTS = """
+from airflow.jobs.job import Job
+from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
+SchedulerJobRunner(Job()).check_awaiting_input_timeouts()
+"""
 
 airflow = airflow_process.airflow
 
 
 def test_the_dags_are_those_that_are_waited_for():
     """The long tests would wait for any other for minutes."""
-    assert {*DAGS} <= real_airflow.dag_ids("drop_in_dags.py")
+    assert {*DAGS} == real_airflow.dag_ids("drop_in_dags.py")
+    assert {*REPORTS} == real_airflow.dag_ids("report_dags.py")
 
 
 @pytest.fixture(scope="module")
@@ -40,10 +58,17 @@ def folder(tmp_path_factory):
 def real(folder, s3_server):
     settings = {
         "AIRFLOW__XCOM_STORE__THRESHOLD": "0",
+        "AIRFLOW__XCOM_STORE__KEEP_IN_DATABASE": "drop_in_result/kept/*",
         "AIRFLOW__SCHEDULER__DEADLINE_CHECK_INTERVAL": "1",
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "90",
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
+        # uv, which is tried first, takes no Python of a virtual environment to make one with.
+        "AIRFLOW__STANDARD__VENV_INSTALL_METHOD": "pip",
         "DROP_IN_FOLDER": str(folder),
     }
-    with real_airflow.running(folder, s3_server, "drop_in_dags.py", DAGS, **settings) as real:
+    files, dag_ids = ["drop_in_dags.py", "report_dags.py"], [*DAGS, *REPORTS]
+    with real_airflow.running(folder, s3_server, files, dag_ids, **settings) as real:
+        real.trigger_all(["drop_in_killed", *REPORTS])
         yield real
 
 
@@ -148,6 +173,18 @@ def test_the_callback_of_a_deadline_pulls_a_frame_in_the_triggerer(real, folder)
 
 
 @pytest.mark.long
+def test_a_callback_in_the_executor_cannot_pull_with_any_backend(real, folder):
+    """That of the same deadline. Once Airflow answers it, docs/drop_in.md is to say so."""
+    assert said(folder, "deadline_in_the_executor") == "no answer"
+
+
+@pytest.mark.long
+def test_the_callback_of_a_killed_task_pulls_a_frame_in_the_dag_processor(real, folder):
+    assert real.wait("drop_in_killed") == "failed"
+    assert said(folder, "drop_in_killed.task") == str(ROWS)
+
+
+@pytest.mark.long
 def test_a_trigger_pulls_a_frame_and_pushes(real):
     """What it pushes is a string of JSON in the row, and for whoever pulls it, as ever."""
     assert run(real, "drop_in_trigger") == "success"
@@ -173,7 +210,12 @@ def test_the_result_of_a_run_is_there_for_whoever_waits_for_it(real):
     real.follow("drop_in_result")
     assert real.wait("drop_in_result") == "success"
     answer = real.api.call("GET", f"{real.path('drop_in_result')}/wait?interval=1")
-    assert answer["results"] == {"result": {"rows": ROWS, "text": "x" * 2_000}}
+    plain = {"rows": ROWS, "text": "x" * 2_000}
+    assert answer["results"] == {"result": plain}
+    wait = f"{real.path('drop_in_result')}/wait?interval=1&result=kept&result=make"
+    found = real.api.call("GET", wait)["results"]
+    assert found["kept"] == plain
+    assert is_reference(found["make"])
 
 
 @pytest.mark.long
@@ -191,3 +233,54 @@ def test_dag_test(real, airflow, folder):
     row = airflow.xcom("drop_in_branch", "choose", "skipmixin_key")
     assert sorted(row["followed"]) == LONG[:9]
     assert airflow.objects("drop_in_branch")
+
+
+@pytest.mark.long
+def test_dag_test_where_a_choice_is_waited_for(real, airflow, folder):
+    """It waits until another process, here what a scheduler does after a time, has the answer."""
+    settings = {
+        "AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags"), "AIRFLOW__XCOM_STORE__THRESHOLD": "0"
+    }  # fmt: skip
+    with ThreadPoolExecutor() as pool:
+        log = pool.submit(airflow.run, "dags", "test", "drop_in_hitl_default", **settings)
+        while airflow.task_states("drop_in_hitl_default").get("ask") != "awaiting_input":
+            assert not log.done(), log.result()
+            time.sleep(0.5)
+        time.sleep(1)  # the response_timeout
+        answer = [sys.executable, "-c", APPLY_DEFAULTS]
+        subprocess.run(answer, env=airflow.environment, check=True, cwd=airflow_process.ROOT)
+    assert airflow.run_of("drop_in_hitl_default")[1] == "success", log.result()
+    states = airflow.task_states("drop_in_hitl_default")
+    assert (states["this_one"], states["that_one"]) == ("success", "skipped")
+
+
+@pytest.mark.parametrize("dag_id", REPORTS)
+@pytest.mark.long
+def test_what_people_have_reported(real, dag_id):
+    """The DAGs check what they pull."""
+    assert real.wait(dag_id) == "success", real.states(dag_id)
+    assert {*real.states(dag_id).values()} == {"success"}
+    assert real.objects(dag_id)
+
+
+@pytest.mark.long
+def test_a_mapped_task_is_not_run_for_a_value_that_was_left_out(real):
+    real.wait("report_filtered")
+    assert {"show[0]", "show[1]"} == {n for n in real.states("report_filtered") if "show" in n}
+
+
+@pytest.mark.long
+def test_rows_of_named_tuples_are_warned_of_once(real):
+    real.wait("report_named_tuples")
+    log = real.log("report_named_tuples", "rows")
+    assert log.count("does not come back as pushed") == 1
+
+
+@pytest.mark.long
+def test_a_retry_replaces_what_lies_under_odd_keys(real):
+    real.wait("report_odd_keys")
+    before = real.objects("report_odd_keys")
+    assert real.clear("report_odd_keys", "push", "pull") == "success"
+    after = real.objects("report_odd_keys")
+    assert len(after) == len(before) == 2 * len(ODD_KEYS)
+    assert not before & after

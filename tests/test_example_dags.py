@@ -9,6 +9,7 @@ import importlib.util
 import io
 import json
 import re
+from urllib.parse import quote
 
 import obstore
 import pandas as pd
@@ -24,6 +25,7 @@ MAPPING = "example_dynamic_mapping_dag"
 VALIDATE = "example_validate_dataframe_dag"
 BY_REFERENCE = "example_by_reference_dag"
 DBT = "example_dbt_cosmos_dag"
+SPARK = "example_spark_dag"
 
 TRIPS_A_MONTH = 10_000
 
@@ -223,6 +225,33 @@ def test_nobody_pulls_what_is_read_by_reference(airflow, by_reference_log):
     assert [line for line in named if "XCom push" in line]
     assert not [line for line in named if "XCom pull" in line]
     assert airflow.shape(BY_REFERENCE) == documented_objects(BY_REFERENCE)
+
+
+# -------------------------------------------------------------------------------- Spark
+
+
+@pytest.mark.long
+def test_spark_reads_where_the_xcom_lies_and_a_task_finds_its_result(airflow):
+    spark = pytest.importorskip("dev.spark", reason="dev/ is not shipped")
+    if reason := spark.missing():
+        pytest.skip(reason)
+    local = json.dumps({"conn_type": "spark", "host": "local[1]"})
+    log = airflow.run("dags", "test", SPARK, seconds=900, AIRFLOW_CONN_SPARK_DEFAULT=local)
+    assert airflow.run_of(SPARK)[1] == "success", log
+    both = pd.concat([trips("2019-01"), trips("2019-02")])
+    zones = both.groupby("pickup_location_id").total_amount.agg(["count", "sum"]).round(2)
+    top = frame(airflow, airflow.xcom(SPARK, "report")["uri"])
+    wanted = zones.sort_values("sum", ascending=False).head(5).reset_index()
+    assert top.values.tolist() == wanted.values.tolist()
+    assert airflow.shape(SPARK) == documented_objects(SPARK)
+    source = airflow.xcom(SPARK, "extract")["uri"]
+    assert not [line for line in log.splitlines() if source in line and "XCom pull" in line]
+    run_id = quote(airflow.run_of(SPARK)[0], safe="")
+    result = f"spark/trips/run_id={run_id}/revenue_by_zone"
+    assert airflow.xcom(SPARK, "revenue_by_zone") == f"s3://{airflow.bucket}/{result}"
+    found = obstore.list(airflow.store, prefix=result).collect()
+    names = {one["path"].rpartition("/")[2].partition("-")[0] for one in found}
+    assert names == {"_SUCCESS", "part"}
 
 
 # --------------------------------------------------------------------------- dbt, Cosmos

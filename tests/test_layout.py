@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import ast
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 from dotenv import dotenv_values
 
 from tests.astro_project import ROOT, dotenv, git, project_files, ships, translate
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 BACKEND = "include.s3_xcom_backend.S3XComBackend"
 
@@ -66,6 +69,7 @@ def test_git_does_not_hide_what_a_clone_needs(path: str) -> None:
     [
         ".venv/bin/python",
         "dbt_venv/bin/dbt",
+        "spark_venv/bin/spark-submit",
         ".dev/s3/data",
         ".astro/standalone/airflow.db",
         "dags/__pycache__/x.cpython-313.pyc",
@@ -127,12 +131,13 @@ def test_settings_file_is_what_the_cli_imports() -> None:
     airflow = settings["airflow"]
     assert airflow.keys() == {"connections", "variables", "pools"}
     known = {"id", "type", "host", "schema", "login", "password", "port", "uri", "extra"}
-    (connection,) = airflow["connections"]
-    assert connection.keys() <= {f"conn_{key}" for key in known}
-    assert connection["conn_id"] == "aws_default"
-    assert connection["conn_type"] == "aws"
+    connections = {connection["conn_id"]: connection for connection in airflow["connections"]}
+    for connection in connections.values():
+        assert connection.keys() <= {f"conn_{key}" for key in known}
+    types = {conn_id: connection["conn_type"] for conn_id, connection in connections.items()}
+    assert types == {"aws_default": "aws", "spark_default": "spark"}
     # The CLI lowercases these keys.
-    assert all(key == key.lower() for key in connection["conn_extra"])
+    assert all(key == key.lower() for key in connections["aws_default"]["conn_extra"])
 
 
 def test_pickling_is_switched_on_nowhere() -> None:
@@ -146,14 +151,18 @@ def test_what_ships_does_not_import_dev() -> None:
     files = [*ROOT.glob("dags/**/*.py"), *ROOT.glob("include/**/*.py")]
     files += [*ROOT.glob("plugins/**/*.py"), *ROOT.glob(".astro/*.py")]
     for file in files:
-        for node in ast.walk(ast.parse(file.read_bytes(), str(file))):
-            if isinstance(node, ast.Import):
-                modules = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and not node.level:
-                modules = [node.module or ""]
-            else:
-                continue
-            assert not [name for name in modules if name.split(".")[0] == "dev"], file
+        assert not [name for name in imported(file) if name.split(".")[0] == "dev"], file
+
+
+def imported(file: Path) -> list[str]:
+    """Return the modules, and the names in them, that a file imports anywhere."""
+    found = []
+    for node in ast.walk(ast.parse(file.read_bytes(), str(file))):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found += [f"{node.module}.{alias.name}" for alias in node.names]
+    return found
 
 
 # ---------------------------------------------------------------------- what would ship
@@ -195,6 +204,7 @@ def test_the_matcher_reads_patterns_as_docker_does(pattern: str, path: str, matc
         ".git/config",
         ".venv/bin/python",
         "dbt_venv/bin/dbt",
+        "spark_venv/bin/spark-submit",
         ".dev/airflow/airflow.db",
         ".astro/standalone/airflow.db",
         "airflow.db",
@@ -225,3 +235,21 @@ def test_the_image_build_finds_what_it_reads() -> None:
     for path in re.findall(r"-r (\S+)", (ROOT / "Dockerfile").read_text()):
         assert (ROOT / path).is_file(), f"{path}: restore it, or delete the Dockerfile's line"
         assert ships(path)
+
+
+ROOMS = {
+    "documents": {"errors", "record"},
+    "codecs": {"documents", "errors", "record"},
+    "stores": {"errors", "keys", "record", "settings", "sizes"},
+}
+"""What the rooms of the backend may import of it, besides themselves."""
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_imports_of_a_room_run_one_way(room: str) -> None:
+    """Also those inside functions."""
+    backend = "include.xcom_store."
+    for file in (ROOT / "include/xcom_store" / room).rglob("*.py"):
+        for name in imported(file):
+            if name.startswith("include."):
+                assert name.removeprefix(backend).split(".")[0] in {room, *ROOMS[room]}, file

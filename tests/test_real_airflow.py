@@ -27,7 +27,7 @@ def test_the_dags_are_those_that_are_waited_for():
 @pytest.fixture(scope="module")
 def real(tmp_path_factory, s3_server):
     folder, listed = tmp_path_factory.mktemp("real"), [*DAGS, "real_inline"]
-    with real_airflow.running(folder, s3_server, "real_airflow_dags.py", listed) as real:
+    with real_airflow.running(folder, s3_server, ["real_airflow_dags.py"], listed) as real:
         for dag_id in DAGS:
             real.trigger(dag_id)
         yield real

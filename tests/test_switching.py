@@ -5,13 +5,23 @@ Tasks take the setting from the scheduler, which is started anew with the other 
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 pytest.importorskip("dev.airflow_server", reason="no dev/ here")
 pytest.importorskip("obstore")
 pytest.importorskip("airflow.providers.common.io", reason="an optional provider of Airflow")
+import obstore
+
+from dev.project import ROOT
 from include.xcom_store.record import is_record, is_reference
-from tests import real_airflow
+from include.xcom_store.stores import common_io
+from tests import local_s3, real_airflow
 
 EARLIER = {
     "Airflow's own": "airflow.sdk.bases.xcom.BaseXCom",
@@ -24,6 +34,16 @@ def test_the_dags_are_those_that_are_waited_for():
     assert {"switched"} <= real_airflow.dag_ids("switching_dags.py")
 
 
+def running(tmp_path_factory, s3_server, path, **settings):
+    """Run an Airflow in which common-io's backend has this path."""
+    return real_airflow.running(
+        tmp_path_factory.mktemp("real"), s3_server, ["switching_dags.py"], ["switched"],
+        AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH=path,
+        AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD="100",
+        **settings,
+    )  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("common_io")
@@ -31,25 +51,61 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory, folder, s3_server):
-    settings = {
-        "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH": f"file://{folder}",
-        "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD": "100",
-    }
-    where = tmp_path_factory.mktemp("real")
-    with real_airflow.running(
-        where, s3_server, "switching_dags.py", ["switched"], **settings
-    ) as real:
+    with running(tmp_path_factory, s3_server, f"file://{folder}") as real:
         yield real
 
 
 @pytest.mark.parametrize("name", EARLIER)
 @pytest.mark.long
 def test_over_and_back(real, folder, name):
+    def left():
+        return [f"file://{path}" for path in folder.rglob("*") if path.is_file()]
+
+    over_and_back(real, name, left)
+
+
+@pytest.mark.weekly
+def test_over_from_s3_and_back(tmp_path_factory, s3_server):
+    """With s3fs, which common-io's backend needs there, and which no package of ours asks for."""
+    libraries, base = tmp_path_factory.mktemp("s3fs"), f"{s3_server.bucket}/common-io"
+    uv, target = Path(sys.executable).with_name("uv"), ["--target", str(libraries), "s3fs"]
+    subprocess.run([uv, "pip", "install", "--python", sys.executable, *target], check=True)
+    connection = local_s3.connection(s3_server)
+    connection["extra"] |= {"endpoint_url": s3_server.endpoint_url}
+
+    def left():
+        pages = obstore.list(local_s3.client(s3_server), "common-io")
+        return [f"s3://common@{s3_server.bucket}/{one['path']}" for page in pages for one in page]
+
+    settings = {
+        "AIRFLOW_CONN_COMMON": json.dumps(connection),
+        "PYTHONPATH": os.pathsep.join([str(libraries), str(ROOT)]),
+    }
+    with running(tmp_path_factory, s3_server, f"s3://common@{base}", **settings) as real:
+        over_and_back(real, "common-io", left)
+
+
+def rows_checked(real, **changes):
+    """What `check --rows` says about rows, with these changes to the settings."""
+    done = subprocess.run(
+        [sys.executable, "-m", "include.xcom_tools", "check", "--rows", "--json"],
+        env=real.server.env | changes, cwd=ROOT, check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    return [f"{line['found']} {line['to_do']}" for line in lines if line["about"] == "rows"]
+
+
+def over_and_back(real, name, left):
+    """Push by an earlier backend, read and replace it by this one, and the other way round.
+
+    Args:
+        real: an Airflow.
+        name: of the earlier backend.
+        left: gives the paths of the objects that the earlier backend has now.
+    """
+
     def source():
         return real.rows("switched")["source", -1, "return_value"]
-
-    def files():
-        return [path for path in folder.rglob("*") if path.is_file()]
 
     earlier = {"AIRFLOW__CORE__XCOM_BACKEND": EARLIER[name]}
     real.restart_scheduler(**earlier)
@@ -57,17 +113,24 @@ def test_over_and_back(real, folder, name):
     assert real.wait("switched") == "success"
     pushed = source()
     assert not is_record(pushed)
-    assert [f"file://{path}" for path in files()] == ([pushed] if name == "common-io" else [])
+    assert left() == ([pushed] if name == "common-io" else [])
 
     # Over: what was pushed is read, and replaced where its task runs again.
     real.restart_scheduler()
     assert real.clear("switched", "reader") == "success"
     assert source() == pushed
     assert real.objects("switched") == set()
+    if name == "common-io":
+        [said] = rows_checked(real)
+        assert "1 readable ones of common-io's backend" in said
+        base = pushed.partition("/switched/")[0]
+        [_, said] = rows_checked(real, **{common_io.VARIABLE: ""})
+        assert said.startswith("1 hold the path of an object")
+        assert f"Set {common_io.VARIABLE}={base} for all components" in said
     assert real.clear("switched", "source", "reader") == "success"
     assert is_reference(source())
     assert real.objects("switched") == {source()["uri"]}
-    assert files() == []
+    assert left() == []
 
     # Back: first nothing new goes to the store, then the earlier backend reads what is there.
     real.restart_scheduler(AIRFLOW__XCOM_STORE__OFFLOAD="False")
@@ -79,6 +142,4 @@ def test_over_and_back(real, folder, name):
     assert real.clear("switched", "reader") == "success"
     assert real.clear("switched", "source", "reader") == "success"
     assert source() == pushed or name == "common-io"
-    assert len(files()) == (name == "common-io")
-    for path in files():
-        path.unlink()
+    assert len(left()) == (name == "common-io")

@@ -3,8 +3,8 @@
 For data too big for a worker, or of which a task needs little. In a task:
 
     trips = xcom_reference.locate(ti, "load_trips")
-    with trips.access.duckdb() as db:
-        busy = db.sql(f"SELECT pickup_location_id, count(*) FROM '{trips.uri}' GROUP BY 1").df()
+    with trips.duckdb() as db:
+        busy = db.sql("SELECT pickup_location_id, count(*) FROM xcom GROUP BY 1").df()
 
 A reference is checked as in a pull: it leads to an object of the task instance that was asked for,
 or nowhere. What a pull checks and this does not are size and SHA-256, for only parts of the object
@@ -16,6 +16,7 @@ Credentials are what the connection gives at the moment; those of a role expire 
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from pyarrow.fs import S3FileSystem
 
     from include.xcom_store.stores.base import Store
+
+log = logging.getLogger("airflow.task")
+_DUCKDB_READS = {"parquet": "read_parquet", "json": "read_json", "zst": "read_json"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,6 +163,36 @@ class LocatedXCom:
     def path(self) -> str:
         """Bucket and key, as pyarrow's file system names the object."""
         return self.uri.removeprefix("s3://")
+
+    def duckdb(self) -> DuckDBPyConnection:
+        """Return the bucket's DuckDB session, in which this XCom is the view `xcom`.
+
+        A WARNING in the task's log names the columns that DuckDB reads wrongly.
+
+        Raises:
+            TypeError: DuckDB does not read what this codec writes.
+        """
+        function = _DUCKDB_READS.get(self.uri.rpartition(".")[2])
+        if not function:
+            raise TypeError(f"DuckDB does not read {self.codec}, which {self.uri} is. Pull it.")
+        session = self.access.duckdb()
+        # Without this, a frame's own column `run_id` would be that of the path.
+        source = f"{function}('{self.uri}', hive_partitioning = false)"
+        session.execute(f"CREATE VIEW xcom AS FROM {source}")
+        if function == "read_parquet":
+            self._warn_of_wide_decimals(session)
+        return session
+
+    def _warn_of_wide_decimals(self, session: DuckDBPyConnection) -> None:
+        # Of the footer, which the session has by now: no object is read for it.
+        sql = "SELECT name FROM parquet_schema($uri) WHERE precision > 38"
+        if names := session.execute(sql, {"uri": self.uri}).fetchall():
+            log.warning(
+                "DuckDB makes wrong numbers of decimals of more than 38 digits, without an error: "
+                "%s of %s. Read these with pandas or pyarrow.",
+                ", ".join(repr(name) for (name,) in names),
+                self.uri,
+            )
 
 
 def locate(

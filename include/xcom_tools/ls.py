@@ -6,10 +6,15 @@ prefix that this backend has not named are listed with their key.
 
 Over-long identifiers are cut in keys; they are shown as there, with a ! and a hash at the end.
 
+The bucket alone is asked. With --rows Airflow's REST API is, too, and each value's line says how
+many of its parts do not come back exactly as pushed (see [xcom_store] inexact). Pass Airflow's
+token in AIRFLOW_API_TOKEN or the connection airflow_api, never on the command line.
+
 Examples:
   python -m include.xcom_tools ls
   python -m include.xcom_tools ls --dag-id trips --task-id load
   python -m include.xcom_tools ls --json | jq -r .uri
+  python -m include.xcom_tools ls --dag-id trips --rows
 """
 
 from __future__ import annotations
@@ -17,15 +22,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from include.xcom_store import settings
+from include.xcom_store.record import is_reference
 from include.xcom_store.sizes import size_text
 from include.xcom_store.stores.base import connect
-from include.xcom_tools import listing, output
+from include.xcom_tools import airflow_access, listing, output
 from include.xcom_tools.errors import OK
 from include.xcom_tools.output import Heading
 
 if TYPE_CHECKING:
     import argparse
 
+    from include.xcom_store.keys import Owner
     from include.xcom_store.stores.base import Store
     from include.xcom_tools.listing import ListedObject
 
@@ -41,17 +48,35 @@ HEADINGS = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what selects objects."""
+    """Add what selects objects, and how Airflow is asked."""
     listing.add_selection(parser)
+    parser.add_argument("--rows", action="store_true", help="also ask Airflow what is inexact")
+    airflow_access.add_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the objects."""
     store = connect(settings.load())
-    found = (_row(store, each) for each in listing.objects(store, listing.selected(arguments)))
-    if not output.rows(found, HEADINGS, as_json=arguments.json):
+    wanted, headings = listing.selected(arguments), [*HEADINGS]
+    found = (_row(store, each) for each in listing.objects(store, wanted))
+    if arguments.rows:
+        inexact = _inexact(arguments, wanted)
+        headings.append(Heading("inexact", right=True))
+        found = ({**row, "inexact": inexact.get(row["uri"], 0)} for row in found)
+    if not output.rows(found, headings, as_json=arguments.json):
         output.say(f"Nothing found under {store.uri()}")
     return OK
+
+
+def _inexact(arguments: argparse.Namespace, wanted: Owner) -> dict[str, int]:
+    """Return how many parts do not come back exactly, by URI, of the values that have any."""
+    found = {}
+    with airflow_access.from_arguments(arguments) as api, output.progress("rows") as done:
+        for _owner, row in api.rows(wanted):
+            done(1)
+            if is_reference(row.value) and (count := row.value.get("inexact")):
+                found[row.value["uri"]] = count
+    return found
 
 
 def _row(store: Store, found: ListedObject) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 Asks Airflow's REST API for the rows, follows each reference as a pull would, with all its checks,
 reads the whole object and its leaves, and decodes them. Nothing is written. Values in Airflow's
-database are only counted. A row that is deleted meanwhile is left out; a new one may be.
+database are only counted. Said as well: how many parts of a value do not come back exactly (see
+[xcom_store] inexact). A row that is deleted meanwhile is left out; a new one may be.
 
 The exit code is 1 if a value is missing, damaged or refused. Pass Airflow's token in
 AIRFLOW_API_TOKEN or the connection airflow_api, never on the command line.
@@ -22,7 +23,7 @@ from include.xcom_store.errors import ConfigurationError, StoreUnreachable, XCom
 from include.xcom_store.record import is_record, is_reference
 from include.xcom_store.sizes import size_text
 from include.xcom_store.stores.base import connect
-from include.xcom_tools import airflow_access, airflow_api, listing, output
+from include.xcom_tools import airflow_access, listing, output
 from include.xcom_tools.errors import FOUND, OK
 from include.xcom_tools.output import Heading
 
@@ -56,13 +57,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Print one line per value."""
     store = connect(settings.load())
     states: Counter[str] = Counter()
-    volume = 0
+    volume = inexact = 0
 
     def counted() -> Iterator[dict[str, Any]]:
-        nonlocal volume
+        nonlocal volume, inexact
         for row in found:
             states[row["state"]] += 1
             volume += row["bytes"] or 0
+            inexact += bool(row["inexact"])
             done(1)
             yield row
 
@@ -70,7 +72,9 @@ def run(arguments: argparse.Namespace) -> int:
         found = verify(api, listing.selected(arguments), store)
         output.rows(counted(), HEADINGS, as_json=arguments.json)
     said = ", ".join(f"{count:,} {state}" for state, count in states.most_common())
-    output.say(f"{states.total():,} values: {said or 'none'}; {size_text(volume)} and leaves")
+    changed = f", {inexact:,} not exactly as pushed" if inexact else ""
+    size = f"{size_text(volume)} and leaves"
+    output.say(f"{states.total():,} values: {said or 'none'}{changed}; {size}")
     return FOUND if states.keys() - {"ok", IN_DATABASE} else OK
 
 
@@ -86,34 +90,30 @@ def verify(api: AirflowApi, wanted: Owner, store: Store) -> Iterator[dict[str, A
         AirflowApiError: Airflow cannot be asked.
         StoreUnreachable, ConfigurationError: the store cannot be asked.
     """
-    any_ = airflow_api.ANY
-    rows = api.xcoms(
-        wanted.dag_id or any_,
-        wanted.run_id or any_,
-        wanted.task_id or any_,
-        wanted.map_index,
-        wanted.key,
-    )
-    for listed in rows:
-        if row := api.xcom(listed.owner):
-            yield {**listed.owner._asdict(), **_look(row.value, listed.owner, store)}
+    for owner, row in api.rows(wanted):
+        yield {**owner._asdict(), **_look(row.value, owner, store)}
 
 
 def _look(record: Any, owner: Owner, store: Store) -> dict[str, Any]:
     if not is_record(record):
-        return {"state": IN_DATABASE, "bytes": None, "found": "", "uri": None}
-    said = {"bytes": None, "uri": record.get("uri")}
+        return {"state": IN_DATABASE, "bytes": None, "found": "", "uri": None, "inexact": 0}
+    said = {"bytes": None, "uri": record.get("uri"), "inexact": record.get("inexact", 0)}
     try:
         values.pull(record, owner, store)
     except (StoreUnreachable, ConfigurationError):
         raise  # that says nothing about the values
     except XComStoreError as error:
         return {"state": _words(error), "found": str(error), **said}
+    changed = f"{said['inexact']:,} parts not exactly as pushed" if said["inexact"] else ""
     if not is_reference(record):
-        return {"state": IN_DATABASE, "found": record["type"], **said}
+        return {"state": IN_DATABASE, "found": _list(record["type"], changed), **said}
     shape = record["summary"].partition(":")[0]  # without the columns
-    found = f"{record['type']}, {shape}" if shape else record["type"]
+    found = _list(record["type"], shape, changed)
     return {"state": "ok", "found": found, **said, "bytes": record["bytes"]}
+
+
+def _list(*words: str) -> str:
+    return ", ".join(filter(None, words))
 
 
 def _words(error: XComStoreError) -> str:

@@ -42,6 +42,7 @@ class Card:
             trusted.
         state: why the reference is not followed; None if it is.
         is_table: whether there is a CSV of it.
+        inexact: how many parts do not come back exactly.
     """
 
     owner: Owner
@@ -53,6 +54,7 @@ class Card:
     leaves: int = 0
     state: State | None = None
     is_table: bool = False
+    inexact: int = 0
 
     @property
     def expectations(self) -> tuple[int, int] | None:
@@ -103,13 +105,16 @@ def _known(entry: Entry, connect: Callable[[], Store]) -> Card:
         return _card(entry, type(value).__name__, summary, len(entry.text))
     if not entry.in_store:
         size = len(inline_text(record).encode(errors="replace"))
-        return _card(entry, record["type"], record["summary"], size)
+        found = _card(entry, record["type"], record["summary"], size)
+        found.inexact = record.get("inexact", 0)
+        return found
     reference = Reference.from_record(record)
     connect().key(reference.stored.uri, entry.owner)
     stored = reference.stored
     found = _card(entry, stored.type, reference.summary, stored.bytes)
     found.stored = stored
     found.leaves = reference.leaves
+    found.inexact = reference.inexact
     found.is_table = stored.codec in downloads.TABLE_CODECS
     return found
 

@@ -161,6 +161,10 @@ VALUES = {
     "timedelta": lambda: dt.timedelta(days=-1, microseconds=1),
     "pendulum": lambda: pendulum.datetime(2026, 11, 22, 1, 2, 3, 4, tz="Europe/Berlin"),
     "pendulum, fixed offset": lambda: pendulum.parse("2026-11-22T01:02:03+02:00"),
+    "pendulum, zones of others": lambda: [
+        pendulum.DateTime(2026, 3, 29, 2, 30, tzinfo=zone)
+        for zone in (BERLIN, dt.UTC, tz.tzutc(), pytz.utc, pytz.timezone("Europe/Berlin"))
+    ],
     "Decimal": lambda: [Decimal("1.50"), Decimal("-0.0"), Decimal("NaN"), Decimal("1E+30")],
     "str of two surrogates": lambda: ["\ud83d\ude00", {"\ud83d\ude00": 1}],
     "OrderedDict": lambda: OrderedDict([("b", 1), ("a", (2,)), (3, None)]),
@@ -228,6 +232,10 @@ VALUES = {
         pydantic.PostgresDsn("postgresql://a:1,b:2/c"),
     ],
     "pandas Timestamp": lambda: [pd.Timestamp("2026-01-01T00:00:00.000000001", tz="Europe/Berlin")],
+    "pandas Timestamp, fold": lambda: [
+        pd.Timestamp(2026, 10, 25, 2, 30, fold=1, tz=zone)
+        for zone in (None, "UTC", "Europe/Berlin", "+01:00")
+    ],
     "pandas Timedelta": lambda: pd.Timedelta(5, unit="s"),
     "pandas missing": lambda: [pd.NaT, pd.NA],
     "numpy scalars": lambda: [np.int8(1), np.float32(0.1), np.bool_(True), np.datetime64(1, "s")],
@@ -506,6 +514,13 @@ VALUES = {
         b=arrow([b"xx"], pa.binary(2)),
         s=arrow([{"x": float("nan")}], pa.struct([("x", pa.float64())])),
     ),
+    "frame, Arrow types of engines": lambda: frame(
+        us=arrow([dt.time(1, 2, 3, 4), None], pa.time64("us")),
+        ns=arrow([dt.time(1, 2, 3, 4), None], pa.time64("ns")),
+        m=arrow([[("a", 1)], None], pa.map_(pa.string(), pa.int8())),
+        d=arrow([Decimal("1." + "2" * 70), None], pa.decimal256(71, 70)),
+        l=arrow([[Decimal("1." + "2" * 70)], None], pa.list_(pa.decimal256(71, 70))),
+    ),
     "frame, big-endian": lambda: frame(
         a=np.array([1, 2], ">i8"), b=np.array([1.5, 2], ">f4"), c=np.array([1, 2], ">M8[s]")
     ),
@@ -654,6 +669,8 @@ VALUES = {
         pd.CategoricalIndex([1, 0], pd.RangeIndex(2))
     ),
     "labels with dots": lambda: pd.DataFrame([[1, 2]], columns=["a", "a.b"]),
+    "labels that differ in case": lambda: pd.DataFrame([[1, 2, 3]], columns=["a", "A", "b"]),
+    "labels like parts of the path": lambda: frame(run_id=["mine"], map_index=[7]),
     "labels like an index's": lambda: frame(__index_0__=[1]).set_index(pd.Index([7])),
 }
 VALUES |= OBJECTS

@@ -102,6 +102,14 @@ class WithLock:
 
 
 @dataclasses.dataclass
+class Calling:
+    name: str
+
+    def __post_init__(self):
+        self.calls = [len]
+
+
+@dataclasses.dataclass
 class Counting:
     items: list
     size: int = field(init=False)

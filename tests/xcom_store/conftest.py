@@ -120,3 +120,22 @@ def xcom(s3, supervisor):
     return SimpleNamespace(
         push=push, pull=pull, delete=delete, backend=S3XComBackend, s3=s3, rows=supervisor.rows
     )
+
+
+@pytest.fixture
+def allow(monkeypatch):
+    """Set `[core] allowed_deserialization_classes`, past what Airflow has cached of it."""
+    from airflow.sdk import serde
+
+    def forget():
+        for name in ("_match_glob", "_match_regexp", "_get_patterns", "_get_regexp_patterns"):
+            getattr(serde, name).cache_clear()
+
+    def allow(classes="airflow.*", regexp=""):
+        monkeypatch.setenv("AIRFLOW__CORE__ALLOWED_DESERIALIZATION_CLASSES", classes)
+        monkeypatch.setenv("AIRFLOW__CORE__ALLOWED_DESERIALIZATION_CLASSES_REGEXP", regexp)
+        forget()
+
+    yield allow
+    monkeypatch.undo()
+    forget()

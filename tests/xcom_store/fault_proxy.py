@@ -35,7 +35,7 @@ class Fault:
         after: how many requests pass before the first that is hit.
         times: how many requests are hit; None for all.
         seconds: of a delay.
-        call: what to call in place of `at`, for the kind "call".
+        call: what to call in place of `at`, for the kinds "call", "call before" and "call after".
     """
 
     kind: str
@@ -267,6 +267,22 @@ def _call(proxy, fault, client, buffer, head):
     return False
 
 
+def _call_before(_proxy, fault, client, buffer, head):
+    """Something else happens when the request has arrived here, and nothing at the server."""
+    buffer.body(head)
+    fault.call()
+    reset(client)
+    return False
+
+
+def _call_after(proxy, fault, client, buffer, head):
+    """Something else happens when the server has done what was asked, and has said so."""
+    proxy.ask(head, buffer.body(head))
+    fault.call()
+    reset(client)
+    return False
+
+
 def _answer(status: str, code: str):
     def answer(_proxy, _fault, client, buffer, head):
         buffer.body(head)
@@ -287,6 +303,8 @@ KINDS = {
     "delay": _delay,
     "slow answer": _slowly,
     "call": _call,
+    "call before": _call_before,
+    "call after": _call_after,
     "500 InternalError": _answer("500 Internal Server Error", "InternalError"),
     "503 ServiceUnavailable": _answer("503 Service Unavailable", "ServiceUnavailable"),
     "503 SlowDown": _answer("503 Slow Down", "SlowDown"),

@@ -85,6 +85,7 @@ known = (
     | st.lists(st.integers(-99, 99)).map(lambda v: array.array("b", v))
     | st.builds(pendulum.duration, days=wholes, years=st.integers(-9, 9), seconds=st.floats(0, 9))
     | st.builds(pendulum.Date, st.integers(1, 9999), st.integers(1, 12), st.integers(1, 28))
+    | st.builds(lambda d, z: pendulum.DateTime(*d.timetuple()[:6], d.microsecond, tzinfo=z), st.datetimes(), zones | foreign_zones)
     | st.times().map(lambda t: pendulum.Time(t.hour, t.minute, t.second, t.microsecond))
     | st.builds(
         relativedelta.relativedelta, months=wholes, hours=wholes, year=st.none() | st.integers(1, 9),

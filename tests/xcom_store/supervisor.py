@@ -43,7 +43,7 @@ class Supervisor:
     def _GetXCom(self, msg):
         found = [
             text
-            for (dag, run, task, index, key), text in self.rows.items()
+            for (dag, run, task, index, key), text in self.rows.copy().items()  # other threads push
             if (dag, task, key) == (msg.dag_id, msg.task_id, msg.key)
             and (run == msg.run_id or msg.include_prior_dates)
             and index == (-1 if msg.map_index is None else msg.map_index)
@@ -53,7 +53,7 @@ class Supervisor:
     def _GetXComSequenceSlice(self, msg):
         rows = sorted(
             (index, text)
-            for (dag, run, task, index, key), text in self.rows.items()
+            for (dag, run, task, index, key), text in self.rows.copy().items()  # other threads push
             if (dag, task, key, run) == (msg.dag_id, msg.task_id, msg.key, msg.run_id)
         )
         return comms.XComSequenceSliceResult(root=[json.loads(text) for _, text in rows])

@@ -213,11 +213,16 @@ class TestKeptInTheDatabase:
         result = {"success": True, "expectation_type": "expect_x", "kwargs": {}}
         assert xcom.push(result) == result
 
-    @pytest.mark.parametrize("value", [["x" * 70_000], (1, 2)], ids=["too large", "not JSON"])
-    def test_anything_else_warns(self, xcom, configure, caplog, value):
-        configure(keep_in_database="trips/*")
+    @pytest.mark.parametrize(
+        ("value", "threshold", "bound"),
+        [(["x" * 70_000], 1_024, "66 kB"), ((1, 2), 1_024, "66 kB"), (["x" * 100_000], 99_000, "99 kB")],
+        ids=["too large", "not JSON", "larger than a high threshold"],
+    )  # fmt: skip
+    def test_anything_else_warns(self, xcom, configure, caplog, value, threshold, bound):  # noqa: PLR0917
+        configure(keep_in_database="trips/*", threshold=threshold)
         assert xcom.push(value)["__id__"] == "xcom_store/1"
         assert "meant for clients without this backend" in caplog.text
+        assert f"or over {bound}." in caplog.text
         assert xcom.pull() == value
 
 

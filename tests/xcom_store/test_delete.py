@@ -45,6 +45,17 @@ def test_its_objects_go_with_the_row_and_no_others(xcom, value):
         assert xcom.pull(**neighbour) is not None
 
 
+def test_no_row_refers_to_what_is_gone_though_airflow_cannot_be_reached(xcom, supervisor):
+    def fail(_message):
+        raise ConnectionError
+
+    xcom.push(ROWS)
+    supervisor.answers["DeleteXCom"] = fail
+    with pytest.raises(ConnectionError):
+        xcom.delete()
+    assert xcom.pull() == ROWS
+
+
 def test_a_retry_leaves_only_its_own(xcom):
     xcom.push(ROWS)
     xcom.delete()

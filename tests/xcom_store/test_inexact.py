@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import collections
+import datetime as dt
+import enum
 import logging
 import time
 
@@ -14,6 +16,7 @@ pytest.importorskip("polars")
 pytest.importorskip("obstore")
 import numpy as np
 import pandas as pd
+import pendulum
 
 from include.xcom_store.errors import ObjectCorrupt, ValueNotStorable
 from tests.xcom_store.classes import Decimal, Login, OnlyWrites, Own, Pair, Stop
@@ -62,6 +65,23 @@ class Count(int):
         return "many"
 
 
+class Zone(dt.tzinfo):
+    """Is not what its name says."""
+
+    name = "Africa/Harare"
+
+    def utcoffset(self, _):
+        return dt.timedelta(hours=1)
+
+
+def with_attributes():
+    made = collections.OrderedDict(a=Decimal("1.50"))
+    made.note = 1
+    return made
+
+
+Plain = enum.Enum("NotItsName", ["A"])
+Plain.A.__class__.__str__ = lambda self: f"Plain.{self.name}"
 Local = collections.namedtuple("NotItsName", "x y")  # noqa: PYI024
 
 CHANGED = {
@@ -79,6 +99,17 @@ CHANGED = {
     "key": (lambda: {Masked("a"): 1, 2: 3}, lambda: {"a": 1, 2: 3}),
     "in a set": (lambda: {Masked("a"), 1}, lambda: {"a", 1}),
     "in a field": (lambda: Stop(Rows([1]), Own(2)), lambda: Stop([1], Own(2))),
+    "defaultdict of a function": (
+        lambda: collections.defaultdict(lambda: 1, {"a": (1,), 2: {3}}),
+        lambda: {"a": (1,), 2: {3}},
+    ),
+    "OrderedDict with attributes": (with_attributes, lambda: {"a": Decimal("1.50")}),
+    "key of a class that may not be read": (lambda: {Plain.A: (1,)}, lambda: {"Plain.A": (1,)}),
+    "key of no known class": (lambda: {len: 1, (2, 3): 2}, lambda: {str(len): 1, (2, 3): 2}),
+    "datetime of a zone that only Airflow knows": (
+        lambda: dt.datetime(2026, 1, 1, tzinfo=Zone()),
+        lambda: dt.datetime(2026, 1, 1, 1, tzinfo=pendulum.timezone("Africa/Harare")),
+    ),
     "object that its deserialize makes otherwise": (
         lambda: Forgetful(1, 2),
         lambda: Forgetful(1, None),
@@ -136,7 +167,7 @@ def test_another_word_for_the_setting_is_an_error(xcom, configure):
 
 @pytest.mark.parametrize("value", [
     {Strange("a"): 1, "a": 2}, Tree({Strange("a"): 1, Strange("a"): 2}), {Strange("a"), "a"},
-    Stop({Strange("a"): 1, "a": 2}), frozenset({Strange("a"), Strange("a")}),
+    Stop({Strange("a"): 1, "a": 2}), frozenset({Strange("a"), Strange("a")}), {len: 1, str(len): 2},
 ], ids=str)  # fmt: skip
 def test_keys_that_would_become_equal_are_refused(xcom, value):
     with pytest.raises(ValueNotStorable, match="two keys"):
@@ -146,9 +177,9 @@ def test_keys_that_would_become_equal_are_refused(xcom, value):
 
 def test_a_hundred_thousand_rows_are_one_warning(xcom, warnings_of):
     rows = [Local(n, "x") for n in range(100_000)]
-    started = time.perf_counter()
+    started = time.process_time()
     record = xcom.push(rows)
-    assert time.perf_counter() - started < 20
+    assert time.process_time() - started < 20
     assert record["inexact"] == 100_000
     [warning] = warnings_of()
     assert "NotItsName at [0] comes back as tuple (and 99,999 more)" in warning
@@ -163,6 +194,20 @@ def test_in_a_frame_the_cell_is_changed(xcom, warnings_of):
     assert_identical({"frame": expected}, xcom.pull())
     assert record["inexact"] == 1
     assert "column 'b', row 0" in warnings_of()[0]
+
+
+def test_a_zone_without_a_name_is_told_what_to_use(xcom, configure, warnings_of):
+    from dateutil import tz
+
+    value = {"x": [dt.datetime(2026, 1, 1, tzinfo=tz.tzstr("EST5EDT"))]}
+    xcom.push(value)
+    assert "datetime at ['x'][0] cannot be read back" in warnings_of()[0]
+    assert "Use zoneinfo.ZoneInfo('Area/City')" in warnings_of()[0]
+    with pytest.raises(ValueNotStorable, match="Use zoneinfo"):
+        xcom.pull()
+    configure(inexact="refuse")
+    with pytest.raises(ValueNotStorable, match="Use zoneinfo"):
+        xcom.push(value)
 
 
 def test_what_airflow_writes_and_cannot_read_is_stored_so(xcom, warnings_of):

@@ -6,6 +6,7 @@ The default run tries a hundred of each, always the same; `--long` thousands of 
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import warnings
 from collections import Counter
 from decimal import Decimal
@@ -17,9 +18,11 @@ pytest.importorskip("pyarrow")
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from include.xcom_store import documents
 from include.xcom_store.documents import inexact
 from include.xcom_store.errors import ValueNotStorable
-from tests.xcom_store.generated import Trip, frames, objects, values
+from include.xcom_store.values import stays
+from tests.xcom_store.generated import Trip, frames, keys, numbers, objects, texts, values
 from tests.xcom_store.identical import assert_identical
 from tests.xcom_store.memory import there_and_back
 
@@ -73,6 +76,30 @@ def test_what_is_not_noted_is_the_same(value, threshold):
     check_warned(value, threshold)
 
 
+JSON = st.recursive(
+    st.none() | st.booleans() | numbers | texts,
+    lambda inner: st.lists(inner, max_size=9) | st.dictionaries(keys, inner, max_size=4),
+)
+
+
+@normal
+@given(JSON, st.sampled_from([0, 30, 200, 1_024]))
+def test_what_stays_at_once_is_what_a_push_would_leave_as_it_is(value, threshold):
+    with inexact.collected("warn"):
+        writer = documents.Writer()
+        document = documents.dump(writer.write(value))
+    if stays(value, threshold):
+        assert writer.plain
+        assert len(document) <= threshold
+
+
+def test_what_is_deep_does_not_stay_at_once():
+    deep = functools.reduce(lambda inner, _: [inner], range(documents.MAX_DEPTH + 1), 1)
+    assert not stays(deep, 10**9)
+    assert not stays("s3://a/b", 10**9)
+    assert stays([[["a"]]], 10**9)
+
+
 @normal
 @given(frames())
 def test_a_frame_is_the_same_or_refused(frame):
@@ -92,7 +119,7 @@ def test_what_is_in_a_dataclass_is_the_same_or_refused(inside):
 @pytest.mark.weekly
 @pytest.mark.parametrize(
     ("strategy", "examples"),
-    [(values(), 6_000), (objects(values()), 3_000), (frames(), 3_000)],
+    [(values(), 8_000), (objects(values()), 3_000), (frames(), 3_000)],
     ids=["values", "objects", "frames"],
 )
 def test_thousands(strategy, examples, capsys):

@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -44,7 +44,7 @@ class Rows:
         return record
 
     def put(self, record, whose, *, written=None):
-        with self._connect() as db:
+        with self.connect() as db:
             self._make_task_instance(db, whose)
             self._delete(db, whose)
             run = db.execute(
@@ -59,14 +59,14 @@ class Rows:
         db.close()
 
     def value(self, whose):
-        with self._connect() as db:
+        with self.connect() as db:
             found = db.execute(f"SELECT value FROM xcom WHERE {_WHERE}", whose).fetchone()
         db.close()
         # SQLite keeps a JSON number as a number.
         return json.loads(str(found[0])) if found else None
 
     def delete_xcom(self, whose):
-        with self._connect() as db:
+        with self.connect() as db:
             self._delete(db, whose)
         db.close()
 
@@ -86,11 +86,11 @@ class Rows:
         self._execute("INSERT INTO variable (key, val, is_encrypted) VALUES (?, ?, 0)", key, value)
 
     def _execute(self, statement, *values):
-        with self._connect() as db:
+        with self.connect() as db:
             db.execute(statement, values)
         db.close()
 
-    def _connect(self):
+    def connect(self):
         db = sqlite3.connect(self._database, timeout=60)
         db.execute("PRAGMA foreign_keys = ON")
         return db
@@ -124,10 +124,16 @@ _WHERE = "dag_id = ? AND run_id = ? AND task_id = ? AND map_index = ? AND key = 
 @pytest.fixture(scope="session")
 def api_server(tmp_path_factory):
     """An API server, without scheduler; users `sweeper` and `limited` (may not see one DAG)."""
-    module = pytest.importorskip("dev.airflow_server", reason="no dev/ here")
-    from dev import airflow_environment, ports
+    pytest.importorskip("dev.airflow_server", reason="no dev/ here")
+    with start(tmp_path_factory.mktemp("sweep")) as server:
+        yield server
 
-    folder = tmp_path_factory.mktemp("sweep")
+
+@contextmanager
+def start(folder):
+    """Start that API server in an empty folder."""
+    from dev import airflow_environment, airflow_server, ports
+
     (folder / "dags").mkdir()
     passwords = folder / "passwords.json"
     passwords.write_text(json.dumps({"sweeper": PASSWORD, LIMITED_USER: PASSWORD}))
@@ -141,7 +147,7 @@ def api_server(tmp_path_factory):
     env = airflow_environment.make(home, port, settings)
     env["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS"] = "False"
     env["AIRFLOW__CORE__DAGS_FOLDER"] = str(folder / "dags")
-    server = module.AirflowServer(home, port, env)
+    server = airflow_server.AirflowServer(home, port, env)
     server.make_database()
     with sqlite3.connect(home / "airflow.db") as db:
         db.execute("INSERT INTO dag_bundle (name) VALUES ('tests')")
@@ -154,7 +160,7 @@ def api_server(tmp_path_factory):
             server.check_alive()
             assert time.monotonic() < deadline
             time.sleep(0.2)
-        yield SimpleNamespace(url=url, rows=Rows(home / "airflow.db"), server=server)
+        yield SimpleNamespace(url=url, port=port, rows=Rows(home / "airflow.db"), server=server)
 
 
 def _answers(url):

@@ -60,6 +60,32 @@ def test_all_is_well(s3, airflow, verify, command):  # noqa: F811
     assert "pandas.DataFrame, 5 rows × 1 columns\n" in shown
 
 
+class Rows(list):
+    """Comes back as a list."""
+
+
+def test_what_is_inexact_is_told(s3, airflow, verify, command):  # noqa: F811
+    records = {
+        task: airflow.push(value, owner(task=task))
+        for task, value in {
+            "exact": TEXT, "small": Rows([1]), "large": [Rows(TEXT[:500])] * 3, "plain": 7,
+        }.items()
+    }  # fmt: skip
+    done = verify()
+    inexact = {"exact": 0, "small": 1, "large": 3, "plain": 0}
+    assert done.code == 0
+    assert {row["task_id"]: row["inexact"] for row in done.lines()} == inexact
+    shown = command("verify", "--dag-id", "trips")
+    assert "list, 3 items, 3 parts not exactly as pushed\n" in shown.out
+    assert "4 values: 2 ok, 2 in database, 2 not exactly as pushed; " in shown.err
+    listed = command("ls", "--rows", "--json").lines()
+    assert {row["uri"]: row["inexact"] for row in listed} == {
+        records[task]["uri"]: inexact[task] for task in ("exact", "large")
+    }
+    assert "inexact" in command("ls", "--rows").out.splitlines()[0]
+    assert "inexact" not in command("ls").out
+
+
 def test_each_damage_is_named(s3, airflow, verify):  # noqa: F811
     gone = airflow.push(TEXT, owner(task="gone"))
     changed = airflow.push(TEXT, owner(task="changed"))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import html
 import json
+import logging
 import re
 from decimal import Decimal
 from urllib.parse import parse_qs, urlsplit
@@ -14,6 +16,7 @@ import pytest
 pytest.importorskip("obstore")
 pytest.importorskip("include.xcom_viewer", reason="the viewer was deleted")
 import obstore
+import pandas as pd
 
 from include.xcom_store.sizes import size_text
 from tests.xcom_viewer.conftest import DAG, RUN
@@ -54,6 +57,57 @@ def test_a_card_for_each_xcom(viewer):
         assert parts.path == "value"
         assert query["run_id"] == "manual__2026-11-22T10:00:00+00:00"
         assert query["map_index"] == "-1"
+
+
+class Rows(list):
+    """Comes back as a list."""
+
+
+@pytest.mark.parametrize(("size", "counted"), [(1, "1 part not"), (300, "300 parts not")])
+def test_a_card_says_how_much_is_inexact(viewer, size, counted):
+    viewer.push([Rows("abc")] * size)
+    viewer.push(5, key="exact")
+    shown = text(viewer.get("task"))
+    assert f"{counted} exactly as pushed" in shown
+    assert shown.count("exactly as pushed") == 1
+
+
+@pytest.mark.parametrize("threshold", ["0", "1000000"])
+def test_a_secret_is_nowhere_in_clear(viewer, configure, caplog, capfd, threshold):
+    """Not in bucket, database, log and viewer."""
+    pydantic = pytest.importorskip("pydantic")
+    from tests.xcom_store.classes import Login, Stop
+
+    configure(threshold=threshold)
+    caplog.set_level(logging.DEBUG)
+    login = Login(user="u", password="hunter2", token=b"hunter2")
+    values = {
+        "model": login,
+        "fields": [Stop(pydantic.SecretStr("hunter2")), {"a": (pydantic.SecretBytes(b"hunter2"),)}],
+        "key": {pydantic.SecretStr("hunter2"): 1},
+        "cell": pd.DataFrame(
+            {"a": pd.Series([login, pydantic.SecretStr("hunter2")], dtype=object)}
+        ),
+        "attrs": with_attrs(login),
+    }
+    rows = {name: viewer.push(value, key=name) for name, value in values.items()}
+    assert all(row["inexact"] for row in rows.values())
+    bucket = b"".join(
+        bytes(obstore.get(viewer.s3.client, key).bytes()) for key in [*viewer.s3.keys()]
+    )
+    pages = [viewer.get("task").text, viewer.get("run").text]
+    pages += [viewer.get("value", key=name).text for name in values]
+    downloads = [viewer.get("download", key=name).content for name in values]
+    everything = f"{bucket} {rows} {caplog.text} {capfd.readouterr()} {pages} {downloads}"
+    assert everything.count("**********") > len(values)
+    for secret in ("hunter2", base64.b64encode(b"hunter2").decode()):
+        assert secret not in everything
+
+
+def with_attrs(value):
+    frame = pd.DataFrame({"a": [1]})
+    frame.attrs["login"] = value
+    return frame
 
 
 def test_an_instance_of_a_mapped_task(viewer):

@@ -30,8 +30,6 @@ from include.xcom_store.codecs import (
 from include.xcom_store.errors import ObjectCorrupt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from include.xcom_store.codecs.base import Codec
 
 
@@ -51,7 +49,7 @@ def find(value: Any, min_bytes: int = MIN_LEAF_BYTES) -> Codec | None:
     return next((codec for codec in CODECS.values() if codec.accepts(value)), None)
 
 
-def decoder(name: str) -> Callable[[bytes | bytearray, str], Any]:
+def decoder(name: str) -> Any:
     """Return what reads the objects of a codec; documents (`python-json`) are parsed only.
 
     Raises:
@@ -63,8 +61,7 @@ def decoder(name: str) -> Callable[[bytes | bytearray, str], Any]:
             f"the object was written with codec {name!r}, which this version does not have (it has "
             f"{', '.join(known)}). Deploy the version that wrote it."
         )
-    decode: Callable[[bytes | bytearray, str], Any] = known[name].decode
-    return decode
+    return known[name].decode
 
 
 # `arrow` cannot write what `arrow_stream` takes.

@@ -6,15 +6,9 @@ import sys
 from typing import Any
 
 from include.xcom_store.codecs import ge_result
-from include.xcom_store.documents.tags import full_name
 
 _UNITS: dict[type, str] = {str: "characters", bytes: "bytes", bytearray: "bytes", dict: "keys"}
 _UNITS |= dict.fromkeys((list, tuple, set, frozenset), "items")
-
-
-def type_name(value: Any) -> str:
-    """Return the full name of a value's class; of Python's own the bare name."""
-    return full_name(type(value)).removeprefix("builtins.")
 
 
 def summary(value: Any) -> str:

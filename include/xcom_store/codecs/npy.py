@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import io
 import sys
+import warnings
 from typing import Any, Literal
 
 from include.xcom_store.codecs.base import Encoded, Sink
-from include.xcom_store.documents.data import dtype_loss, is_objects
+from include.xcom_store.documents.data import is_objects, whole
 from include.xcom_store.documents.tags import full_name
 from include.xcom_store.errors import ValueNotStorable
 
@@ -48,8 +49,6 @@ def encode(value: Any, _compression: str) -> Encoded:
             f"a numpy array of dtype {dtype} holds Python objects, which only pickle could store. "
             "Give it a numeric or string dtype, or return .tolist() of it."
         )
-    if loss := dtype_loss(dtype, dtype):
-        raise _loses(loss, dtype)
     char = dtype.char.encode() if dtype.char in _LONG else b""
     # The first version of the format has 16 bits for the length of the header.
     version = (1, 0) if _header_bytes(value) < 2**16 else (2, 0)
@@ -66,26 +65,30 @@ def _header_bytes(value: Any) -> int:
     """Return the length of the header, if numpy reads the same dtype back from it."""
     import numpy as np
 
-    file, loss = io.BytesIO(), ""
+    file, name = io.BytesIO(), f"a numpy array of the dtype {str(value.dtype)[:200]}"
     try:
-        header = np.lib.format.header_data_from_array_1_0(value)
+        with warnings.catch_warnings(action="ignore"):  # numpy's own, of metadata
+            header = np.lib.format.header_data_from_array_1_0(value)
         np.lib.format.write_array_header_2_0(file, header)
-        loss = dtype_loss(value.dtype, read_header(file.getvalue())[2])
+        back = _long(read_header(file.getvalue())[2], value.dtype.char)
+        same = whole(back) == whole(value.dtype)
     except (ValueError, SyntaxError, RecursionError, MemoryError) as error:
         raise ValueNotStorable(
-            f"numpy cannot read an array of the dtype {str(value.dtype)[:200]} back from a file "
-            f"({str(error)[:200]}). Return its fields one by one."
+            f"{name} cannot be read back from a file ({str(error)[:200]}). Return its fields one "
+            "by one."
         ) from error
-    if loss and value.dtype.char not in _LONG:
-        raise _loses(loss, value.dtype)
+    if not same:
+        raise ValueNotStorable(
+            f"{name} would lose its metadata, its align=True or a longlong in a file. Return "
+            "value.astype(a dtype without it)."
+        )
     return file.tell()
 
 
-def _loses(loss: str, dtype: Any) -> ValueNotStorable:
-    return ValueNotStorable(
-        f"a numpy array of the dtype {str(dtype)[:200]} would lose its {loss} in a file. Return "
-        "value.astype(a dtype without it)."
-    )
+def _long(dtype: Any, char: str) -> Any:
+    import numpy as np
+
+    return np.dtype(char).newbyteorder(dtype.byteorder) if char in _LONG else dtype
 
 
 def decode(data: bytes | bytearray, _type_name: str) -> Any:
@@ -95,7 +98,7 @@ def decode(data: bytes | bytearray, _type_name: str) -> Any:
     writable = data if isinstance(data, bytearray) else bytearray(data)
     array = np.ndarray(shape, dtype, writable, offset=start, order=order)
     char = bytes(data[start + array.nbytes :]).decode()
-    return array.view(np.dtype(_LONG[char]).newbyteorder(dtype.byteorder)) if char else array
+    return array.view(_long(dtype, _LONG[char])) if char else array
 
 
 def header_size(beginning: bytes | bytearray) -> int:

@@ -1,18 +1,9 @@
 """What happens to the parts of a value that cannot come back exactly: `[xcom_store] inexact`.
 
 `warn` stores of such a part, and of it alone, what Airflow's own backend would give back, if it
-would take the part at all:
-
-| part | comes back as |
-|---|---|
-| subclass of dict, list, str, int, float | the base, with the same items, each written by itself |
-| member of a `str`, `int` or `float` enum whose class Airflow may not read | its value |
-| named tuple whose class Airflow may not read | tuple |
-| what else Airflow's serializer writes and reads | that |
-| what it writes and cannot read | nothing: the push warns, the pull raises |
-
-`refuse` raises `ValueNotStorable`. What is stored is written by this backend's own writer, so that
-no node of Airflow's serializer and no record mark is ever embedded.
+would take the part at all (docs/types.md has the table); `refuse` raises `ValueNotStorable`. What
+is stored is written by this backend's own writer, so that no node of Airflow's serializer and no
+record mark is ever embedded.
 """
 
 from __future__ import annotations
@@ -22,7 +13,6 @@ import json
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from include.xcom_store.documents.tags import full_name
 from include.xcom_store.errors import ValueNotStorable
 
 if TYPE_CHECKING:
@@ -37,33 +27,37 @@ class Refused(ValueNotStorable):
     """A part would not come back exactly, and the setting is `refuse`."""
 
 
+class Unreadable(Exception):
+    """Airflow would write it, and nothing could read it back; says why."""
+
+
 class Notes:
     """What one push changes: how many parts, and which was the first."""
 
-    def __init__(self, *, refuse: bool) -> None:
+    def __init__(self, *, refuse: bool = True) -> None:
         self._refuse = refuse
         self.count = 0
         self.first = ""
 
     def add(self, say: Callable[[], str]) -> None:
-        """Count a part; `say` names it, its place and what becomes of it.
-
-        Raises:
-            ValueNotStorable: the setting is `refuse`.
-        """
-        if self._refuse:
-            raise Refused(
-                f"{say()}. Return a type that comes back exactly (docs/types.md), or set "
-                "AIRFLOW__XCOM_STORE__INEXACT=warn to store it so."
-            )
+        """Count a part; `say` names it, its place and what becomes of it."""
         if not self.first:  # in one line: a text of the value's own must not forge another
             self.first = "".join(c if c.isprintable() else "·" for c in say()[:MAX_CHARACTERS])
         self.count += 1
 
+    def check(self, before: int = 0) -> None:
+        """Raise `Refused` if there are more than before, and the setting is `refuse`."""
+        if self._refuse and self.count > before:
+            raise Refused(
+                f"{self.first}. Return a type that comes back exactly (docs/types.md), or set "
+                "AIRFLOW__XCOM_STORE__INEXACT=warn to store it so."
+            )
+
     def __str__(self) -> str:
         """Return the line of the log."""
         more = f" (and {self.count - 1:,} more)" if self.count > 1 else ""
-        return f"{self.first}{more}. See docs/types.md; [xcom_store] inexact = refuse prevents it."
+        first = self.first.removesuffix(".")
+        return f"{first}{more}. See docs/types.md; [xcom_store] inexact = refuse prevents it."
 
 
 _notes: ContextVar[Notes | None] = ContextVar("xcom_store_inexact", default=None)
@@ -85,11 +79,7 @@ class collected:  # noqa: N801 - read as a function; as one it takes three times
 
 def notes() -> Notes:
     """Return the notes of the push; outside of one nobody would read them, so all is refused."""
-    return _notes.get() or Notes(refuse=True)
-
-
-class Unreadable(Exception):
-    """Airflow would write it, and nothing could read it back; says why."""
+    return _notes.get() or Notes()
 
 
 def given_back(value: Any) -> Any:
@@ -101,14 +91,11 @@ def given_back(value: Any) -> Any:
     """
     if isinstance(value, enum.Enum) and isinstance(value, (str, int, float)):
         return value.value
-    if is_named_tuple(value):
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
         return tuple(value)
     if base := next((kind for kind in _BASES if isinstance(value, kind)), None):
         return _BASES[base](value)
-    back = from_airflow(airflow_text(value))
-    if type(back) is type(value):
-        raise TypeError("it would come back as something else. Convert it to a plainer type.")
-    return back
+    return from_airflow(airflow_text(value))
 
 
 _BASES: dict[type, Callable[[Any], Any]] = {
@@ -118,11 +105,6 @@ _BASES: dict[type, Callable[[Any], Any]] = {
     int: int.__int__,
     float: float.__float__,
 }
-
-
-def is_named_tuple(value: object) -> bool:
-    """Tell whether it is an object of a named tuple's class."""
-    return isinstance(value, tuple) and hasattr(value, "_fields")
 
 
 def airflow_text(value: Any) -> bytes:
@@ -149,18 +131,13 @@ def from_airflow(text: bytes) -> Any:
         raise Unreadable(f"Airflow's serializer writes it and cannot read it: {error}") from error
 
 
-def unreadable(type_name: str, why: str) -> Any:
+def unreadable(name: str, why: str) -> Any:
     """Read what was stored although it could not be read back: raise what the push has warned of.
 
     Raises:
         ValueNotStorable: always.
     """
     raise ValueNotStorable(
-        f"this value holds a {type_name}, of which the push has warned that it cannot be read "
-        f"back: {why}. Return something else, for example a dict, and run the task again."
+        f"this value holds a {name}, of which the push has warned that it cannot be read back: "
+        f"{why}. Return something else, for example a dict, and run the task again."
     )
-
-
-def type_of(value: Any) -> str:
-    """Return the name of a value's class as messages have it."""
-    return full_name(type(value)).removeprefix("builtins.")

@@ -3,86 +3,56 @@
 | value | written as |
 |---|---|
 | pendulum DateTime, Date, Time | as Python's own |
-| pendulum Duration, Interval   | what it was made of |
-| pendulum zones                | name, or offset and name |
-| pytz zones                    | name, and which of its offsets |
-| dateutil zones                | name, or offset and name; the local one with its offsets |
-| dateutil relativedelta        | its fields |
-| any other time zone           | refused: it has no name |
-| SQLAlchemy Row                | names and values |
+| pendulum Duration, Interval; dateutil relativedelta | what it was made of |
+| zones of pendulum, pytz, dateutil | name, or offset and name |
+| dateutil's local zone         | its offsets and names: read where they are the same |
+| SQLAlchemy Row, RowMapping    | names and values |
+| boto3's DynamoDB Binary       | its bytes |
 | requests' headers             | pairs |
+| pydantic's `AnyUrl` and the like | class and text |
+| `SecretStr`, `SecretBytes`    | the mask: a secret is never written in clear |
 
-Those of numpy, pandas and pyarrow are in `data`, those of pydantic in `models`.
+Those of numpy, pandas and pyarrow are in `data`, those of objects of classes in `objects`.
 """
 # ruff: noqa: SLF001 - of some of these classes, what they are made of is nowhere public
 
 from __future__ import annotations
 
-import datetime as dt
 from importlib import import_module
-from operator import attrgetter
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from include.xcom_store.documents import data
 from include.xcom_store.documents.tags import (
+    REFUSE,
     USE_ZONEINFO,
+    Pairs,
     Tag,
-    Write,
-    read_moment,
-    write_moment,
+    full_name,
+    keywords,
+    moment,
+    text,
 )
 
 
-def _write_duration(value: Any, write: Write) -> list[Any]:
-    made_of = value._signature
-    back = vars(type(value)(**made_of))  # without what is computed later and kept
-    if {name: vars(value).get(name) for name in back} != back:
-        raise ValueError("it is not what it says it was made of. Return value.as_timedelta().")
-    return [write(made_of)]
+def _as_pickled(value: Any) -> Any:
+    return value.__reduce__()[1]
 
 
-def _write_interval(value: Any, write: Write) -> list[Any]:
-    return [write(part) for part in value.__reduce__()[1]]
-
-
-def _is_pytz(value: object) -> bool:
-    return type(value).__module__ == "pytz.tzfile"  # a class for each zone
-
-
-def _write_pytz(value: Any, _write: Write) -> list[Any]:
-    # As pytz pickles it: the zone of a datetime knows whether it is summer time.
-    return list(value.__reduce__()[1])
-
-
-def _write_dateutil(value: Any, _write: Write) -> list[str]:
-    name = str(value._filename).rpartition("zoneinfo/")[2]
-    try:
-        if _read_dateutil(name) == value:
-            return [name]
-    except (ValueError, OSError, KeyError, TypeError):
-        pass
-    raise ValueError(f"it was read from {value._filename!r}, which names no zone. {USE_ZONEINFO}")
+def _parts_of_dateutil(value: Any) -> list[str]:
+    return [str(value._filename).rpartition("zoneinfo/")[2]]
 
 
 def _read_dateutil(name: str) -> Any:
     tz = import_module("dateutil.tz")
-    ZoneInfo(name)  # raises for what is no zone; dateutil would open any file
-    zone = tz.gettz(name)
+    try:
+        ZoneInfo(name)  # raises for what is no zone; dateutil would open any file
+        zone = tz.gettz(name)
+    except (ValueError, OSError, KeyError) as error:
+        raise ValueError(f"its file {name!r} names no zone. {USE_ZONEINFO}") from error
     if type(zone) is not tz.tzfile:
-        raise ValueError(f"{name} is no zone of dateutil")
+        raise ValueError(f"{name} is no zone of dateutil. {USE_ZONEINFO}")
     return zone
-
-
-def _is_other_zone(value: Any) -> bool:
-    own = (dt.timezone, ZoneInfo)  # and pendulum's, a subclass
-    return isinstance(value, dt.tzinfo) and not (
-        isinstance(value, own) or hasattr(value, "serialize")
-    )
-
-
-def _refuse_zone(*_: object) -> Any:
-    raise ValueError(f"it is a time zone that cannot be had by a name. {USE_ZONEINFO}")
 
 
 def _local_rules(zone: Any) -> list[Any]:
@@ -99,122 +69,99 @@ def _read_local(*rules: Any) -> Any:
     return zone
 
 
-_RELATIVE = (
-    "years", "months", "days", "leapdays", "hours", "minutes", "seconds", "microseconds",
-    "year", "month", "day", "weekday", "hour", "minute", "second", "microsecond",
-)  # fmt: skip
+def _parts_of_relative(value: Any) -> list[Any]:
+    names = [f"{unit}s" for unit in _UNITS] + _UNITS + ["leapdays", "weekday"]
+    found = {name: getattr(value, name) for name in names}
+    return [{name: part for name, part in found.items() if part is not None and part != 0}]
 
 
-def _write_relative(value: Any, write: Write) -> list[Any]:
-    fields = [getattr(value, name) for name in _RELATIVE]
-    back = _read_relative(*fields)
-    if vars(back) != vars(value) or repr(back) != repr(value):
-        raise ValueError("its fields do not make it again. Return .normalized() of it.")
-    return [*map(write, fields)]
+def _read_row(names: list[str], found: list[Any]) -> Any:
+    return import_module("sqlalchemy.engine.result").result_tuple(names)(found)
 
 
-def _read_relative(*fields: Any) -> Any:
-    module = import_module("dateutil.relativedelta")
-    return module.relativedelta(**dict(zip(_RELATIVE, fields, strict=True)))
+_UNITS = ["year", "month", "day", "hour", "minute", "second", "microsecond"]
 
 
-def _write_row(value: Any, write: Write) -> list[Any]:
-    names = value._fields
-    return [[*map(write, names)], [write(v, ".{}", k) for k, v in zip(names, value, strict=True)]]
+def _is_url_class(kind: Any) -> bool:
+    networks = import_module("pydantic.networks")
+    bases = (networks._BaseUrl, networks._BaseMultiHostUrl)  # they have no other base
+    return isinstance(kind, type) and issubclass(kind, bases)
 
 
-def _read_row(names: list[str], values: list[Any]) -> Any:
-    return import_module("sqlalchemy.engine.result").result_tuple(names)(values)
+def _read_url(name: str, url: str) -> Any:
+    kind = getattr(import_module("pydantic.networks"), name)
+    if not _is_url_class(kind):
+        raise ValueError(f"pydantic has no URL of the type {name!r}")
+    return kind(url)
 
 
-def _write_headers(value: Any, write: Write) -> list[Any]:
-    return [[[write(k), write(v, "[{!r}]", k)] for k, v in value.items()]]
+_SECRETS = ("pydantic.types.SecretStr", "pydantic.types.SecretBytes")
 
 
-def _module(name: str, kind: str) -> Any:
-    """Return what reads a value by a library's own class, imported then."""
-
-    def read(*parts: Any) -> Any:
-        return attrgetter(kind)(import_module(name))(*parts)
-
-    return read
+def _parts_of_secret(value: Any) -> list[str]:
+    return [type(value).__name__, "**********" if value.get_secret_value() else ""]
 
 
-_ZONES, _TZ = "pendulum.tz.timezone", "dateutil.tz.tz"
+def _read_mask(name: str, mask: str) -> Any:
+    pydantic: Any = import_module("pydantic")
+    return pydantic.SecretStr(mask) if name == "SecretStr" else pydantic.SecretBytes(mask.encode())
+
+
+_DURATION, _ZONES = "pendulum.duration", "pendulum.tz.timezone"
+_TZ, _DELTA, _ROW = "dateutil.tz.tz", "dateutil.relativedelta", "sqlalchemy.engine.row"
+_read_duration = keywords("pendulum:Duration")
+_read_relative = keywords(f"{_DELTA}:relativedelta")
 TAGS = (
+    moment("pendulum", "pendulum.datetime.DateTime", "pendulum:DateTime"),
+    Tag("pendulum_date", "pendulum.date.Date", text, "pendulum:Date.fromisoformat"),
+    moment("pendulum_time", "pendulum.time.Time", "pendulum:Time"),
+    Tag("pendulum_duration", f"{_DURATION}.Duration", "_signature", _read_duration, REFUSE),
+    Tag("pendulum_interval", "pendulum.interval.Interval", _as_pickled, "pendulum:Interval"),
+    Tag("pendulum_zone", f"{_ZONES}.Timezone", "name", "pendulum:timezone"),
+    Tag("pendulum_offset", f"{_ZONES}.FixedTimezone", "offset name", f"{_ZONES}:FixedTimezone"),
+    Tag("pytz_utc", "pytz.UTC", "", "pytz:utc"),
+    Tag("pytz_offset", "pytz._FixedOffset", "_minutes", "pytz:FixedOffset"),
+    # The zone of a datetime knows whether it is summer time.
+    Tag("pytz_zone", "pytz.tzinfo.BaseTzInfo*", _as_pickled, "pytz.tzinfo:unpickler"),
+    Tag("dateutil_utc", f"{_TZ}.tzutc", "", "dateutil.tz:UTC"),
+    Tag("dateutil_zone", f"{_TZ}.tzfile", _parts_of_dateutil, _read_dateutil, REFUSE),
+    Tag("dateutil_local", f"{_TZ}.tzlocal", _local_rules, _read_local),
+    Tag("dateutil_offset", f"{_TZ}.tzoffset", "_name _offset", "dateutil.tz:tzoffset"),
+    Tag("dateutil_weekday", "dateutil._common.weekday", "weekday n", f"{_DELTA}:weekday"),
+    Tag("relativedelta", f"{_DELTA}.relativedelta", _parts_of_relative, _read_relative, REFUSE),
+    Tag("sqlalchemy_row", f"{_ROW}.Row", lambda v: [[*v._fields], [*v]], _read_row),
     Tag(
-        "pendulum",
-        "pendulum.datetime.DateTime",
-        write_moment,
-        lambda *stored: read_moment(import_module("pendulum").DateTime, *stored),
+        "sqlalchemy_mapping",
+        f"{_ROW}.RowMapping",
+        lambda v: [[*v], [*v.values()]],
+        lambda *found: _read_row(*found)._mapping,
     ),
-    Tag(
-        "pendulum_date",
-        "pendulum.date.Date",
-        lambda value, _: [value.isoformat()],
-        _module("pendulum", "Date.fromisoformat"),
-    ),
-    Tag(
-        "pendulum_time",
-        "pendulum.time.Time",
-        write_moment,
-        lambda *stored: read_moment(import_module("pendulum").Time, *stored),
-    ),
-    Tag(
-        "pendulum_duration",
-        "pendulum.duration.Duration",
-        _write_duration,
-        lambda made_of: import_module("pendulum").Duration(**made_of),
-    ),
-    Tag(
-        "pendulum_interval",
-        "pendulum.interval.Interval",
-        _write_interval,
-        _module("pendulum", "Interval"),
-    ),
-    Tag(
-        "pendulum_zone",
-        f"{_ZONES}.Timezone",
-        lambda value, _: [value.name],
-        lambda name: import_module("pendulum").timezone(name),
-    ),
-    Tag(
-        "pendulum_offset",
-        f"{_ZONES}.FixedTimezone",
-        lambda value, _: [value.offset, value.name],
-        lambda seconds, name: import_module(_ZONES).FixedTimezone(seconds, name=name),
-    ),
-    Tag("pytz_zone", _is_pytz, _write_pytz, _module("pytz.tzinfo", "unpickler")),
-    Tag("pytz_utc", "pytz.UTC", lambda *_: [], lambda: import_module("pytz").utc),
-    Tag(
-        "pytz_offset",
-        "pytz._FixedOffset",
-        lambda value, _: [value._minutes],
-        _module("pytz", "FixedOffset"),
-    ),
-    Tag("dateutil_utc", f"{_TZ}.tzutc", lambda *_: [], _module("dateutil.tz", "tzutc")),
-    Tag("dateutil_zone", f"{_TZ}.tzfile", _write_dateutil, _read_dateutil),
-    Tag("dateutil_local", f"{_TZ}.tzlocal", lambda value, _: _local_rules(value), _read_local),
-    Tag(
-        "dateutil_offset",
-        f"{_TZ}.tzoffset",
-        lambda value, write: [write(value._name), write(value._offset)],
-        _module("dateutil.tz", "tzoffset"),
-    ),
-    Tag("relativedelta", "dateutil.relativedelta.relativedelta", _write_relative, _read_relative),
-    Tag(
-        "dateutil_weekday",
-        "dateutil._common.weekday",
-        lambda value, _: [value.weekday, value.n],
-        _module("dateutil.relativedelta", "weekday"),
-    ),
-    Tag("sqlalchemy_row", "sqlalchemy.engine.row.Row", _write_row, _read_row),
+    Tag("boto3_binary", "boto3.dynamodb.types.Binary", "value", "boto3.dynamodb.types:Binary"),
     Tag(
         "requests_headers",
         "requests.structures.CaseInsensitiveDict",
-        _write_headers,
-        _module("requests.structures", "CaseInsensitiveDict"),
+        lambda v: [Pairs(v.items())],
+        "requests.structures:CaseInsensitiveDict",
     ),
-    Tag("other_zone", _is_other_zone, _refuse_zone, _refuse_zone),
+    Tag(
+        "pydantic_url",
+        lambda v: type(v).__module__ == "pydantic.networks" and _is_url_class(type(v)),
+        lambda v: [type(v).__name__, str(v)],
+        _read_url,
+        REFUSE,
+    ),
+    Tag(
+        "pydantic_zone",
+        "pydantic_core._pydantic_core.TzInfo",
+        lambda v: [v.utcoffset(None).total_seconds()],
+        "pydantic_core:TzInfo",
+    ),
+    Tag(
+        "pydantic_secret",
+        lambda v: full_name(type(v)) in _SECRETS,
+        _parts_of_secret,
+        _read_mask,
+        "comes back as its mask. Have the next task read the secret by itself",
+    ),
     *data.TAGS,
 )

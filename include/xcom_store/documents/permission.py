@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import builtins
 import pkgutil
+import re
 import sys
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
@@ -20,12 +20,10 @@ from include.xcom_store.documents.tags import full_name
 from include.xcom_store.errors import ObjectCorrupt, ValueNotStorable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-_granted: ContextVar[bool] = ContextVar("xcom_store_granted", default=False)
+    from collections.abc import Callable
 
 
-def write_class(kind: Any) -> Any:
+def name_of(kind: Any) -> Any:
     """Return the name of a class.
 
     Raises:
@@ -33,15 +31,23 @@ def write_class(kind: Any) -> Any:
     """
     origin, arguments = _parameters(kind)
     if origin is not None:
-        return [write_class(origin), [write_class(argument) for argument in arguments]]
-    if not _is_importable(kind):
+        return [name_of(origin), [name_of(argument) for argument in arguments]]
+    if not _is_there(kind):
         what = f"{kind} cannot be imported by that name. Define it at a module's top."
         raise TypeError(what)
     return full_name(kind)
 
 
+def is_importable(kind: Any) -> bool:
+    """Tell whether a class can be found by its name."""
+    try:
+        return bool(name_of(kind))
+    except TypeError:
+        return False
+
+
 @lru_cache(maxsize=1024)
-def _is_importable(kind: type) -> bool:
+def _is_there(kind: Any) -> bool:
     if not isinstance(kind, type):
         return False
     found: Any = sys.modules.get(kind.__module__)
@@ -58,25 +64,23 @@ def _parameters(kind: Any) -> tuple[Any, tuple[Any, ...]]:
     return get_origin(kind), get_args(kind)
 
 
-def is_importable(kind: Any) -> bool:
-    """Tell whether a class can be found by its name."""
-    try:
-        return bool(write_class(kind))
-    except TypeError:
-        return False
-
-
-def missing_permission(name: Any) -> str:
+def missing(name: Any) -> str:
     """Return why a class may not be read back now, and what to do; empty if it may."""
     if isinstance(name, list):
-        return next(filter(None, map(missing_permission, (name[0], *name[1]))), "")
+        return next(filter(None, map(missing, (name[0], *name[1]))), "")
     if name.startswith("unusual_prefix_"):  # what Airflow calls the module of a DAG file
         return (
             f"{name} is a class of a DAG file, whose module has another name in every place and "
             "version. Move it to a module in include/"
         )
-    if _is_builtin(name) or _is_allowed(name):
-        return ""
+    module, _, attribute = name.rpartition(".")
+    if module == "builtins" and isinstance(getattr(builtins, attribute, None), type):
+        return ""  # an argument like `int`, or `list`, which no kind of object is made of
+    from airflow.sdk import serde
+
+    with suppress(re.error):  # of a setting like *, with which Airflow reads none
+        if serde._match(name) or name in serde._extra_allowed:  # noqa: SLF001 - no other door
+            return ""
     return (
         f"Airflow may not read objects of the class {name} back. If you trust it, set "
         f"AIRFLOW__CORE__ALLOWED_DESERIALIZATION_CLASSES='airflow.* {name}' (a list divided by "
@@ -84,30 +88,32 @@ def missing_permission(name: Any) -> str:
     )
 
 
-def read_class(name: Any, is_kind: Callable[[Any], bool]) -> Any:
+def read_class(name: Any, is_kind: Callable[[Any], bool], *, trusted: bool) -> Any:
     """Return the class of a name.
 
     Args:
-        name: as `write_class` has returned it, or anybody has made it.
+        name: as `name_of` has returned it, or anybody has made it.
         is_kind: tells whether a class is of the kind that the document says.
+        trusted: this process has just written the name.
 
     Raises:
         ValueNotStorable: Airflow does not allow it.
         ObjectCorrupt: there is no such class, or it is not of that kind.
     """
-    found = _find(name)
+    found = _find(name, trusted=trusted)
     if not is_kind(found):
         raise ObjectCorrupt(f"{name} is not of the kind that the stored document says.")
     return found
 
 
-def _find(name: Any) -> Any:
+def _find(name: Any, *, trusted: bool) -> Any:
     if isinstance(name, list):
         origin, arguments = name
-        return _find(origin)[tuple(map(_find, arguments))]
+        of = tuple(_find(argument, trusted=trusted) for argument in arguments)
+        return _find(origin, trusted=trusted)[of]
     if type(name) is not str:
         raise ObjectCorrupt(f"the stored document names a class {str(name)[:80]!r}.")
-    if not _granted.get() and (why := missing_permission(name)):
+    if not trusted and (why := missing(name)):
         raise ValueNotStorable(f"{why}.")
     module, _, attribute = name.rpartition(".")
     found: Any = getattr(sys.modules.get(module), attribute, None)
@@ -121,25 +127,3 @@ def _find(name: Any) -> Any:
     if not isinstance(found, type) or full_name(found) != name:  # also not what a module imports
         raise ObjectCorrupt(f"{name} is not a class of that name.")
     return found
-
-
-@contextmanager
-def granted() -> Iterator[None]:
-    """Read without permission what this process has just written, to see whether it is the same."""
-    token = _granted.set(True)
-    try:
-        yield
-    finally:
-        _granted.reset(token)
-
-
-def _is_builtin(name: str) -> bool:
-    """Tell whether it is an argument like `int`, or `list`, which no kind of object is made of."""
-    module, _, kind = name.rpartition(".")
-    return module == "builtins" and isinstance(getattr(builtins, kind, None), type)
-
-
-def _is_allowed(name: str) -> bool:
-    from airflow.sdk import serde
-
-    return serde._match(name) or name in serde._extra_allowed  # noqa: SLF001 - it has no other door

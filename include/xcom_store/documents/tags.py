@@ -2,23 +2,17 @@
 
 | value | written as |
 |---|---|
-| NaN, ±Infinity, complex             | `repr` (a NaN's payload bits are not kept) |
-| int beyond 64 bits                  | hexadecimal text |
-| str with NUL or lone surrogates     | Base64 of UTF-8  |
-| tuple, set, frozenset               | their items |
-| dict with other keys than plain str | pairs |
-| bytes, bytearray                    | Base64 |
-| date, time, datetime                | ISO 8601, fold, and the time zone as a value of its own |
-| timedelta                           | days, seconds, microseconds |
-| timezone, ZoneInfo                  | offset or name |
-| Decimal, UUID, paths, IP addresses  | text |
-| OrderedDict, Counter                | pairs |
-| defaultdict                         | name of its factory, pairs |
-| deque                               | its items and its maximal length |
-| MappingProxyType, SimpleNamespace   | the dict inside |
-| range, slice, Fraction              | their parts |
-| array.array                         | type code, size of an item, Base64 of the bytes |
-| Ellipsis                            | nothing |
+| NaN, ±Infinity              | `repr` (a NaN's payload bits are not kept) |
+| int beyond 64 bits          | hexadecimal text |
+| str with NUL or lone surrogates, bytes, bytearray | Base64 (of UTF-8) |
+| tuple, set, frozenset       | their items |
+| dict with other keys than plain str, OrderedDict, Counter, SimpleNamespace | pairs |
+| defaultdict                 | name of its factory, pairs |
+| deque                       | its items and its maximal length |
+| date, Decimal, UUID, paths, IP addresses | text |
+| time, datetime              | ISO 8601, fold, and the time zone as a value of its own |
+| ZoneInfo                    | name |
+| any other                   | the attributes or arguments it is made of |
 
 Only exact types are taken: a subclass would come back as its base. To add a type, add a row here,
 or in `data` or `libraries`; the round-trip table in the tests wants one line as well.
@@ -31,22 +25,20 @@ import base64
 import datetime as dt
 import ipaddress
 import pathlib
-import sys
 import uuid
 import zoneinfo
 from collections import Counter, OrderedDict, defaultdict, deque
 from decimal import Decimal
 from fractions import Fraction
-from functools import partial
+from functools import lru_cache
+from pkgutil import resolve_name
 from types import EllipsisType, MappingProxyType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-Write = Any
-"""`write(part, template, step)` returns a part of a value as a document; the place of the part is
-named by `template.format(step)`, for messages, where it is not that of the whole."""
+REFUSE, MAY_FAIL = "refuse", "may fail"
 
 
 class Tag(NamedTuple):
@@ -55,12 +47,66 @@ class Tag(NamedTuple):
     name: str
     """Stored, for ever."""
     of: type | str | Callable[[Any], bool]
-    """The exact type; its full name if it is a library's; or a test of a value."""
-    write: Callable[[Any, Write], list[Any]]
-    """Returns documents, in no more than two lists within each other. What it raises refuses the
-    value, and says why."""
-    read: Callable[..., Any]
-    """Called with what `write` returned, each part read."""
+    """The exact type; a library's full name of it, with a `*` also of subclasses, those of others
+    only where a check sees that they come back; or a test of a value."""
+    parts: str | Callable[..., Iterable[Any]]
+    """Names of attributes, or what returns the parts that a value is made of: any values, lists of
+    such, and `Pairs`. What it raises refuses the value, and says why."""
+    made_by: str | Callable[..., Any]
+    """Called with the parts; `module:name`, imported then. Without parts, the value itself."""
+    check: str = ""
+    """The value is read back at the push. If it does not come back the same, `REFUSE` refuses it,
+    and a text warns in its words; `MAY_FAIL` warns only where it cannot be read at all."""
+    is_kind: Callable[[Any], bool] | None = None
+    """Of the tags of `objects` the test of a class. `parts` is called with the writer, too, and
+    returns documents, of which the first is the name of a class; `made_by` gets that class."""
+
+    def take(self, value: Any, *writer: Any) -> Iterable[Any]:
+        """Return the parts of a value."""
+        if isinstance(self.parts, str):
+            return [getattr(value, name) for name in self.parts.split()]
+        return self.parts(value, *writer)
+
+    def read(self, *parts: Any) -> Any:
+        """Return the value of its parts."""
+        made_by = _resolved(self.made_by) if isinstance(self.made_by, str) else self.made_by
+        if self.parts or parts:
+            return made_by(*parts)
+        return made_by
+
+
+class Pairs(list[Any]):
+    """Keys and values as parts of a value; messages name the place by the key."""
+
+
+_resolved = lru_cache(maxsize=1024)(resolve_name)
+
+
+def finder(table: Iterable[Tag]) -> Callable[[Any], Tag | None]:
+    """Return what finds the tag of a value, importing nothing."""
+    exact: dict[str, Tag] = {}
+    bases: dict[str, Tag] = {}
+    tests: list[tuple[Callable[[Any], bool], Tag]] = []
+    for tag in table:
+        if isinstance(tag.of, str):
+            (bases if tag.of.endswith("*") else exact)[tag.of.rstrip("*")] = tag
+        elif isinstance(tag.of, type):
+            exact[full_name(tag.of)] = tag
+        else:
+            tests.append((tag.of, tag))
+
+    def find(value: Any) -> Tag | None:
+        kind = type(value)
+        name = full_name(kind)
+        if name in exact:
+            return exact[name]
+        for base in map(full_name, kind.__mro__):
+            is_own = base.partition(".")[0] == name.partition(".")[0]
+            if base in bases and (is_own or bases[base].check == REFUSE):
+                return bases[base]
+        return next((tag for is_one, tag in tests if is_one(value)), None)
+
+    return find
 
 
 def full_name(kind: type) -> str:
@@ -68,10 +114,14 @@ def full_name(kind: type) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
-def by_type(table: Iterable[Tag]) -> dict[str, Tag]:
-    """Return the tags for one exact type, by its full name."""
-    named = ((full_name(tag.of) if isinstance(tag.of, type) else tag.of, tag) for tag in table)
-    return {name: tag for name, tag in named if isinstance(name, str)}
+def type_name(value: Any) -> str:
+    """Return the full name of a value's class; of Python's own the bare name."""
+    return full_name(type(value)).removeprefix("builtins.")
+
+
+def keywords(made_by: str) -> Callable[[dict[str, Any]], Any]:
+    """Return what makes a value of a dict of keyword arguments."""
+    return lambda arguments: _resolved(made_by)(**arguments)
 
 
 def b64(data: bytes | bytearray) -> str:
@@ -82,71 +132,53 @@ def unb64(text: str) -> bytes:
     return base64.b64decode(text, validate=True)
 
 
-def _write_items(value: Any, write: Write) -> list[Any]:
-    return [[write(item, "[{}]", number) for number, item in enumerate(value)]]
+def text(value: Any) -> list[str]:
+    return [str(value)]
 
 
-def _write_pairs(value: dict[Any, Any], write: Write) -> list[Any]:
+def items(value: Any) -> list[Any]:
+    return [[*value]]
+
+
+def pairs(value: Any) -> list[Any]:
     if getattr(value, "__dict__", None):  # an OrderedDict or a Counter may have some
         raise ValueError(f"its attributes {[*vars(value)]} would be lost. Return them beside it.")
-    return [[[write(k, " key {!r}", k), write(v, "[{!r}]", k)] for k, v in value.items()]]
+    return [Pairs(value.items())]
 
 
-_FACTORIES = {kind.__name__: kind for kind in (list, dict, set, tuple, str, int, float, bool)}
+_FACTORIES: dict[str, Any] = {
+    kind.__name__: kind for kind in (list, dict, set, tuple, str, int, float, bool)
+}
+_FACTORIES |= {"": None}
 
 
-def _write_defaultdict(value: defaultdict[Any, Any], write: Write) -> list[Any]:
-    factory: Any = value.default_factory
-    name = getattr(factory, "__name__", None) if factory is not None else None
-    if _FACTORIES.get(name or "") is not factory:
-        known = ", ".join(_FACTORIES)
-        raise ValueError(f"its default_factory is {factory!r}, not {known}. Return dict(value).")
-    return [name, *_write_pairs(value, write)]
+def _parts_of_defaultdict(value: defaultdict[Any, Any]) -> list[Any]:
+    return [getattr(value.default_factory, "__name__", ""), *pairs(value)]
 
 
-def _read_defaultdict(name: str | None, pairs: list[Any]) -> Any:
-    return defaultdict(None if name is None else _FACTORIES[name], pairs)
+def moment(name: str, of: type | str, made_by: str) -> Tag:
+    """Return the tag of a kind of datetime or time."""
+
+    # Not pendulum's own replace(), which would put its own zone.
+    def parts(value: Any) -> list[Any]:
+        bare = _base(type(value)).replace(value, tzinfo=None, fold=0)
+        return [bare.isoformat(), value.fold, value.tzinfo]
+
+    def read(written: str, fold: int, zone: dt.tzinfo | None) -> Any:
+        kind = _resolved(made_by)
+        return _base(kind).replace(kind.fromisoformat(written), tzinfo=zone, fold=fold)
+
+    return Tag(name, of, parts, read)
 
 
-def _write_deque(value: deque[Any], write: Write) -> list[Any]:
-    return [*_write_items(value, write), write(value.maxlen)]
+def _base(kind: Any) -> Any:
+    return dt.datetime if issubclass(kind, dt.datetime) else dt.time
 
 
-def _write_namespace(value: SimpleNamespace, write: Write) -> list[Any]:
-    return [[[write(k), write(v, ".{}", k)] for k, v in vars(value).items()]]
+USE_ZONEINFO = "Use zoneinfo.ZoneInfo('Area/City'), which has a name."
 
 
-def _write_array(value: array.array[Any], _write: Write) -> list[Any]:
-    return [value.typecode, value.itemsize, b64(_little_endian(value).tobytes())]
-
-
-def _read_array(typecode: str, size: int, data: str) -> Any:
-    items = array.array(typecode)
-    if items.itemsize != size:
-        raise ValueError(f"items of {size} bytes, which are {items.itemsize} on this machine")
-    items.frombytes(unb64(data))
-    return _little_endian(items)
-
-
-def _little_endian(items: array.array[Any]) -> array.array[Any]:
-    if sys.byteorder == "big":
-        items = items[:]
-        items.byteswap()
-    return items
-
-
-def write_moment(value: dt.datetime | dt.time, write: Write) -> list[Any]:
-    return [value.replace(tzinfo=None, fold=0).isoformat(), value.fold, write(value.tzinfo)]
-
-
-def read_moment(kind: Any, text: str, fold: int, zone: dt.tzinfo | None) -> Any:
-    return kind.fromisoformat(text).replace(tzinfo=zone, fold=fold)
-
-
-USE_ZONEINFO = "Use zoneinfo.ZoneInfo('Area/City'), which has one."
-
-
-def _write_zone(value: zoneinfo.ZoneInfo, _write: Write) -> list[str]:
+def _parts_of_zone(value: zoneinfo.ZoneInfo) -> list[Any]:
     try:
         value.__reduce__()  # raises for one that was read from a file, which its key does not name
     except Exception as error:
@@ -156,64 +188,52 @@ def _write_zone(value: zoneinfo.ZoneInfo, _write: Write) -> list[str]:
 
 _UTF8 = "utf-8", "surrogatepass"  # UTF-16 would make one character of a pair of surrogates
 TAGS = (
-    Tag("float", float, lambda value, _: [repr(value)], float),
-    Tag("complex", complex, lambda v, write: [write(v.real), write(v.imag)], complex),
-    Tag("int", int, lambda value, _: [hex(value)], lambda text: int(text, 16)),
-    Tag("str", str, lambda v, _: [b64(v.encode(*_UTF8))], lambda v: unb64(v).decode(*_UTF8)),
-    Tag("tuple", tuple, _write_items, tuple),
-    Tag("set", set, _write_items, set),
-    Tag("frozenset", frozenset, _write_items, frozenset),
-    Tag("dict", dict, _write_pairs, dict),
-    Tag("bytes", bytes, lambda value, _: [b64(value)], unb64),
-    Tag("bytearray", bytearray, lambda value, _: [b64(value)], lambda text: bytearray(unb64(text))),
-    Tag("date", dt.date, lambda value, _: [value.isoformat()], dt.date.fromisoformat),
-    Tag("time", dt.time, write_moment, partial(read_moment, dt.time)),
-    Tag("datetime", dt.datetime, write_moment, partial(read_moment, dt.datetime)),
-    Tag("timedelta", dt.timedelta, lambda v, _: [v.days, v.seconds, v.microseconds], dt.timedelta),
+    Tag("float", float, lambda v: [repr(v)], float),
+    Tag("complex", complex, "real imag", complex),
+    Tag("int", int, lambda v: [hex(v)], lambda written: int(written, 16)),
+    Tag("str", str, lambda v: [b64(v.encode(*_UTF8))], lambda data: unb64(data).decode(*_UTF8)),
+    Tag("bytes", bytes, lambda v: [b64(v)], unb64),
+    Tag("bytearray", bytearray, lambda v: [b64(v)], lambda data: bytearray(unb64(data))),
+    *(Tag(kind.__name__, kind, items, kind) for kind in (tuple, set, frozenset)),
+    Tag("dict", dict, pairs, dict),
+    Tag("ordered_dict", OrderedDict, pairs, OrderedDict),
+    Tag("counter", Counter, pairs, lambda found: Counter(dict(found))),
     Tag(
-        "timezone",
-        dt.timezone,
-        lambda value, write: [write(part) for part in value.__getinitargs__()],
-        dt.timezone,
+        "defaultdict",
+        lambda v: (
+            type(v) is defaultdict and any(v.default_factory is one for one in _FACTORIES.values())
+        ),
+        _parts_of_defaultdict,
+        lambda name, found: defaultdict(_FACTORIES[name], found),
     ),
-    Tag("zoneinfo", zoneinfo.ZoneInfo, _write_zone, zoneinfo.ZoneInfo),
-    Tag("decimal", Decimal, lambda value, _: [str(value)], Decimal),
-    Tag("uuid", uuid.UUID, lambda value, _: [value.hex], uuid.UUID),
-    Tag("path", type(pathlib.Path()), lambda v, write: [write(str(v))], pathlib.Path),
+    Tag("deque", deque, lambda v: [*items(v), v.maxlen], deque),
+    Tag("mapping_proxy", MappingProxyType, lambda v: [v.copy()], MappingProxyType),
     Tag(
-        "pure_path", pathlib.PurePosixPath, lambda v, write: [write(str(v))], pathlib.PurePosixPath
+        "namespace",
+        SimpleNamespace,
+        lambda v: [Pairs(vars(v).items())],
+        lambda found: SimpleNamespace(**dict(found)),
     ),
-    Tag(
-        "windows_path",
-        pathlib.PureWindowsPath,
-        lambda v, write: [write(str(v))],
-        pathlib.PureWindowsPath,
-    ),
-    Tag("ordered_dict", OrderedDict, _write_pairs, OrderedDict),
-    Tag("counter", Counter, _write_pairs, lambda pairs: Counter(dict(pairs))),
-    Tag("defaultdict", defaultdict, _write_defaultdict, _read_defaultdict),
-    Tag("deque", deque, _write_deque, deque),
-    Tag(
-        "mapping_proxy",
-        MappingProxyType,
-        lambda value, write: [write(value.copy())],
-        MappingProxyType,
-    ),
-    Tag("namespace", SimpleNamespace, _write_namespace, lambda kv: SimpleNamespace(**dict(kv))),
-    Tag("range", range, lambda v, write: [write(v.start), write(v.stop), write(v.step)], range),
-    Tag("slice", slice, lambda v, write: [write(v.start), write(v.stop), write(v.step)], slice),
-    Tag("fraction", Fraction, lambda v, w: [w(v.numerator), w(v.denominator)], Fraction),
-    Tag("array", array.array, _write_array, _read_array),
-    Tag("ellipsis", EllipsisType, lambda *_: [], lambda: ...),
+    Tag("range", range, "start stop step", range),
+    Tag("slice", slice, "start stop step", slice),
+    Tag("ellipsis", EllipsisType, "", ...),  # type: ignore[arg-type]
+    Tag("fraction", Fraction, "numerator denominator", Fraction),
+    Tag("decimal", Decimal, text, Decimal),
+    Tag("uuid", uuid.UUID, text, uuid.UUID),
+    Tag("date", dt.date, text, dt.date.fromisoformat),
+    moment("time", dt.time, "datetime:time"),
+    moment("datetime", dt.datetime, "datetime:datetime"),
+    Tag("timedelta", dt.timedelta, "days seconds microseconds", dt.timedelta),
+    Tag("timezone", dt.timezone, lambda v: v.__getinitargs__(), dt.timezone),
+    Tag("zoneinfo", zoneinfo.ZoneInfo, _parts_of_zone, zoneinfo.ZoneInfo),
+    Tag("path", type(pathlib.Path()), text, pathlib.Path),
+    Tag("pure_path", pathlib.PurePosixPath, text, pathlib.PurePosixPath),
+    Tag("windows_path", pathlib.PureWindowsPath, text, pathlib.PureWindowsPath),
     *(
-        Tag(f"ip{kind.__name__[2:].lower()}", kind, lambda value, _: [str(value)], kind)
-        for kind in (
-            ipaddress.IPv4Address,
-            ipaddress.IPv6Address,
-            ipaddress.IPv4Network,
-            ipaddress.IPv6Network,
-            ipaddress.IPv4Interface,
-            ipaddress.IPv6Interface,
-        )
+        Tag(f"ip{kind.__name__[2:].lower()}", kind, text, kind)
+        for version in (4, 6)
+        for form in ("Address", "Network", "Interface")
+        for kind in [getattr(ipaddress, f"IPv{version}{form}")]
     ),
+    Tag("array", array.array, lambda v: [v.typecode, [*v]], array.array),
 )

@@ -8,70 +8,72 @@ compared.
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from include.xcom_store import codecs, documents
-from include.xcom_store.codecs import ge_result
+from include.xcom_store import documents
 from include.xcom_store.documents import inexact
 from include.xcom_store.documents.state import is_same
+from include.xcom_store.documents.tags import type_name
 from include.xcom_store.errors import ValueNotStorable
-from include.xcom_store.record import is_record
-from include.xcom_store.stores import common_io
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    _Test = Callable[[Any], Any]
 
 
-def in_database(value: Any, why: str) -> Any:
+def in_database(value: Any, why: str, others: tuple[_Test, _Test]) -> Any:
     """Return the JSON for the metadata database; notes it if it will not come back exactly.
 
+    Args:
+        value: anything.
+        why: what keeps it from going to the store.
+        others: tell whether a value goes to the store only, and whether a pull would take it for
+            another backend's.
+
     Raises:
-        ValueNotStorable: Airflow does not take it, or the database would change it; `why` says what
-            keeps it from going to the store.
+        ValueNotStorable: Airflow does not take it, or no database keeps it.
     """
-    if ge_result.accepts(value):
-        value = ge_result.to_dict(value)
-    writer = documents.Writer(_refuse)
+    goes_to_the_store, is_taken_for_another = others
+
+    def leaf(part: Any) -> None:
+        # Airflow's serializer may know some of these, and not give them back exactly.
+        if goes_to_the_store(part):
+            what = f"a {type_name(part)} goes to the store only."
+            raise TypeError(what)
+
+    writer = documents.Writer(leaf)
     try:
         with inexact.collected("warn") as changed:  # what our own writer would have changed
             document = writer.write(value)
-        if common_io.names_object(document):
+        if is_taken_for_another(document):
             what = "a pull would take this string for common-io's object."
-            raise ValueNotStorable(what)
-        exact = writer.plain and not changed.count
-        return document if exact else _node(value)
-    except ValueNotStorable as error:
+            raise TypeError(what)
+        return document if writer.plain and not changed.count else _node(value)
+    except inexact.Refused:
+        raise
+    except TypeError as error:
         message = f"{why}, and the metadata database cannot hold this value: {error}"
         raise ValueNotStorable(message) from error
 
 
-def _refuse(part: Any) -> None:
-    # Airflow's serializer may know some of these, and not give them back exactly.
-    if codecs.find(part):
-        what = f"a {inexact.type_of(part)} goes to the store only."
-        raise ValueNotStorable(what)
-
-
 def _node(value: Any) -> Any:
-    try:
-        text = inexact.airflow_text(value)
-    except TypeError as error:
-        raise ValueNotStorable(str(error)) from error
-    node = json.loads(text)
-    if _carries_mark(node):
-        raise ValueNotStorable("it carries this backend's own record mark.")
-    if not documents.fits_database(node):
-        raise ValueNotStorable("it holds a number or a text that the database would change.")
+    text = inexact.airflow_text(value)
+    node, becomes = json.loads(text), ""
+    odd = [*documents.not_kept(node)]
+    if not all(type(one) is float for one in odd):
+        what = "it holds an integer or a text that not every database keeps, or a record mark."
+        raise TypeError(what)
     try:
         back = inexact.from_airflow(text)
+        if not is_same(value, back):
+            becomes = f"comes back as {type_name(back)}, and not as the same value"
+        if odd:
+            becomes = f"holds {odd[0]!r}, which PostgreSQL changes"
     except inexact.Unreadable as error:
-        why = f"cannot be read back: {error}"
-    else:
-        if is_same(value, back):
-            return node
-        why = f"comes back as {inexact.type_of(back)}, and not as the same value"
-    inexact.notes().add(lambda: f"the {inexact.type_of(value)} {why}")
+        becomes = f"cannot be read back: {error}"
+    if becomes:
+        notes = inexact.notes()
+        notes.add(lambda: f"the {type_name(value)} {becomes}")
+        notes.check()
     return node
-
-
-def _carries_mark(node: Any) -> bool:
-    if isinstance(node, dict):
-        return is_record(node) or any(map(_carries_mark, node.values()))
-    return isinstance(node, list) and any(map(_carries_mark, node))

@@ -192,10 +192,10 @@ def _single(name: str, content: Any, leaves: Sequence[StoredObject]) -> str:
         scalar = TAGS[name].read(*content)
         return f"{scalar} ({scalar.dtype})"
     parts = [_brief(part, leaves, bare=True) for part in content if part is not None]
-    return _cut(", ".join(parts))
+    return _cut(", ".join(parts)) or name.rpartition("_")[2]
 
 
-def _count_of_units(name: str, count: int, unit: Any, zone: Any) -> str:
+def _count_of_units(name: str, count: int, unit: Any, zone: Any, _fold: int = 0) -> str:
     import numpy as np
 
     kind = np.datetime64 if name == "pandas_timestamp" else np.timedelta64

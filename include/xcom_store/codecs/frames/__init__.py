@@ -262,10 +262,10 @@ def _batches(recipes: list[dict[str, Any]], rows: int) -> list[list[int]]:
     some = READ_CELLS // max(rows, 1)
     if len(recipes) <= some:
         return [[*range(len(recipes))]]
-    order = {"codes": 0, "object": 0, "arrays": 0, "pandas": 0, "string": 1}
     parts: list[list[int]] = [[], [], []]
     for number, recipe in enumerate(recipes):
-        parts[order.get(next(iter(recipe)), 2)].append(number)
+        _tag, kind, *_ = recipe.get("dtype", {}).get(documents.TAG, ["", "named"])
+        parts[{"named": 0, "string": 1}.get(kind, 2)].append(number)
     converted, text, kept = parts
     step = max(some, 2)  # one column would keep one core busy
     few = [converted[start : start + step] for start in range(0, len(converted), step)]
@@ -273,12 +273,15 @@ def _batches(recipes: list[dict[str, Any]], rows: int) -> list[list[int]]:
 
 
 def _names(labels: Any, levels: int) -> list[str]:
-    """Return the Parquet columns' names: the labels, where they are text and differ."""
+    """Return the Parquet columns' names: the labels, where they are text and differ.
+
+    More than in case: DuckDB reads `a` where `A` is asked for, and Spark neither.
+    """
     names = [
         label if _is_name(label) else f"column_{number}" for number, label in enumerate(labels)
     ]
     names += [f"__index_{level}__" for level in range(levels)]
-    if len(set(names)) == len(names):
+    if len({name.lower() for name in names}) == len(names):
         return names
     return [f"{number}_{name}" for number, name in enumerate(names)]
 

@@ -6,10 +6,8 @@ what was there:
 
 | recipe | dtypes | Arrow data |
 |---|---|---|
-| `numpy`  | bool, int, uint, float, datetime64, timedelta64 | unchanged |
-| `zoned`, `string`, `arrow` | datetimes with a zone, str, Arrow-backed | unchanged |
-| `extension` | Arrow-backed, of an extension type of Arrow | its storage |
-| `pandas` | Int64 …, boolean, period, interval | as in pandas' own Arrow protocol |
+| `dtype`  | of numpy, datetimes with a zone, str, Arrow-backed | unchanged, or its storage |
+|          | Int64 …, boolean, period, interval | as in pandas' own Arrow protocol |
 | `codes`  | category, a level of a MultiIndex | the values if each can be found again, else codes |
 | `arrays` | object, its cells flat numpy arrays of one dtype (embeddings) | lists |
 | `object` | object | one Arrow type if all cells fit it, else a JSON document per cell |
@@ -39,8 +37,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from include.xcom_store import documents
-from include.xcom_store.documents import inexact
-from include.xcom_store.documents.data import dtype_text
 from include.xcom_store.documents.tags import full_name
 from include.xcom_store.errors import ValueNotStorable
 
@@ -95,7 +91,7 @@ def plan(values: Any, name: str) -> Column:
     if isinstance(dtype, np.dtype) and dtype.hasobject:
         return _plan_objects(values.to_numpy(), name)
     recipe = _recipe(dtype, name)
-    if "numpy" in recipe:
+    if isinstance(dtype, np.dtype):
         # Arrow has no other byte order. To the same one is no copy.
         return _column(recipe, values.to_numpy().astype(dtype.newbyteorder("="), copy=False), name)
     column = _column(recipe, values.array, name)
@@ -107,10 +103,6 @@ def plan(values: Any, name: str) -> Column:
 def restore(recipe: dict[str, Any], chunks: Any) -> Any:
     """Return the array that `plan` was given, from its recipe and a pyarrow ChunkedArray."""
     [(kind, detail)] = recipe.items()
-    if kind == "numpy":
-        dtype = np.dtype(detail)
-        array = _to_numpy(chunks).astype(dtype, copy=False)
-        return array if array.dtype.char == dtype.char else array.view(dtype)
     if kind == "arrays":
         return _restore_arrays(np.dtype(detail), chunks)
     if kind == "object":
@@ -118,21 +110,20 @@ def restore(recipe: dict[str, Any], chunks: Any) -> Any:
         if detail:
             cells = [documents.read(documents.load(cell.encode())) for cell in cells]
         return np.fromiter(cells, dtype=object, count=len(cells))
-    if kind == "extension":
-        chunks = _extension(detail, chunks)
-    if kind in ("arrow", "extension"):
-        return pd.arrays.ArrowExtensionArray(chunks)
     if kind == "codes":
         codes, categories = _restore_codes(detail, chunks)
         dtype = pd.CategoricalDtype(categories, ordered=detail["ordered"])
         return pd.Categorical.from_codes(codes, dtype=dtype, validate=False)
-    if kind == "zoned":
-        made: Any = pd.DatetimeTZDtype(detail[0], documents.read(detail[1]))
-    elif kind == "string":
-        made = pd.StringDtype(detail[0], na_value=pd.NA if detail[1] else np.nan)
-    else:
-        made = pd.api.types.pandas_dtype({"pandas": detail}[kind])
-    return made.__from_arrow__(chunks)
+    dtype = documents.read({"dtype": detail}[kind])
+    if isinstance(dtype, np.dtype):
+        array = _to_numpy(chunks).astype(dtype, copy=False)
+        return array if array.dtype.char == dtype.char else array.view(dtype)
+    if not isinstance(dtype, pd.ArrowDtype):
+        return dtype.__from_arrow__(chunks)
+    if isinstance(made := dtype.pyarrow_dtype, pa.BaseExtensionType):
+        parts = [pa.ExtensionArray.from_storage(made, chunk) for chunk in chunks.chunks]
+        chunks = pa.chunked_array(parts, made)
+    return pd.arrays.ArrowExtensionArray(chunks)
 
 
 def plan_index(index: Any, what: str) -> tuple[dict[str, Any], list[Column]]:
@@ -157,7 +148,9 @@ def plan_index(index: Any, what: str) -> tuple[dict[str, Any], list[Column]]:
         ]
         return recipe | {"levels": [column.recipe for column in columns]}, columns
     column = plan(index, what)
-    return recipe | {"flat": column.recipe, "freq": _freq(index, what)}, [column]
+    has_freq = isinstance(index, (pd.DatetimeIndex, pd.TimedeltaIndex))  # of periods, the dtype has
+    freq = write_document(index.freq if has_freq else None, f"the frequency of {what}")
+    return recipe | {"flat": column.recipe, "freq": freq}, [column]
 
 
 def restore_index(recipe: dict[str, Any], columns: list[Any]) -> Any:
@@ -175,8 +168,7 @@ def restore_index(recipe: dict[str, Any], columns: list[Any]) -> Any:
     # With its dtype said: pandas would infer another.
     index = pd.Index(array, dtype=array.dtype, name=names[0], tupleize_cols=False, copy=False)
     if recipe["freq"] is not None:
-        freq: Any = documents.read(recipe["freq"])
-        index.freq = pd.tseries.frequencies.to_offset(freq)
+        index.freq = documents.read(recipe["freq"])
     return index
 
 
@@ -259,7 +251,7 @@ _ARROW_TYPES: dict[Any, Any] = {
     bool: pa.bool_(),
     int: pa.int64(),
     dt.date: pa.date32(),
-    Decimal: None,  # of as many digits as are needed
+    Decimal: None,  # of as many digits as are needed, up to 38
 }
 
 
@@ -272,8 +264,11 @@ def _plan_objects(cells: Any, name: str) -> Column:
     if kind in _ARROW_TYPES and not others:
         try:
             array = pa.array(cells, type=_ARROW_TYPES[kind], from_pandas=False)
-            # Decimals come back with one exponent, and zero without a sign.
-            if kind is not Decimal or str(array.to_pylist()) == str([*cells]):
+            # Decimals come back with one exponent, and zero without a sign. Of those of more than
+            # 38 digits DuckDB makes wrong numbers; polars and Spark do not read them.
+            if kind is not Decimal or (
+                pa.types.is_decimal128(array.type) and str(array.to_pylist()) == str([*cells])
+            ):
                 return _column({"object": False}, array, name)
         except (pa.ArrowException, TypeError, UnicodeError, OverflowError):
             pass  # an infinite Decimal, an int beyond 64 bits, a lone surrogate: as documents
@@ -286,17 +281,8 @@ def _document(cell: Any, where: str) -> str:
 
 
 def write_document(part: Any, where: str) -> Any:
-    """Return the document of a part of a frame.
-
-    Raises:
-        ValueNotStorable: says where in the frame it is.
-    """
-    try:
-        return documents.Writer(root=where).write(part)
-    except inexact.Refused:  # says so
-        raise
-    except ValueNotStorable as error:
-        raise ValueNotStorable(f"{where}: {error}") from error
+    """Return the document of a part of a frame; messages say where in the frame it is."""
+    return documents.Writer(root=where).write(part)
 
 
 def _flat_arrays(cells: Any) -> Any | None:
@@ -334,24 +320,8 @@ def _to_numpy(chunks: Any) -> Any:
 
 
 def _recipe(dtype: Any, name: str) -> dict[str, Any]:
-    if isinstance(dtype, np.dtype):
-        try:
-            return {"numpy": dtype_text(dtype)}
-        except ValueError as error:
-            raise ValueNotStorable(f"{name}: {error}") from error
-    if isinstance(dtype, pd.DatetimeTZDtype):
-        return {"zoned": [dtype.unit, write_document(dtype.tz, f"the time zone of {name}")]}
-    if isinstance(dtype, pd.StringDtype):
-        return {"string": [dtype.storage, dtype.na_value is pd.NA]}
-    if isinstance(dtype, pd.ArrowDtype):
-        kind = dtype.pyarrow_dtype
-        if not isinstance(kind, pa.BaseExtensionType):
-            return {"arrow": True}
-        schema = pa.schema([("", kind)]).serialize().to_pybytes()
-        return {"extension": [base64.b64encode(schema).decode("ascii"), str(kind)]}
-    text = str(dtype)
-    if hasattr(dtype, "__from_arrow__") and pd.api.types.pandas_dtype(text) == dtype:
-        return {"pandas": text}
+    if isinstance(dtype, np.dtype) or hasattr(dtype, "__from_arrow__"):
+        return {"dtype": write_document(dtype, name)}
     raise ValueNotStorable(
         f"{name} has dtype {dtype}, which would not come back. Convert it first, for example with "
         f"{'.sparse.to_dense()' if isinstance(dtype, pd.SparseDtype) else 'astype(object)'}."
@@ -371,24 +341,14 @@ def _column(recipe: dict[str, Any], array: Any, name: str) -> Column:
         return Column(recipe, rows(0, 0).type, rows)
     except (pa.ArrowException, TypeError) as error:
         is_complex = getattr(array.dtype, "kind", "") == "c"
-        advice = "Return its .real and .imag." if is_complex else "Convert it with .astype()."
+        advice = (
+            "Return numpy.real() and numpy.imag() of it."
+            if is_complex
+            else "Convert it with .astype()."
+        )
         raise ValueNotStorable(
             f"{name} has dtype {array.dtype}, which Arrow does not have ({error}). {advice}"
         ) from error
-
-
-def _freq(index: Any, what: str) -> Any:
-    """Return the name of an index's frequency, or the document of one that a name does not tell."""
-    freq = index.freq if isinstance(index, (pd.DatetimeIndex, pd.TimedeltaIndex)) else None
-    if freq is None:
-        return None
-    try:
-        named = pd.tseries.frequencies.to_offset(freq.freqstr)
-    except ValueError:
-        named = None
-    if type(named) is type(freq) and named == freq:
-        return str(freq.freqstr)
-    return write_document(freq, f"the frequency of {what}")
 
 
 def _is_flat(kind: Any) -> bool:
@@ -429,12 +389,3 @@ def as_written(column: Any, kind: Any) -> Any:
         ]
         return pa.chunked_array(chunks, kind)
     return column.cast(kind)
-
-
-def _extension(detail: list[str], chunks: Any) -> Any:
-    schema, name = detail
-    kind = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(schema, validate=True))).field(0).type
-    if str(kind) != name or not isinstance(kind, pa.BaseExtensionType):
-        raise ValueError(f"the extension type {name} is not registered here")
-    made = pa.ExtensionArray.from_storage
-    return pa.chunked_array([made(kind, chunk) for chunk in chunks.chunks], kind)

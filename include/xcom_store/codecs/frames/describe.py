@@ -163,15 +163,17 @@ def _meaning(
     plain = kind.value_type if types.is_dictionary(kind) else kind
     [(name, detail)] = recipe.items()
     is_codes = name == "codes" and detail["values"] is False
-    is_period = name == "pandas" and detail.startswith("period[")
+    dtype = _dtype(recipe, kind)
+    is_period = name == "dtype" and dtype.startswith("period[")
     is_document = name == "object" and detail is True
     if (is_codes or is_period) and not types.is_signed_integer(plain):
         raise ValueError(f"{name} as {kind}")
     if is_document and not (types.is_large_string(plain) or types.is_string(plain)):
         raise ValueError(f"{name} as {kind}")
     words = functools.cache(lambda: _words(detail["index"], texts)) if is_codes else None
-    nan_is_missing = name == "numpy" and types.is_floating(plain)
-    period = detail[7:-1] if is_period else ""
+    is_numpy = name == "dtype" and detail[documents.TAG][0] == "numpy_dtype"
+    nan_is_missing = is_numpy and types.is_floating(plain)
+    period = dtype[7:-1] if is_period else ""
     return Meaning(name == "codes", is_document, nan_is_missing, period), words
 
 
@@ -179,20 +181,19 @@ def _dtype(recipe: dict[str, Any], kind: Any) -> str:
     import numpy as np
 
     [(name, detail)] = recipe.items()
-    if name == "numpy":
-        return str(np.dtype(str(detail)))
-    if name == "zoned":
+    if name != "dtype":
+        return {"codes": "category", "object": "object", "arrays": "object"}[name]
+    tag, first, *parts = detail[documents.TAG]
+    if tag == "numpy_dtype":
+        return str(np.dtype(str(first)))
+    if first == "zoned":
         return f"datetime64[{kind.unit}, {kind.tz}]"
-    named = {
-        "pandas": detail,
-        "string": "string" if name == "string" and detail[1] else "str",
-        "arrow": f"{kind}[pyarrow]",
-        "codes": "category",
-        "object": "object",
-        "arrays": "object",
-        "extension": f"{detail[1]}[pyarrow]" if name == "extension" else "",
-    }
-    return str(named[name])
+    if first == "arrow":  # of an extension type the file has the storage
+        [[_, _, [arrow]]] = [part[documents.TAG] for part in parts]
+        return f"{arrow}[pyarrow]"
+    if first == "string":
+        return "string" if parts[1] else "str"
+    return str({"named": parts[0]}[first])
 
 
 def _recipes(index: dict[str, Any]) -> list[dict[str, Any]]:

@@ -1,0 +1,104 @@
+"""What example_spark_dag needs of Airflow at run time: where results lie, and how a job is started.
+
+Spark runs as a process of its own, from `spark_venv`, and knows nothing of Airflow. It gets URIs as
+arguments, and the keys to the bucket by its environment. The connection `spark_default` says where
+it computes: `local[2]` in this worker's machine, `spark://host` and a port, `yarn`, `k8s://…` on a
+cluster, of which this worker then runs the driver only. It is the connection that the operator of
+the apache-spark provider uses; `docs/by_reference.md` has that.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from include.xcom_reference import BucketAccess
+
+CONN_ID = "spark_default"
+SPARK_VENV = Path(__file__).resolve().parents[1] / "spark_venv"
+RESULTS_PREFIX = "spark/trips"
+"""In the bucket of the XComs, but outside of their prefix, as dbt's marts."""
+
+log = logging.getLogger("airflow.task")
+
+
+def results_uri(run_id: str) -> str:
+    """Return where a run's results lie: `s3://bucket/spark/trips/run_id=…`."""
+    from include.xcom_store import settings
+    from include.xcom_store.stores import base
+
+    bucket = base.connect(settings.load()).location.bucket
+    return f"s3://{bucket}/{RESULTS_PREFIX}/run_id={quote(run_id, safe='')}"
+
+
+def submit(job: Path, *uris: str) -> None:
+    """Run a job to its end; what it and Spark print goes to the task's log.
+
+    Args:
+        job: a PySpark program.
+        uris: `s3://…`, its arguments, which it gets as `s3a://…`.
+
+    Raises:
+        FileNotFoundError: Spark is not installed here.
+        CalledProcessError: the job failed.
+    """
+    from airflow.sdk import Connection
+
+    from include import xcom_reference
+
+    if not (SPARK_VENV / "jars" / "jars.lock").exists():
+        raise FileNotFoundError(
+            f"There is no Spark in {SPARK_VENV}. `python3 -m dev spark` makes it; it needs Java "
+            "17. No image has it by default: see docs/by_reference.md."
+        )
+    connection = Connection.get(CONN_ID)
+    master = f"{connection.host}:{connection.port}" if connection.port else str(connection.host)
+    access = xcom_reference.bucket_access()
+    options = [
+        part for name, value in conf(access).items() for part in ("--conf", f"{name}={value}")
+    ]
+    jars = ",".join(map(str, sorted((SPARK_VENV / "jars").glob("*.jar"))))
+    arguments = [uri.replace("s3://", "s3a://") for uri in uris]
+    command = [str(SPARK_VENV / "bin" / "spark-submit"), "--master", master, "--jars", jars]
+    began = time.monotonic()
+    subprocess.run(  # noqa: S603 - our own program
+        [*command, *options, str(job), *arguments], check=True, env=_environment(access, master)
+    )
+    log.info("%s took Spark (%s) %.0f s", job.name, master, time.monotonic() - began)
+
+
+def conf(access: BucketAccess) -> dict[str, str]:
+    """Return Spark's settings. No keys: a command line can be seen by others on the machine."""
+    conf = {
+        "spark.hadoop.fs.s3a.endpoint.region": access.region,
+        "spark.log.level": "WARN",
+        "spark.ui.enabled": "false",
+    }
+    if access.endpoint:
+        conf["spark.hadoop.fs.s3a.endpoint"] = access.endpoint
+        conf["spark.hadoop.fs.s3a.path.style.access"] = "true"
+    return conf
+
+
+def _environment(access: BucketAccess, master: str) -> dict[str, str]:
+    env = {
+        **os.environ,
+        "AWS_ACCESS_KEY_ID": access.key_id,
+        "AWS_SECRET_ACCESS_KEY": access.secret,
+        "PYSPARK_PYTHON": str(SPARK_VENV / "bin" / "python"),
+    }
+    for another in ("SPARK_HOME", "PYTHONPATH", "AWS_SESSION_TOKEN"):
+        env.pop(another, None)
+    if access.token:
+        env["AWS_SESSION_TOKEN"] = access.token
+    if master.startswith("local"):
+        env["SPARK_LOCAL_IP"] = "127.0.0.1"  # its ports are for this machine alone
+        # For one short job: no collector of several threads, no second compiler.
+        env["JDK_JAVA_OPTIONS"] = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+    return env
