@@ -15,7 +15,7 @@ from include.xcom_store.errors import (
 )
 from include.xcom_viewer.readers import Failed, Unsafe
 from include.xcom_viewer.shown import NoPreview, TooLarge
-from include.xcom_viewer.work import Busy
+from include.xcom_viewer.work import Busy, TooSlow
 
 
 class State(NamedTuple):
@@ -82,6 +82,13 @@ _STATES: dict[type[Exception], State] = {
         503,
         "Too many previews at once",
         "Other values are being read right now. Try again in a moment.",
+        passes=True,
+    ),
+    TooSlow: State(
+        "slow",
+        503,
+        "No answer in time",
+        "S3 or this machine is slow just now. Try again in a moment.",
         passes=True,
     ),
     ObjectMissing: State(

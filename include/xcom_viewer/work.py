@@ -11,8 +11,6 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
-from include.xcom_store.errors import StoreUnreachable
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -22,11 +20,15 @@ MAX_THREADS = 4
 MAX_UNFINISHED = 16
 """Pieces of work that may run or wait at once; excess requests get a 503."""
 ANSWER_SECONDS = 10.0
-"""After them a page says that S3 is too slow. The thread ends later, by the store's timeouts."""
+"""After them a page gives up. The thread ends later, by the timeouts of store and readers."""
 
 
 class Busy(Exception):
     """Too many previews at once; trying again a moment later helps."""
+
+
+class TooSlow(Exception):
+    """There is no answer in time: the store is slow, or this machine."""
 
 
 class Pool:
@@ -46,7 +48,7 @@ class Pool:
 
         Raises:
             Busy: too much is waiting already.
-            StoreUnreachable: it takes longer than `seconds`.
+            TooSlow: it takes longer than `seconds`.
         """
         with self._lock:
             if self.unfinished >= MAX_UNFINISHED:
@@ -58,7 +60,7 @@ class Pool:
             # Shielded: cancelled, it would count as finished while its thread still waits.
             return await asyncio.wait_for(asyncio.shield(future), seconds)
         except TimeoutError as error:
-            raise StoreUnreachable(f"There is no answer after {seconds:g} seconds.") from error
+            raise TooSlow(f"There is no answer after {seconds:g} seconds.") from error
 
     def _done(self, function: Callable[[], T]) -> T:
         """Call the function, and give the slot back whatever it does."""
