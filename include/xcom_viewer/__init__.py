@@ -11,7 +11,8 @@
 | `work`      | few threads for all of that, so that a slow store holds up nothing else |
 | `objects`   | which object may be read for a row, or for a value inside it |
 | `preview`   | the content of a card: what is read for it, and asked of a reader |
-| `readers`   | the processes that parse objects: how many, how large, how long |
+| `readers`   | the processes that parse objects: how many, and what becomes of their deaths |
+| `process`   | one of them: its pipe, and how much memory and time it may take |
 | `pipe`, `shown` | what goes through the pipe to them, and what they may answer |
 | `downloads` | whole objects, and tables as CSV, piece by piece |
 | `images`    | which bytes are images that browsers show |

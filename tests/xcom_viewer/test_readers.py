@@ -18,7 +18,7 @@ import pandas as pd
 import psutil
 
 from include.xcom_store.errors import StoreUnreachable, XComStoreError
-from include.xcom_viewer import preview, readers, shown, states
+from include.xcom_viewer import preview, process, readers, shown, states
 from include.xcom_viewer.readers import Failed, Readers, Unsafe
 from include.xcom_viewer.work import Busy
 from tests.xcom_viewer import damage
@@ -67,12 +67,12 @@ def test_it_has_no_credentials_no_settings_and_no_network(some, monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
     monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "sqlite:////tmp/secret")
     ask(some)
-    [process] = processes(some)
-    assert not [name for name in process.environ() if name.startswith(("AWS_", "AIRFLOW", "HOME"))]
-    assert "hunter2" not in str(process.environ())
-    assert process.open_files() == process.net_connections() == []
+    [child] = processes(some)
+    assert not [name for name in child.environ() if name.startswith(("AWS_", "AIRFLOW", "HOME"))]
+    assert "hunter2" not in str(child.environ())
+    assert child.open_files() == child.net_connections() == []
     if sys.platform == "linux":
-        limits = Path(f"/proc/{process.pid}/limits").read_text()
+        limits = Path(f"/proc/{child.pid}/limits").read_text()
         assert f"Max data size             {320 * 2**20}" in limits
         assert "Max file size             0" in limits
 
@@ -80,11 +80,11 @@ def test_it_has_no_credentials_no_settings_and_no_network(some, monkeypatch):
 @pytest.mark.skipif(sys.platform != "linux", reason="macOS has no such thing")
 def test_where_the_system_allows_it_it_cannot_even_reach_loopback(some):
     ask(some)
-    [process] = processes(some)
-    ours, its = (Path(f"/proc/{pid}/ns/net").readlink() for pid in ("self", process.pid))
+    [child] = processes(some)
+    ours, its = (Path(f"/proc/{pid}/ns/net").readlink() for pid in ("self", child.pid))
     if ours == its:
         pytest.skip("this container does not allow it")
-    lines = Path(f"/proc/{process.pid}/net/dev").read_text().splitlines()[2:]
+    lines = Path(f"/proc/{child.pid}/net/dev").read_text().splitlines()[2:]
     assert [line.split(":")[0].strip() for line in lines] == ["lo"]
 
 
@@ -93,20 +93,20 @@ def test_where_the_system_allows_it_it_cannot_even_reach_loopback(some):
 
 def test_they_end_with_the_pipe(some):
     ask(some)
-    [process], [reader] = processes(some), some.idle
+    [child], [reader] = processes(some), some.idle
     for end in reader.ends:
         end.close()
-    assert process.wait(10) == 0
+    assert child.wait(10) == 0
 
 
 def test_they_end_when_they_are_idle(some):
     """By SIGALRM, whatever they are doing; the next view has a new one."""
     ask(some)
-    [process] = processes(some)
-    process.send_signal(signal.SIGALRM)
+    [child] = processes(some)
+    child.send_signal(signal.SIGALRM)
     some.idle[0].process.wait(10)
     assert ask(some).text == "5"
-    assert processes(some) != [process]
+    assert processes(some) != [child]
 
 
 def test_they_end_after_some_hundred_values(some, monkeypatch):
@@ -166,9 +166,9 @@ def killing(some):
     """A source that ends the reader which asks it."""
 
     def read(_start, _end):
-        [process] = [p for p in psutil.Process().children() if "reader" in " ".join(p.cmdline())]
-        process.kill()
-        process.wait()
+        [child] = [p for p in psutil.Process().children() if "reader" in " ".join(p.cmdline())]
+        child.kill()
+        child.wait()
         return bytes(100)
 
     return Source(read)
@@ -224,7 +224,7 @@ def test_what_another_object_has_broken_is_not_held_against_this_one(some):
     ],
 )
 def test_what_takes_too_much_is_ended(some, monkeypatch, limit, most, why):
-    monkeypatch.setattr(readers, limit, most)
+    monkeypatch.setattr(process, limit, most)
     with pytest.raises(Unsafe, match=why):
         ask(some)
     assert some.idle == []
@@ -267,9 +267,9 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_an_answer_that_is_none_costs_one_card(some, monkeypatch, name):
     """What a reader says that somebody else has taken over."""
-    monkeypatch.setattr(readers, "MAX_CPU_SECONDS", 1.0)
-    monkeypatch.setattr(readers, "MAX_SECONDS", 3.0)
-    monkeypatch.setattr(readers, "ARGUMENTS", ["-c", FRAME + HOSTILE[name]])
+    monkeypatch.setattr(process, "MAX_CPU_SECONDS", 1.0)
+    monkeypatch.setattr(process, "MAX_SECONDS", 3.0)
+    monkeypatch.setattr(process, "ARGUMENTS", ["-c", FRAME + HOSTILE[name]])
     source = Source(lambda start, end: bytes(end - start))
     with pytest.raises(Unsafe):
         some.ask("a", BYTES, source, None)
@@ -332,7 +332,7 @@ def test_what_is_small_and_wants_to_be_large(some, forgeries, name):
     with peak:
         found = look(memory, some, codec, data)
     assert not {"unsafe", "failed"} & set(found), found
-    assert peak.most < readers.MAX_RESIDENT_BYTES
+    assert peak.most < process.MAX_RESIDENT_BYTES
 
 
 class Peak:

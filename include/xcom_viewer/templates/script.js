@@ -172,7 +172,9 @@ function search(field) {
     const mark = document.createElement("mark");
     mark.append(...part.childNodes);
     part.append(mark);
-    for (let up = part.closest("details"); up; up = up.parentNode.closest("details")) up.open = true;
+    for (let up = part.closest("details"); up; up = up.parentNode.closest("details")) {
+      up.open = true;
+    }
     first = first || mark;
   }
   if (first) first.scrollIntoView({ block: "nearest" });
