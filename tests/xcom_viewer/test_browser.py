@@ -222,11 +222,11 @@ def test_a_tree_is_unfolded_and_searched(site, visit):
     visit.page.goto(site.task_page(DAG, "values"))
     tree = card(visit.open_tab(), "nested").locator("[data-tree]")
     tree.get_by_role("button", name="Collapse all").click()
-    expect(tree.get_by_text("linear")).to_be_hidden()
+    expect(tree.get_by_text("linear", exact=True)).to_be_hidden()
     tree.get_by_role("searchbox").fill("alpha")
     expect(tree.locator("mark")).to_be_visible()
     tree.get_by_role("button", name="Expand all").click()
-    expect(tree.get_by_text("linear")).to_be_visible()
+    expect(tree.get_by_text("linear", exact=True)).to_be_visible()
     visit.picture("tree")
 
 
