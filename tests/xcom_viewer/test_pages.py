@@ -146,8 +146,8 @@ def test_a_run_is_a_line_each_and_totals(viewer):
     viewer.push({"n": 1}, task_id="c")
     answer = viewer.get("run")
     shown = text(answer)
-    assert "XComs 3 Task instances 3 In S3 2" in shown
-    assert f"In S3 2 {size_text(first['bytes'] + second['bytes'])}" in shown
+    assert "XComs 3 Task instances 3 In the store 2" in shown
+    assert f"In the store 2 {size_text(first['bytes'] + second['bytes'])}" in shown
     assert "In the database 1 8 B" in shown
     assert re.findall(r'title="Open this task in Airflow"><bdi>(\w)</bdi>', answer.text) == [
         "a",
