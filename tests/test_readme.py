@@ -164,9 +164,7 @@ def test_json_can_be_read(page):
 def test_the_reference_is_one():
     from include.xcom_store.record import MARK_KEY, Reference
 
-    (record,) = [
-        r for page in TEXT for r in map(json.loads, blocks(page, "json")) if MARK_KEY in r
-    ]
+    (record,) = [r for page in TEXT for r in map(json.loads, blocks(page, "json")) if MARK_KEY in r]
     assert record.keys() == Reference.from_record(record).to_record().keys()
 
 
