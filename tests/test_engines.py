@@ -13,9 +13,9 @@ pytest.importorskip("polars")
 from include import xcom_reference
 from tests import engines
 from tests.xcom_store.cases import VALUES
-from tests.xcom_store.conftest import configure, s3, supervisor, xcom
+from tests.xcom_store.conftest import configure, s3, service, supervisor, xcom
 
-__all__ = ["configure", "s3", "supervisor", "xcom"]
+__all__ = ["configure", "s3", "service", "supervisor", "xcom"]
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "by_reference.md"
 MARK = "<!-- measured: engines -->\n"

@@ -14,9 +14,9 @@ import pytest
 
 pytest.importorskip("include.spark_s3", reason="the Spark example was deleted")
 from include import spark_s3
-from tests.xcom_store.conftest import configure, connect, s3
+from tests.xcom_store.conftest import configure, connect, s3, service
 
-__all__ = ["configure", "connect", "s3"]
+__all__ = ["configure", "connect", "s3", "service"]
 
 ROOT = Path(__file__).resolve().parents[1]
 FETCH = ROOT / "dags" / "spark" / "fetch_jars.py"
@@ -105,7 +105,7 @@ def test_demo_all_leaves_the_dag_out_and_says_why(monkeypatch):
     monkeypatch.setattr(demo.follow, "listed_dags", lambda *_: listed)
     monkeypatch.setattr(demo.spark, "missing", lambda: "There is no Java.")
     one, said = object.__new__(demo.Demo), []
-    one.seconds, one.say = {}, said.append
+    one.seconds, one.say, one._other = {}, said.append, None
     for asked, runs in ((None, listed[:1]), ((demo.spark.DAG,), listed)):
         one._options = SimpleNamespace(dags=asked)
         assert one._dags(None) == runs

@@ -154,7 +154,7 @@ def test_a_run_is_a_line_each_and_totals(viewer):
         "b",
         "c",
     ]
-    assert "b 3 return_value bytes 2.0 kB S3" in shown
+    assert "b 3 return_value bytes 2.0 kB store" in shown
 
 
 def test_a_long_run_is_paged(viewer):
