@@ -14,8 +14,9 @@ behind: Airflow tells an XCom backend nothing of it.
 1. Unpause it. It is **a dry run**: nothing is deleted, `report` says what would be.
 2. Locally that is all. Where Airflow wants a login, the DAG needs one to its REST API: a connection
    `airflow_api` (on Astro a Deployment API token; `docs/sweep.md` shows both).
-3. Once, trigger it with `claim` on: that marks the prefix in the bucket as this Airflow's. No other
-   Airflow may keep values under it, they would look like orphans.
+3. Once, trigger it with `claim` on: that marks the prefix in the bucket as this Airflow's (and that
+   of each store in `[xcom_store] also_read`, which are swept as well). No other Airflow may keep
+   values under it, they would look like orphans.
 4. When the dry run's findings are what you expect, set the Variable
    `xcom_storage_maintenance_delete` to `true`.
 
@@ -92,7 +93,7 @@ with DAG(
 
         from include.xcom_store import settings
         from include.xcom_store.stores.base import connect
-        from include.xcom_tools import airflow_access
+        from include.xcom_tools import airflow_access, places
         from include.xcom_tools import sweep as command
         from include.xcom_tools.sweep_findings import Finding, Tally
         from include.xcom_tools.sweep_run import Sweep
@@ -100,19 +101,21 @@ with DAG(
         context = get_current_context()
         params = context["params"]
         delete = str(Variable.get(DELETE, default="false")).lower() == "true"
-        store = connect(settings.load())
-        grace = command.grace(store.settings, timedelta(hours=params["grace_hours"]))
-        with airflow_access.connect(rate=100) as api:
-            command.prepare(store, api, delete=delete, claim=params["claim"])
-            sweep = Sweep(store, api, delete=delete, grace=grace)
-            kept: list[Finding] = []
-            for finding in sweep.findings():
-                did = "deleted" if finding.deleted else finding.kind
-                log.info("%s %s (%s)", did, finding.uri, finding.reason)
-                if len(kept) < FINDINGS_KEPT:
-                    kept.append(finding)
+        grace = command.grace(settings.load(), timedelta(hours=params["grace_hours"]))
+        kept: list[Finding] = []
+        dags: list[dict[str, object]] = []
+        for store in map(connect, places.each(settings.load())):
+            with airflow_access.connect(rate=100) as api:
+                command.prepare(store, api, delete=delete, claim=params["claim"])
+                sweep = Sweep(store, api, delete=delete, grace=grace)
+                for finding in sweep.findings():
+                    did = "deleted" if finding.deleted else finding.kind
+                    log.info("%s %s (%s)", did, finding.uri, finding.reason)
+                    if len(kept) < FINDINGS_KEPT:
+                        kept.append(finding)
+            dags += sweep.by_dag
         context["ti"].xcom_push("findings", pd.DataFrame(kept, columns=Finding._fields))
-        return pd.DataFrame(sweep.by_dag, columns=["dag_id", *vars(Tally())])
+        return pd.DataFrame(dags, columns=["dag_id", *vars(Tally())])
 
     @task
     def report() -> None:

@@ -20,7 +20,12 @@ DATABASE = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 
 def make(home: Path, port: int, settings: Mapping[str, str]) -> dict[str, str]:
     """The user's, less what would lead elsewhere; the project's settings; ours, which win."""
-    inherited = {
+    return {**inherited(), **settings, **_ours(home, port), **_macos()}
+
+
+def inherited() -> dict[str, str]:
+    """The user's environment, less what would lead elsewhere."""
+    return {
         name: value
         for name, value in os.environ.items()
         # Your own AWS account and Airflow have no part in this; a connection or variable from the
@@ -28,7 +33,14 @@ def make(home: Path, port: int, settings: Mapping[str, str]) -> dict[str, str]:
         if not name.startswith(("AWS_", "AIRFLOW_CONN_", "AIRFLOW__DATABASE__"))
         and name not in ("AIRFLOW_HOME", "AIRFLOW_CONFIG", "PYTHONDONTWRITEBYTECODE", "PYTHONHOME")
     }
-    return {**inherited, **settings, **_ours(home, port), **_macos()}
+
+
+SECRETS = (
+    "AIRFLOW__CORE__FERNET_KEY",
+    "AIRFLOW__API__SECRET_KEY",
+    "AIRFLOW__API_AUTH__JWT_SECRET",
+)
+"""New for each Airflow. One that goes on needs them again: its database is encrypted with one."""
 
 
 def _ours(home: Path, port: int) -> dict[str, str]:
@@ -44,6 +56,8 @@ def _ours(home: Path, port: int) -> dict[str, str]:
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": "4",
+        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",  # not 1 s, before each task
+        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",  # for new DAG files; not 300 s
         "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "120",  # DAG files import much; machines are busy
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://{ports.LOOPBACK}:{port}/execution/",
@@ -53,7 +67,8 @@ def _ours(home: Path, port: int) -> dict[str, str]:
         "AIRFLOW__API__BASE_URL": f"http://localhost:{port}",
         "AIRFLOW__API__SECRET_KEY": secrets.token_urlsafe(32),
         "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(48),
-        DATABASE: f"sqlite:///{home}/airflow.db",
+        # SQLite's own 5 s are too short on a busy machine: "database is locked" ends a component.
+        DATABASE: f"sqlite:///{home}/airflow.db?timeout=60",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         "AIRFLOW__COSMOS__CACHE_DIR": str(home / "cosmos"),
         "AIRFLOW__COSMOS__ENABLE_TELEMETRY": "False",

@@ -5,6 +5,7 @@ On httpx, so only for what runs in `.venv`.
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -13,17 +14,26 @@ import httpx
 from dev.errors import DevError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 Json = dict[str, Any]
 
 _PAGE_ROWS = 100  # the most that the API gives
+_GONE_SECONDS = 60.0  # for how long nobody may answer; an API server that died is started again
+
+_PARTS = {"metadatabase": "database", "scheduler": "scheduler", "dag_processor": "DAG processor"}
 
 
 class AirflowApi:
-    """A client without credentials: for a server on loopback that takes everyone as admin."""
+    """A client without credentials: for a server on loopback that takes everyone as admin.
 
-    def __init__(self, base_url: str) -> None:
+    Args:
+        base_url: of the server.
+        watch: called while nobody answers; it may start the server again, or raise.
+    """
+
+    def __init__(self, base_url: str, watch: Callable[[], None] = lambda: None) -> None:
+        self._watch = watch
         # Never through a proxy: the server is on this machine. And no connection is kept for the
         # next request: it may have been restarted by then.
         limits = httpx.Limits(max_keepalive_connections=0)
@@ -31,15 +41,18 @@ class AirflowApi:
 
     def healthy(self) -> bool:
         """Whether all that a task needs is healthy; False also while nothing answers yet."""
+        return not self.awaited()
+
+    def awaited(self) -> list[str]:
+        """The parts that a task needs and that are not healthy yet."""
         try:
             # Airflow creates its tasks' API on the first request to it, which takes seconds:
             # better now, while the scheduler starts, than with the first task.
-            self.call("GET", "execution/health")
-            health = self.call("GET", "api/v2/monitor/health")
+            self._request("GET", "execution/health")
+            health = self._request("GET", "api/v2/monitor/health")
         except ConnectionError:
-            return False
-        parts = ("metadatabase", "scheduler", "dag_processor")
-        return all(health[part]["status"] == "healthy" for part in parts)
+            return ["API server"]
+        return [said for part, said in _PARTS.items() if health[part]["status"] != "healthy"]
 
     def version(self) -> str:
         return str(self.call("GET", "api/v2/version")["version"])
@@ -62,9 +75,9 @@ class AirflowApi:
     def unpause(self, dag_id: str) -> Json:
         return self.call("PATCH", f"api/v2/dags/{_quote(dag_id)}", {"is_paused": False})
 
-    def trigger(self, dag_id: str) -> None:
+    def trigger(self, dag_id: str) -> Json:
         body: Json = {"logical_date": None, "conf": {}}
-        self.call("POST", f"api/v2/dags/{_quote(dag_id)}/dagRuns", body)
+        return self.call("POST", f"api/v2/dags/{_quote(dag_id)}/dagRuns", body)
 
     def runs(self, dag_id: str) -> list[Json]:
         return self._list(f"api/v2/dags/{_quote(dag_id)}/dagRuns", "dag_runs")
@@ -92,12 +105,25 @@ class AirflowApi:
                 return found
 
     def call(self, method: str, path: str, body: Json | None = None) -> Json:
-        """Make one request; return the answer, empty for one without a body.
+        """Make a request, again while nobody answers; return the answer, empty without a body.
 
         Raises:
-            ConnectionError: nobody answers.
-            DevError: Airflow answers with an error.
+            ConnectionError: nobody has answered for a minute.
+            DevError: Airflow answers with an error, or cannot be started again.
         """
+        deadline = time.monotonic() + _GONE_SECONDS
+        while True:
+            try:
+                return self._request(method, path, body)
+            except ConnectionError as error:
+                # What may have arrived is not sent again if that would make a second one of it.
+                arrived = not isinstance(error.__cause__, httpx.ConnectError)
+                if (arrived and method == "POST") or time.monotonic() > deadline:
+                    raise
+            self._watch()
+            time.sleep(0.5)
+
+    def _request(self, method: str, path: str, body: Json | None = None) -> Json:
         try:
             response = self._client.request(method, f"/{path}", json=body)
         except httpx.TransportError as error:

@@ -12,8 +12,10 @@ import os
 import shutil
 import sys
 import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from dev import airflow_environment, environment, ports, processes
 from dev.airflow_rest import AirflowApi
@@ -21,7 +23,7 @@ from dev.errors import DevError
 from dev.project import ROOT, STATE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
 
     from dev.settings_file import LocalSettings
@@ -35,12 +37,28 @@ _NEEDED_FIRST = {
 _NEEDED_LATER = {"triggerer": ["triggerer", "--skip-serve-logs"]}
 # Short, as nothing here is worth a wait: a running task would ask the API server that has gone, and
 # the API server takes seconds to end after it has closed its port.
-_GRACE_SECONDS = 3.0
+_GRACE_SECONDS = 1.0
 _START_SECONDS = 240.0  # some 20 s on two cores; a loaded machine takes long
+_SAID_SECONDS = 5.0  # the longest silence while it starts
+_RESTARTS = 3  # of one component, before all is given up
+
+
+class _Command(NamedTuple):
+    """What a component was started with, to start it again."""
+
+    arguments: Sequence[str]
+    changes: Mapping[str, str]
+    cwd: Path
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 class AirflowServer:
     """A running Airflow; a context manager that stops it.
+
+    `say` is told what is waited for, and what has died.
 
     Attributes:
         home: Airflow's home.
@@ -50,12 +68,17 @@ class AirflowServer:
         components: its processes, by name.
     """
 
-    def __init__(self, home: Path, port: int, env: Mapping[str, str]) -> None:
+    def __init__(
+        self, home: Path, port: int, env: Mapping[str, str], say: Callable[[str], None] = _say
+    ) -> None:
         self.home = home
         self.url = f"http://localhost:{port}"
-        self.api = AirflowApi(f"http://{ports.LOOPBACK}:{port}")
+        self.api = AirflowApi(f"http://{ports.LOOPBACK}:{port}", self.check_alive)
         self.env = env
         self.components: dict[str, processes.Process] = {}
+        self._commands: dict[str, _Command] = {}
+        self._restarts: Counter[str] = Counter()
+        self._say = say
 
     @classmethod
     def start(
@@ -63,20 +86,26 @@ class AirflowServer:
         home: Path,
         port: int,
         settings: Mapping[str, str],
-        executor: Mapping[str, str] | None = None,
+        winning: Mapping[str, str] | None = None,
+        *,
+        go_on: Callable[[AirflowServer], None] = lambda _server: None,
+        say: Callable[[str], None] = _say,
     ) -> AirflowServer:
-        """Start it in the fresh folder `home`; returns at once, `wait_until_healthy` comes next.
+        """Start it; returns once there is a database, `wait_until_healthy` comes next.
 
         Args:
-            home: Airflow's home.
+            home: Airflow's home; goes on with the database that is there.
             port: of API and UI.
             settings: more environment variables; ours win over them.
-            executor: those of an executor with its database; these win over ours.
+            winning: those of an executor with its database, secrets; these win over ours.
+            go_on: called when there is a database, and no component yet.
+            say: takes a line for the user.
         """
-        home.mkdir(parents=True)
-        env = {**airflow_environment.make(home, port, settings), **(executor or {})}
-        server = cls(home, port, env)
+        home.mkdir(parents=True, exist_ok=True)
+        env = {**airflow_environment.make(home, port, settings), **(winning or {})}
+        server = cls(home, port, env, say)
         server.make_database()
+        go_on(server)
         try:
             server._launch(_NEEDED_FIRST)
         except BaseException:
@@ -92,11 +121,17 @@ class AirflowServer:
         self, name: str, arguments: Sequence[str], changes: Mapping[str, str], cwd: Path
     ) -> None:
         """Start one more component: `airflow ARGUMENTS…` in our environment with these changes."""
-        with self.log(name).open("wb") as output:
+        self._commands[name] = _Command(arguments, changes, cwd)
+        self._restarts[name] = 0
+        self._run(name, "wb")
+
+    def _run(self, name: str, mode: str) -> None:
+        command = self._commands[name]
+        with self.log(name).open(mode) as output:
             self.components[name] = processes.start(
-                [str(_airflow()), *arguments],
-                env={**self.env, **changes},
-                cwd=cwd,
+                [str(_airflow()), *command.arguments],
+                env={**self.env, **command.changes},
+                cwd=command.cwd,
                 output=output,
                 grace=_GRACE_SECONDS,
             )
@@ -109,15 +144,31 @@ class AirflowServer:
         return self.home / f"{component}.log"
 
     def wait_until_healthy(self) -> None:
-        deadline = time.monotonic() + _START_SECONDS
-        while not self.api.healthy():
-            self.check_alive()
-            if time.monotonic() > deadline:
-                raise DevError(
-                    f"Airflow was not healthy after {_START_SECONDS:.0f} s."
-                    f" The end of its scheduler's log:\n{processes.tail(self.log('scheduler'))}"
-                )
-            time.sleep(0.2)
+        """Return once tasks can run; says what is waited for, at least every 5 s."""
+        began = time.monotonic()
+        said, before = -_SAID_SECONDS, ["API server"]
+        asking = ThreadPoolExecutor(1)  # an API server that starts may answer after half a minute
+        try:
+            answer = asking.submit(self.api.awaited)
+            while True:
+                seconds = time.monotonic() - began
+                awaited = answer.result() if answer.done() else before
+                if not awaited:
+                    break
+                self.check_alive()
+                if seconds > _START_SECONDS:
+                    raise DevError(
+                        f"Airflow was not healthy after {seconds:.0f} s: {', '.join(awaited)}."
+                        f" The end of its scheduler's log:\n{processes.tail(self.log('scheduler'))}"
+                    )
+                if awaited != before or seconds > said + _SAID_SECONDS:
+                    self._say(f"  {seconds:6.1f} s  waiting for: {', '.join(awaited)}")
+                    before, said = awaited, seconds
+                if answer.done():
+                    answer = asking.submit(self.api.awaited)
+                time.sleep(0.2)
+        finally:
+            asking.shutdown(wait=False, cancel_futures=True)
         self._launch(_NEEDED_LATER)
 
     def import_settings(self, settings: LocalSettings) -> None:
@@ -127,15 +178,24 @@ class AirflowServer:
         self.api.overwrite("pools", settings.pools)
 
     def check_alive(self) -> None:
-        """Raise DevError with the end of its log if a component has ended."""
-        for name, process in self.components.items():
+        """Start again a component that has ended; DevError with its log if it ends ever again."""
+        for name, process in list(self.components.items()):
             status = process.poll()
-            if status is not None:
-                log = self.log(name)
+            if status is None:
+                continue
+            log = self.log(name)
+            if self._restarts[name] == _RESTARTS:
                 raise DevError(
-                    f"Airflow's {name} ended with status {status}."
+                    f"Airflow's {name} ended with status {status}, after {_RESTARTS} restarts."
                     f" The end of its log, {log}:\n{processes.tail(log)}"
                 )
+            process.stop()  # its guard has ended, too
+            self._restarts[name] += 1
+            self._say(
+                f"Airflow's {name} ended with status {status} and is started again"
+                f" ({self._restarts[name]} of {_RESTARTS} times; its log: {log})"
+            )
+            self._run(name, "ab")
 
     def stop(self) -> None:
         processes.stop_all(self.components.values())
@@ -152,15 +212,17 @@ class AirflowServer:
         self.stop()
 
     def make_database(self) -> None:
-        """An empty migrated database; SQLite's is a copy of the last one of the same packages."""
+        """An empty migrated database if there is none; SQLite's is a copy of an earlier one."""
         if not self.env[airflow_environment.DATABASE].startswith("sqlite:"):
-            self._migrate()
+            self.migrate()
+            return
+        database = self.home / "airflow.db"
+        if database.exists():
             return
         key = environment.MAIN.wanted().split()[0][:16]
         template = STATE / "cache" / f"airflow-{key}.db"
-        database = self.home / "airflow.db"
         if not template.exists():
-            self._migrate()
+            self.migrate()
             template.parent.mkdir(parents=True, exist_ok=True)
             unfinished = template.with_suffix(f".{os.getpid()}")  # others may be at it, too
             shutil.copyfile(database, unfinished)
@@ -168,11 +230,14 @@ class AirflowServer:
         else:
             shutil.copyfile(template, database)
 
-    def _migrate(self) -> None:
+    def migrate(self, changes: Mapping[str, str] | None = None) -> None:
+        """Make the database, or bring it to the schema of this Airflow."""
+        self._say("  preparing its database")
         log = self.log("db-migrate")
         with log.open("wb") as output:
             command = [str(_airflow()), "db", "migrate"]
-            with processes.start(command, env=self.env, cwd=self.home, output=output) as made:
+            env = {**self.env, **(changes or {})}
+            with processes.start(command, env=env, cwd=self.home, output=output) as made:
                 status = made.wait()
         if status:
             raise DevError(f"airflow db migrate failed, {log}:\n{processes.tail(log)}")

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 BENCHMARKS = (
     "frames",
+    "services",
     "growth",
     "stored_size",
     "small_values",

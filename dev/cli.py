@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dev import demo_options, environment, processes, s3_server, spark
+from dev import demo_options, environment, processes, project, s3_server, spark, stores
 from dev.errors import DevError
 from dev.project import ROOT, VENV
 
@@ -32,8 +32,8 @@ _IN_ONE_PROCESS = re.compile(
 
 _DESCRIPTION = """\
 Everything for working on this project with nothing but Python 3.11 to 3.13 and a package index:
-no Docker, no Astro CLI, no AWS account. The first command makes .venv (some minutes, most of it
-download, about 1.5 GB); from then on it is there. State lies in .dev, which may be deleted.
+no Docker, no Astro CLI, no AWS account. The first command makes .venv (1.1 GB, a minute or
+two, most of it download); others add what they need. State lies in .dev: `clean` removes it.
 """
 _EPILOG = """\
 start here:
@@ -48,8 +48,11 @@ Every command explains itself: python3 -m dev demo --help
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
-    options, rest = _parser().parse_known_args(arguments)
-    if rest and options.command != "test":
+    if arguments[:1] == ["tools"]:  # all that follows is the tool's, --help too
+        options, rest = argparse.Namespace(command="tools", run=_tools), arguments[1:]
+    else:
+        options, rest = _parser().parse_known_args(arguments)
+    if rest and options.command not in ("test", "tools"):
         _parser().error(f"unrecognized arguments: {' '.join(rest)}")
     options.rest = rest
     processes.interrupt_on_signals()
@@ -93,7 +96,12 @@ def _parser() -> argparse.ArgumentParser:
     demo = command("demo", _demo, "run the examples on a real Airflow and check the bucket", _DEMO)
     _demo_options(demo)
     demo.add_argument("--json", action="store_true", help="one JSON document on standard output")
-    _demo_options(command("up", _up, "the same, and keep Airflow and S3 running", _UP))
+    up = command("up", _up, "the same, and keep Airflow and S3 running", _UP)
+    _demo_options(up)
+    up.add_argument("--fresh", action="store_true", help="forget the runs and values of last time")
+    command("tools", _tools, "look after the values of the running up, or of s3", "")
+    clean = command("clean", _clean, "remove the state of all runs, and what is kept by up", _CLEAN)
+    clean.add_argument("--all", action="store_true", help="also .venv, dbt_venv and caches")
     command("test", _test, "run the test suite", _TEST)
     bench = command("bench", _bench, "compare the backend with its peers on this machine", _BENCH)
     bench.add_argument("--quick", action="store_true", help="small sizes, some minutes")
@@ -103,6 +111,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     command("setup", _setup, "make .venv and dbt_venv from their locks", _SETUP)
     command("spark", _spark, "make spark_venv, for example_spark_dag", _SPARK)
+    lint = command("lint", _lint, "format and check code, types and workflows", _LINT)
+    lint.add_argument("--check", action="store_true", help="change nothing, as CI does")
+    command("golden", _golden, "make the golden files that are missing", _GOLDEN)
+    command("pictures", _pictures, "make the README's pictures of the viewer anew", _PICTURES)
     command("s3", _s3, "run only the local S3 server, in the foreground", _S3)
     lock = command("lock", _lock, "make all locks again from their requirements", _LOCK)
     lock.add_argument(
@@ -132,12 +144,23 @@ _UP = """
 Does what demo does, then stays: the UI's address, the S3 endpoint and its keys are printed.
 DAG files may be edited while it runs; code in include/ counts from the next task on (Celery's
 workers have copies of their own: start again). Makes dbt_venv, too, for the DAG that calls dbt.
-Ctrl-C ends it; nothing is left running.
+Ctrl-C ends it; nothing is left running. Runs, values, Airflow's database and the ports stay for the
+next start, in .dev/up, unless it is --fresh; with CeleryExecutor each start is. What was kept of an
+older Airflow is migrated.
 
 examples:
   python3 -m dev up
+  python3 -m dev up --fresh
   python3 -m dev up --port 8080 --s3-port 8333
   python3 -m dev up --dag example_validation_failure_dag
+"""
+_CLEAN = """
+Removes what `up` keeps, the data of the last runs and of `dev s3`. With --all also the environments
+and caches, which the next command makes anew. Refuses while something of this project runs.
+
+examples:
+  python3 -m dev clean
+  python3 -m dev clean --all
 """
 _TEST = """
 Runs pytest in .venv; arguments go to pytest. Needs no network once .venv is there. All of it, or a
@@ -164,7 +187,8 @@ examples:
   python3 -m dev bench --only frames --only first_value
 """
 _SETUP = """
-Installs exactly what dev/requirements.lock and dags/dbt/requirements.lock name, checked by hash.
+Installs all that dev/requirements.lock and dags/dbt/requirements.lock name, checked by hash; other
+commands install only their part of it.
 With an unchanged lock it does nothing; after an interruption, run it again. The package index is
 the one pip or uv is configured for (PIP_INDEX_URL, pip.conf, UV_DEFAULT_INDEX).
 
@@ -191,9 +215,31 @@ examples:
   python3 -m dev spark
   python3 -m dev demo --dag example_spark_dag      makes it first
 """
+_LINT = """
+ruff (its safe repairs, then the format), mypy, and zizmor and actionlint for .github. All of them
+are run, whatever the first one finds. actionlint is a program in Go: it is run where it is on PATH.
+
+examples:
+  python3 -m dev lint
+  python3 -m dev lint --check
+"""
+_GOLDEN = """
+Writes a folder in tests/xcom_store/golden for each value of its make.py that has none. To make one
+anew, delete its folder and its lines in released.json first; once a format is released, never do.
+
+examples:
+  python3 -m dev golden
+"""
+_PICTURES = """
+Runs the examples in a real Airflow, photographs the viewer in Chromium, which has to be installed,
+and writes docs/images/viewer-*.png. The picture of the benchmark is `dev bench`'s.
+
+examples:
+  python3 -m dev pictures
+"""
 _LOCK = """
-For whoever changes a requirements.txt or dev/benchmarks/peers.txt. What the
-locks already hold stays as it is, unless --upgrade is given.
+For whoever changes a requirements file of the image, of dev/, of dbt or of the benchmarks.
+What the locks already hold stays as it is, unless --upgrade is given.
 
 examples:
   python3 -m dev lock
@@ -214,6 +260,13 @@ def _demo_options(parser: argparse.ArgumentParser) -> None:
         default=demo_options.EXECUTORS[0],
         help="CeleryExecutor: two workers without a common folder, on PostgreSQL and Redis",
     )
+    parser.add_argument(
+        "--store",
+        choices=(stores.DEFAULT, *stores.SERVERS),
+        default=stores.DEFAULT,
+        help="another service for the values: gcs (SeaweedFS), azure (Azurite, by npm), hdfs"
+        " (Hadoop, by Maven)",
+    )
     parser.add_argument("--port", type=_port, help="for Airflow's UI and API; default: a free one")
     parser.add_argument("--s3-port", type=_port, help="for the S3 server; default: a free one")
 
@@ -224,14 +277,16 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def enter_environment() -> float:
+def enter_environment(*groups: str) -> float:
     """Make .venv current and go on with its interpreter: the same command, from the start.
+
+    With these groups of packages, besides what the demo needs.
 
     Returns, in that interpreter, the seconds that it took; once, not to commands within this one.
     """
-    if Path(sys.prefix).resolve() != VENV.resolve() or not environment.MAIN.is_current():
+    if Path(sys.prefix).resolve() != VENV.resolve() or not environment.MAIN.is_current(*groups):
         began = time.monotonic()
-        environment.ensure_main()
+        environment.ensure_main(*groups)
         env = environment.clean_environment()
         env[_SETUP_SECONDS] = str(time.monotonic() - began)
         python = str(environment.MAIN.python)
@@ -241,25 +296,27 @@ def enter_environment() -> float:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    return _run_demo(options, stay=False, as_json=options.json)
+    return _run_demo(options, stay=False, as_json=options.json, fresh=True)
 
 
 def _up(options: argparse.Namespace) -> int:
-    return _run_demo(options, stay=True, as_json=False)
+    return _run_demo(options, stay=True, as_json=False, fresh=options.fresh)
 
 
-def _run_demo(options: argparse.Namespace, *, stay: bool, as_json: bool) -> int:
+def _run_demo(options: argparse.Namespace, *, stay: bool, as_json: bool, fresh: bool) -> int:
     chosen = demo_options.check(
         data=options.data,
         dags=options.dag,
         all_dags=options.all,
         port=options.port,
         s3_port=options.s3_port,
+        store=options.store,
         executor=options.executor,
         stay=stay,
         as_json=as_json,
+        fresh=fresh,
     )
-    setup_seconds = enter_environment()
+    setup_seconds = enter_environment(*(("celery",) if chosen.needs_celery else ()))
     if chosen.needs_dbt:
         environment.ensure_dbt()
     if chosen.needs_spark:
@@ -270,7 +327,7 @@ def _run_demo(options: argparse.Namespace, *, stay: bool, as_json: bool) -> int:
 
 
 def _test(options: argparse.Namespace) -> int:
-    enter_environment()
+    enter_environment("celery", "test")
     python = str(environment.MAIN.python)
     os.chdir(ROOT)
     command = [python, "-m", "pytest", *in_processes(options.rest, os.cpu_count()), *options.rest]
@@ -303,7 +360,7 @@ def _bench(options: argparse.Namespace) -> int:
 
 
 def _setup(_options: argparse.Namespace) -> int:
-    environment.ensure_main()
+    environment.ensure_main(*environment.MAIN.groups)
     environment.ensure_dbt()
     print("Ready. See it work: python3 -m dev demo")
     return 0
@@ -321,6 +378,44 @@ def _s3(_options: argparse.Namespace) -> int:
     from dev import s3_command
 
     return s3_command.run()
+
+
+def _lint(options: argparse.Namespace) -> int:
+    enter_environment("test", "lint")  # mypy also looks at what tests import
+    from dev import maintain
+
+    return maintain.lint(check=options.check)
+
+
+def _golden(_options: argparse.Namespace) -> int:
+    enter_environment("test")
+    from dev import maintain
+
+    return maintain.golden()
+
+
+def _pictures(_options: argparse.Namespace) -> int:
+    enter_environment("test")
+    from dev import maintain
+
+    return maintain.pictures()
+
+
+def _tools(options: argparse.Namespace) -> int:
+    from dev import tools
+
+    if tools.only_help(options.rest):
+        return tools.show_help(options.rest)
+    enter_environment()
+    return tools.run(options.rest)
+
+
+def _clean(options: argparse.Namespace) -> int:
+    project.remove_state(caches=options.all)
+    if options.all:
+        environment.remove_all()
+    print("Removed, also the environments." if options.all else "Removed.")
+    return 0
 
 
 def _lock(options: argparse.Namespace) -> int:

@@ -8,9 +8,20 @@ import time
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from dev import celery_workers, follow, ports, project, report, settings_file, spark
+from dev import (
+    celery_workers,
+    follow,
+    kept,
+    ports,
+    project,
+    report,
+    settings_file,
+    spark,
+    stores,
+)
 from dev.airflow_server import AirflowServer
 from dev.errors import DevError
+from dev.kept import Kept
 from dev.processes import Interrupted
 from dev.s3_server import S3Server
 
@@ -18,8 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dev.demo_options import DemoOptions
-
-_LISTED_SECONDS = 120.0  # a DAG file that is not parsed after this long never will be
 
 
 class Demo:
@@ -30,7 +39,10 @@ class Demo:
         self._settings = settings_file.read()
         self._celery = options.executor == celery_workers.EXECUTOR
         self._out = sys.stderr if options.as_json else sys.stdout
-        self._folder = project.new_run_folder()
+        keep = options.stay and not self._celery and options.store == stores.DEFAULT
+        self._kept = Kept(fresh=options.fresh) if keep else None
+        self._folder = kept.FOLDER if keep else project.new_run_folder()
+        self._other: stores.Server | None = None  # in place of S3
         self.seconds = {"setup": round(setup_seconds, 1)}
         self._began = time.monotonic()
 
@@ -38,9 +50,11 @@ class Demo:
         """Start, follow, report, stop; returns the exit status."""
         with ExitStack() as started:
             s3 = started.enter_context(self._start_s3())
+            self._other = self._start_store(started)
             executor = started.enter_context(self._start_services())
             airflow = started.enter_context(self._start_airflow(s3, executor))
-            reports = [self._follow(airflow, s3, dag_id) for dag_id in self._dags(airflow)]
+            listed = self._to_run(airflow, self._dags(airflow))
+            reports = [self._follow(airflow, s3, dag_id) for dag_id in listed]
             version = airflow.api.version()
             for dag in reports:
                 self._show(dag)
@@ -51,6 +65,8 @@ class Demo:
             if self._options.stay:
                 self._stay(airflow, s3)
             self.say("Stopping all that was started")
+            for process in (*airflow.components.values(), s3.process):  # at the same time
+                process.ask_to_stop()
         self.seconds["total"] = round(self.seconds["setup"] + time.monotonic() - self._began, 1)
         if self._options.as_json:
             dags = [dag.as_json() for dag in reports]
@@ -72,19 +88,40 @@ class Demo:
     def _lap(self, name: str, began: float) -> None:
         self.seconds[name] = round(self.seconds.get(name, 0) + time.monotonic() - began, 1)
 
+    def _port(self, name: str, asked: int | None) -> int | None:
+        """The port that is asked for, or that was used last time."""
+        return asked or (self._kept.port(name) if self._kept else None)
+
     def _start_s3(self) -> S3Server:
         began = time.monotonic()
+        self.say("Starting the S3 server")
         key_id, secret = self._settings.keys
-        server = S3Server.start(
+        server = S3Server.begin(
             self._folder / "s3",
             bucket=self._settings.location.bucket,
-            port=self._options.s3_port,
+            # It stays, for Airflow is told; the two start at the same time.
+            port=self._port("s3", self._options.s3_port) or ports.free_ports(1)[0],
             access_key_id=key_id,
             secret_access_key=secret,
         )
         self._lap("s3", began)
         self.say(f"S3 server: {server.endpoint_url}, bucket {server.bucket}")
         return server
+
+    def _start_store(self, started: ExitStack) -> stores.Server | None:
+        if self._options.store == stores.DEFAULT:
+            return None
+        began = time.monotonic()
+        self.say(f"Starting {self._options.store}")
+        folder = self._folder / self._options.store
+        server = started.enter_context(stores.start(self._options.store, folder))
+        self._lap(self._options.store, began)
+        self.say(f"Store: {server.url(self._prefix)}, connection {server.conn_id}")
+        return server
+
+    @property
+    def _prefix(self) -> str:
+        return self._settings.location.prefix
 
     @contextmanager
     def _start_services(self) -> Iterator[dict[str, str]]:
@@ -100,17 +137,29 @@ class Demo:
 
     def _start_airflow(self, s3: S3Server, executor: dict[str, str]) -> AirflowServer:
         began = time.monotonic()
-        self.say("Starting Airflow")
+        self.say("Starting Airflow: database, API server, scheduler, DAG processor")
         data = self._options.data
         env = {
             **self._settings.env,
             "AIRFLOW__XCOM_STORE__ENDPOINT_URL": s3.endpoint_url,
             **({"AIRFLOW_VAR_TAXI_DATA_DIR": str(data)} if data else {}),
+            **(self._other.environment(self._prefix) if self._other else {}),
         }
-        port = self._options.port or ports.free_ports(1)[0]
-        server = AirflowServer.start(self._folder / "airflow", port, env, executor)
+        port = self._port("airflow", self._options.port) or ports.free_ports(1)[0]
+        winning = {**executor, **(self._kept.secrets if self._kept else {})}
+
+        def go_on(server: AirflowServer) -> None:
+            if self._kept:
+                if self._kept.migrate(server):
+                    self.say("  The kept database was of another Airflow and is migrated")
+                self._kept.save(server.env, airflow=port, s3=s3.port)
+
+        server = AirflowServer.start(
+            self._folder / "airflow", port, env, winning, go_on=go_on, say=self.say
+        )
         try:
             server.wait_until_healthy()
+            s3.wait_until_ready()
             server.import_settings(self._settings)
             if self._celery:
                 self.say("Starting two Celery workers")
@@ -118,6 +167,8 @@ class Demo:
         except BaseException:
             server.stop()
             raise
+        if self._kept:
+            self._kept.running(server.env)
         self._lap("airflow_start", began)
         self.say(f"Airflow {server.api.version()}: {server.url}")
         return server
@@ -125,23 +176,38 @@ class Demo:
     def _dags(self, airflow: AirflowServer) -> list[str]:
         """The DAGs to run, once Airflow has read the files they are in."""
         began = time.monotonic()
-        known = follow.listed_dags(airflow, self._options.dags, _LISTED_SECONDS)
+        known = follow.listed_dags(airflow, self._options.dags, self.say)
         self._lap("airflow_start", began)
         if self._options.dags is None and spark.DAG in known and (reason := spark.missing()):
             self.say(f"\nLeaving out {spark.DAG}. {reason}")
-            return [dag_id for dag_id in known if dag_id != spark.DAG]
+            known = [dag_id for dag_id in known if dag_id != spark.DAG]
+        if left_out := self._other and stores.ONLY_S3.intersection(known):
+            self.say(f"Left out, for they read S3 by themselves: {', '.join(sorted(left_out))}")
+            known = [dag_id for dag_id in known if dag_id not in left_out]
         return known
+
+    def _to_run(self, airflow: AirflowServer, dags: list[str]) -> list[str]:
+        """Those that were asked for; on kept state the usual ones only if they never ran."""
+        if not self._kept or self._kept.is_new or self._options.named:
+            return dags
+        run = [dag_id for dag_id in dags if not airflow.api.runs(dag_id)]
+        if not run:
+            self.say("All runs and values of last time are there; --dag NAME runs a DAG now")
+        return run
 
     def _follow(self, airflow: AirflowServer, s3: S3Server, dag_id: str) -> report.DagReport:
         began = time.monotonic()
         run, tasks = follow.one_run(airflow, dag_id, self.say)
         self._lap("run", began)
         api = airflow.api
-        prefix = self._settings.location.prefix
-        objects = follow.objects_of_run(s3, prefix, dag_id, run["dag_run_id"])
+        where = self._prefix, dag_id, run["dag_run_id"]
+        if self._other:
+            objects = self._other.objects_of_run(*where)
+        else:
+            objects = follow.objects_of_run(s3, *where)
         made = report.make(run, tasks, api.xcoms(dag_id, run["dag_run_id"]), objects)
         runs = [other["dag_run_id"] for other in api.runs(dag_id)]
-        if len(runs) != 1:
+        if len(runs) != 1 and not self._kept:
             made.problems.append(f"there are {len(runs)} runs instead of one: {', '.join(runs)}")
         if self._celery:
             # A task that was skipped ran nowhere.
@@ -168,8 +234,10 @@ class Demo:
             f"S3 endpoint:    {s3.endpoint_url}   bucket {s3.bucket}\n"
             f"S3 keys:        AWS_ACCESS_KEY_ID={s3.access_key_id}"
             f" AWS_SECRET_ACCESS_KEY={s3.secret_access_key} AWS_REGION=us-east-1\n"
+            f"{self._other.told(self._prefix) if self._other else ''}"
             f"Logs:           {self._folder}\n"
-            "Ctrl-C stops everything."
+            "Look at the values: python3 -m dev tools ls (in another terminal)\n"
+            f"Ctrl-C stops everything.{' The next start goes on from here.' if self._kept else ''}"
         )
         try:
             while True:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dev import celery_workers, ports, project, s3_server, spark
+from dev import celery_workers, ports, project, s3_server, spark, stores
 from dev.errors import DevError
 
 if TYPE_CHECKING:
@@ -31,6 +31,14 @@ class DemoOptions:
     executor: str
     stay: bool
     as_json: bool
+    fresh: bool = True  # whether nothing of an earlier start is kept
+    store: str = stores.DEFAULT
+    named: bool = True  # whether somebody asked for these DAGs
+
+    @property
+    def needs_celery(self) -> bool:
+        """Whether the packages of that executor have to be there."""
+        return self.executor == celery_workers.EXECUTOR
 
     @property
     def needs_dbt(self) -> bool:
@@ -54,6 +62,8 @@ def check(
     executor: str,
     stay: bool,
     as_json: bool,
+    fresh: bool = True,
+    store: str = stores.DEFAULT,
 ) -> DemoOptions:
     """Raise DevError for what cannot work."""
     s3_server.check_platform()
@@ -61,6 +71,8 @@ def check(
     celery = executor == celery_workers.EXECUTOR
     if celery:
         celery_workers.check_installed()
+    if store != stores.DEFAULT:
+        stores.SERVERS[store].check()
     if data is not None:
         data = data.expanduser().resolve()
         _check_data(data)
@@ -74,7 +86,23 @@ def check(
         raise DevError(f"--port and --s3-port are both {port}; Airflow and S3 need one each.")
     default = (*_DEFAULT_DAGS, *(_PARALLEL_DAGS if celery else ()))
     chosen = None if all_dags else tuple(dict.fromkeys(dags or default))
-    return DemoOptions(data, chosen, port, s3_port, executor, stay, as_json)
+    if store != stores.DEFAULT and (only := stores.ONLY_S3.intersection(chosen or ())):
+        raise DevError(
+            f"{', '.join(sorted(only))}: it reads a bucket of S3 by itself, so it does not run with"
+            f" --store {store}. Name others with --dag."
+        )
+    return DemoOptions(
+        data,
+        chosen,
+        port,
+        s3_port,
+        executor,
+        stay,
+        as_json,
+        fresh=fresh or celery or store != stores.DEFAULT,
+        store=store,
+        named=bool(all_dags or dags),
+    )
 
 
 def _check_data(folder: Path) -> None:

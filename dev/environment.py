@@ -1,7 +1,8 @@
 """The virtual environments: .venv (Airflow, tests, tools), dbt_venv, and the benchmarks' peers.
 
-Each holds exactly what their lock says, checked by hash. A stamp in each makes an unchanged lock
-cost nothing; an interrupted installation is repaired by the next one.
+Each holds exactly what their lock says, checked by hash; .venv only what its groups need of it. A
+stamp in each makes an unchanged lock cost nothing; an interrupted installation is repaired by the
+next one.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from dev.errors import DevError
 from dev.project import DBT_VENV, PEERS_VENV, ROOT, SPARK_VENV, VENV
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 _HEARTBEAT_SECONDS = 15.0
 _UNWANTED = ("PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "PIP_TARGET")
@@ -38,6 +39,7 @@ class Environment:
     path: Path
     lock: Path
     needs_gb: float  # free disk space to install it, packages in uv's cache included
+    groups: tuple[str, ...] = ()  # parts of the lock that are installed only when asked for
 
     @property
     def python(self) -> Path:
@@ -53,31 +55,49 @@ class Environment:
         """There while packages are being written: what an interruption left may be half a one."""
         return self.path / "installation-unfinished"
 
+    @property
+    def sources(self) -> dict[str, Path]:
+        """The requirements that the lock is made from: of each group, and under "" of none."""
+        plain = self.lock.with_suffix(".txt")
+        return {"": plain} | {g: plain.with_stem(f"{plain.stem}-{g}") for g in self.groups}
+
     def wanted(self) -> str:
         digest = hashlib.sha256(self.lock.read_bytes()).hexdigest()
         return f"{digest} {platform.python_version()} {self.path.resolve()}\n"
 
-    def is_current(self) -> bool:
+    def installed(self) -> set[str]:
+        """The groups that are there, perhaps of an earlier lock."""
+        lines = self.stamp.read_text().splitlines() if self.stamp.exists() else []
+        return {*lines[1:]} & {*self.groups}
+
+    def is_current(self, *groups: str) -> bool:
         # The Astro CLI's standalone mode makes a .venv here, too, perhaps of another Python.
         return (
             self.stamp.exists()
-            and self.stamp.read_text() == self.wanted()
+            and self.stamp.read_text().startswith(self.wanted())
+            and {*groups} <= self.installed()
             and _python_version(self.path) == platform.python_version()
         )
 
 
-MAIN = Environment(VENV, ROOT / "dev" / "requirements.lock", needs_gb=4.0)
+MAIN = Environment(
+    VENV, ROOT / "dev" / "requirements.lock", needs_gb=3.0, groups=("celery", "test", "lint")
+)
 DBT = Environment(DBT_VENV, ROOT / "dags" / "dbt" / "requirements.lock", needs_gb=1.0)
 SPARK = Environment(SPARK_VENV, ROOT / "dags" / "spark" / "requirements.lock", needs_gb=2.0)
 PEERS = Environment(PEERS_VENV, ROOT / "dev" / "benchmarks" / "peers.lock", needs_gb=1.5)
 
 
-def ensure_main() -> None:
-    """Make .venv what dev/requirements.lock says. Nothing to do costs a few milliseconds."""
-    if not MAIN.is_current():
+def ensure_main(*groups: str) -> None:
+    """Make .venv what dev/requirements.lock says. Nothing to do costs a few milliseconds.
+
+    Args:
+        groups: to have there, besides what the demo needs; those that are there stay.
+    """
+    if not MAIN.is_current(*groups):
         _check(MAIN)
         with project.exclusive("setup", "setup"):
-            _install_main()
+            _install_main({*groups} | MAIN.installed())
 
 
 def ensure_dbt() -> None:
@@ -111,10 +131,26 @@ def lock_all(*, upgrade: bool) -> None:
     options = ["--python-version", "3.11", "--generate-hashes", *(["--upgrade"] if upgrade else [])]
     for environment in (MAIN, DBT, SPARK, PEERS):
         lock = str(environment.lock.relative_to(ROOT))
-        source = str(environment.lock.with_suffix(".txt").relative_to(ROOT))
+        sources = [str(source.relative_to(ROOT)) for source in environment.sources.values()]
         _say(f"Making {lock}")
-        full = [*command, *options, "--output-file", lock, source]
+        full = [*command, *options, "--output-file", lock, *sources]
         _run(f"Making {lock}", full, package_index.for_uv(env, pip), pip)
+
+
+def remove_all() -> None:
+    """Remove the environments; the folder that one is a link to is left alone."""
+    for environment in (MAIN, DBT, PEERS):
+        if environment.path.is_symlink():
+            environment.path.unlink()
+        elif environment.path.exists():
+            shutil.rmtree(environment.path)
+
+
+def _replace_link(path: Path) -> None:
+    """Put an environment of our own in place of a link: what it leads to is somebody else's."""
+    if path.is_symlink():
+        _say(f"{path.name} is a link to {path.resolve()}, which is left as it is")
+        path.unlink()
 
 
 def _check(environment: Environment) -> None:
@@ -127,7 +163,8 @@ def _check(environment: Environment) -> None:
         )
 
 
-def _install_main() -> None:
+def _install_main(groups: set[str]) -> None:
+    _replace_link(VENV)
     env = package_index.for_pip(clean_environment())
     if not _works([str(MAIN.python), "-m", "pip", "--version"], env) or not _same_python():
         _say(f"Making .venv with Python {platform.python_version()}")
@@ -140,10 +177,11 @@ def _install_main() -> None:
         lines.write_text(requirement)
         command = ["-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(lines)]
         _run("Installing uv with pip", [str(MAIN.python), *command], env, pip)
-    _sync(MAIN, package_index.for_uv(env, pip), pip)
+    _sync(MAIN, package_index.for_uv(env, pip), pip, groups)
 
 
 def _install_beside(environment: Environment) -> None:
+    _replace_link(environment.path)
     env = clean_environment()
     pip = package_index.pip_settings(MAIN.python, env)
     uv_env = package_index.for_uv(env, pip)
@@ -155,18 +193,26 @@ def _install_beside(environment: Environment) -> None:
     _sync(environment, uv_env, pip)
 
 
-def _sync(environment: Environment, env: Mapping[str, str], pip: Mapping[str, str]) -> None:
+def _sync(
+    environment: Environment,
+    env: Mapping[str, str],
+    pip: Mapping[str, str],
+    groups: Collection[str] = (),
+) -> None:
     lock = environment.lock.relative_to(ROOT)
-    _say(f"Installing the packages of {lock} (the first time this takes some minutes)")
+    said = "".join(f", {group}" for group in environment.groups if group in groups)
+    _say(f"Installing the packages of {lock}{said} (the first time this takes a minute or more)")
+    chosen = environment.path / "locked-packages.txt"
+    chosen.write_text(locked(environment, groups))
     again = ["--reinstall"] if environment.unfinished.exists() else []
     environment.stamp.unlink(missing_ok=True)
     environment.unfinished.touch()
     command = [str(VENV / "bin" / "uv"), "pip", "sync", "--quiet"]
     command += ["--python", str(environment.python)]
-    options = ["--require-hashes", "--compile-bytecode", *again, str(environment.lock)]
+    options = ["--require-hashes", "--compile-bytecode", *again, str(chosen)]
     _run(f"Installing {lock}", [*command, *options], env, pip)
     environment.unfinished.unlink()
-    environment.stamp.write_text(environment.wanted())
+    environment.stamp.write_text(environment.wanted() + "".join(f"{g}\n" for g in sorted(groups)))
 
 
 def make_venv(env: Mapping[str, str]) -> None:
@@ -184,6 +230,33 @@ def make_venv(env: Mapping[str, str]) -> None:
             " (or python3-venv). Then run this again."
         )
     raise DevError(f"Making {VENV} failed:\n{said}")
+
+
+def locked(environment: Environment, groups: Collection[str]) -> str:
+    """The part of a lock that these groups need, and no group does.
+
+    Of each package the lock says in comments what it came in by (`# via`): a file of requirements,
+    or another package.
+    """
+    unwanted = {g: source for g, source in environment.sources.items() if g and g not in groups}
+    files = {f"-r {source.relative_to(ROOT)}" for source in unwanted.values()}
+    stanzas = re.findall(
+        r"^[A-Za-z0-9].*\n(?:[ #].*\n)*", environment.lock.read_text(), re.MULTILINE
+    )
+    came_by = [
+        (
+            re.split(r"[=\[ ]", stanza)[0],
+            {*re.findall(r"^    #(?: via|  ) +(\S.*)", stanza, re.MULTILINE)},
+        )
+        for stanza in stanzas
+    ]
+    names = {name for name, _ in came_by}
+    taken: set[str] = set()
+    while more := {name for name, via in came_by if via & taken or via - names - files} - taken:
+        taken |= more
+    return "".join(
+        stanza for stanza, (name, _) in zip(stanzas, came_by, strict=True) if name in taken
+    )
 
 
 def locked_uv() -> tuple[str, str]:

@@ -19,22 +19,28 @@ if TYPE_CHECKING:
     from dev.s3_server import S3Server
 
 _POLL_SECONDS = 0.5
-_RUN_BEGINS_SECONDS = 30.0
+_SAID_SECONDS = 5.0  # the longest silence while DAG files are waited for
+_LISTED_SECONDS = 120.0  # a DAG file that is not parsed after this long never will be
+_RUN_BEGINS_SECONDS = 120.0  # some seconds; a loaded machine takes long
 _RUN_SECONDS = 900.0
 _FINAL = ("success", "failed")
 _LOG_LINES = 10
 
 
-def listed_dags(airflow: AirflowServer, wanted: Sequence[str] | None, seconds: float) -> list[str]:
+def listed_dags(
+    airflow: AirflowServer, wanted: Sequence[str] | None, say: Callable[[str], None]
+) -> list[str]:
     """Wait until Airflow lists these DAGs, or with None every DAG whose file is there."""
-    deadline = time.monotonic() + seconds
+    began = said = time.monotonic()
     while True:
         airflow.check_alive()
         found = sorted(dag["dag_id"] for dag in airflow.api.dags())
         if errors := airflow.api.import_errors():
             texts = [f"{error['filename']}:\n{error['stack_trace']}" for error in errors]
             raise DevError("Airflow cannot import these DAG files:\n" + "\n".join(texts))
-        complete = _all_files_parsed(airflow) or time.monotonic() > deadline
+        now = time.monotonic()
+        unread = _unread_files(airflow)
+        complete = not unread or now > began + _LISTED_SECONDS
         if wanted is None and found and complete:
             return found
         if wanted is not None and set(wanted) <= set(found):
@@ -45,23 +51,31 @@ def listed_dags(airflow: AirflowServer, wanted: Sequence[str] | None, seconds: f
                 f"Airflow does not know the DAGs {', '.join(missing) or '(any)'}."
                 f" It knows: {', '.join(found) or 'none'}."
             )
+        if now > said + _SAID_SECONDS:
+            said = now
+            say(f"  {now - began:6.1f} s  waiting for DAG files: {', '.join(sorted(unread))}")
         time.sleep(_POLL_SECONDS)
 
 
 def one_run(
     airflow: AirflowServer, dag_id: str, say: Callable[[str], None]
 ) -> tuple[Json, list[Json]]:
-    """Unpause the DAG and follow the run that this makes; trigger one if it has no schedule."""
+    """Follow a new run to its end.
+
+    It is the one that unpausing makes; where there is no schedule, or were runs, one is triggered.
+    """
     say(f"\nRunning {dag_id}")
     began = time.monotonic()
+    before = airflow.api.runs(dag_id)
     dag = airflow.api.unpause(dag_id)
-    if dag["timetable_summary"] is None:
-        airflow.api.trigger(dag_id)
+    run_id = None
+    if before or dag["timetable_summary"] is None:
+        run_id = airflow.api.trigger(dag_id)["dag_run_id"]
     seen: dict[str, str] = {}
     while True:
         airflow.check_alive()
         elapsed = time.monotonic() - began
-        runs = airflow.api.runs(dag_id)
+        runs = [r for r in airflow.api.runs(dag_id) if run_id in (None, r["dag_run_id"])]
         tasks: list[Json] = []
         if runs:
             tasks = airflow.api.task_instances(dag_id, runs[0]["dag_run_id"])
@@ -123,12 +137,12 @@ def _complaint(line: str) -> str:
     return "\n  |   ".join([str(entry.get("event", "")), *raised])
 
 
-def _all_files_parsed(airflow: AirflowServer) -> bool:
-    """Whether each file in dags/ that Airflow takes for a DAG file has at least one DAG listed."""
+def _unread_files(airflow: AirflowServer) -> set[str]:
+    """The files in dags/ that Airflow takes for DAG files and of which it lists no DAG yet."""
     texts = {path.name: path.read_text().lower() for path in airflow.dags_folder.glob("*.py")}
     files = {name for name, text in texts.items() if "dag" in text and "airflow" in text}
     known = {str(dag["relative_fileloc"]).rpartition("/")[2] for dag in airflow.api.dags()}
-    return files <= known
+    return files - known
 
 
 def _say_changes(

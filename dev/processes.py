@@ -157,14 +157,20 @@ def capture(
         return status, output.read().decode(errors="replace").strip()
 
 
-def wait_until(ready: Callable[[], bool], process: Process, name: str, log: Path) -> None:
+def wait_until(
+    ready: Callable[[], bool],
+    process: Process,
+    name: str,
+    log: Path,
+    seconds: float = _START_SECONDS,
+) -> None:
     """Return once a server is ready; DevError with the end of its log if that does not happen."""
-    deadline = time.monotonic() + _START_SECONDS
+    deadline = time.monotonic() + seconds
     while not ready():
         if (status := process.poll()) is not None:
             raise DevError(f"{name} ended with status {status}; {log}:\n{tail(log)}")
         if time.monotonic() > deadline:
-            raise DevError(f"{name} was not ready in {_START_SECONDS:.0f} s; {log}:\n{tail(log)}")
+            raise DevError(f"{name} was not ready in {seconds:.0f} s; {log}:\n{tail(log)}")
         time.sleep(0.05)
 
 

@@ -22,6 +22,7 @@ DBT_VENV = ROOT / "dbt_venv"
 SPARK_VENV = ROOT / "spark_venv"
 PEERS_VENV = STATE / "peers_venv"  # what the benchmarks compare with
 _KEPT_RUNS = 5
+_CACHES = ("cache", "peers_venv")  # in STATE: what takes long to make anew
 
 
 def check_writable() -> None:
@@ -52,6 +53,36 @@ def exclusive(name: str, what: str) -> Iterator[None]:
         file.write(str(os.getpid()))
         file.flush()
         yield
+
+
+def holder(name: str) -> int | None:
+    """The process that holds the lock of that name; None if nobody does."""
+    path = STATE / f"{name}.lock"
+    if not path.exists():
+        return None
+    with path.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            text = file.read()
+            return int(text) if text.isdecimal() else None
+        return None
+
+
+def remove_state(*, caches: bool) -> None:
+    """Remove what runs have left; DevError if something runs that uses it."""
+    if not STATE.exists():
+        return
+    with exclusive("demo", "demo or up"), exclusive("s3", "S3 server"), exclusive("setup", "setup"):
+        for path in STATE.iterdir():
+            if path.suffix == ".lock" or (path.name in _CACHES and not caches):
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+    if caches:
+        shutil.rmtree(STATE)
 
 
 def new_run_folder() -> Path:

@@ -24,7 +24,7 @@ import platform
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
 from dev import ports, processes
 from dev.errors import DevError
@@ -44,8 +44,13 @@ class S3ServerError(DevError):
     """The S3 server cannot be run or did not come up; the message says why and what to do."""
 
 
-class _PortTakenError(Exception):
-    """SeaweedFS found one of its ports taken."""
+class _Options(TypedDict, total=False):
+    """What `S3Server.begin` takes besides."""
+
+    port: int | None
+    access_key_id: str
+    secret_access_key: str
+    weed: Path | None
 
 
 class S3Server:
@@ -53,25 +58,50 @@ class S3Server:
 
     def __init__(
         self,
-        process: processes.Process,
-        port_of: dict[str, int],
+        data_dir: Path,
         *,
         bucket: str,
+        port: int | None,
         access_key_id: str,
         secret_access_key: str,
-        log: Path,
+        weed: Path,
     ) -> None:
-        self.process = process
-        self.port = port_of["s3"]
-        self.endpoint_url = f"http://{ports.LOOPBACK}:{self.port}"
         self.bucket = bucket
         self.access_key_id = access_key_id
         self.secret_access_key = secret_access_key
-        self.log = log
-        self.port_of = port_of
+        self.log = data_dir / "weed.log"
+        self._weed = weed
+        self._data_dir = data_dir
+        self._asked_port = port
+        self._launch()
+
+    def _launch(self) -> None:
+        self.port_of = _choose_ports(self._asked_port)
+        self.port = self.port_of["s3"]
+        self.endpoint_url = f"http://{ports.LOOPBACK}:{self.port}"
+        with self.log.open("wb") as output:
+            self.process = processes.start(
+                _command(self._weed, self._data_dir, self.bucket, self.port_of),
+                env=_environment(self.access_key_id, self.secret_access_key),
+                output=output,
+                grace=_STOP_GRACE_SECONDS,
+            )
 
     @classmethod
     def start(
+        cls, data_dir: Path, *, bucket: str, timeout: float = 60.0, **options: Unpack[_Options]
+    ) -> S3Server:
+        """Start it and wait until the bucket exists and answers to these keys.
+
+        `data_dir` is made if need be and keeps the objects, so that a later server can go on with
+        them, and the log. Raises S3ServerError.
+        """
+        server = cls.begin(data_dir, bucket=bucket, **options)
+        server.wait_until_ready(timeout)
+        return server
+
+    @classmethod
+    def begin(
         cls,
         data_dir: Path,
         *,
@@ -79,58 +109,23 @@ class S3Server:
         port: int | None = None,
         access_key_id: str = "local-access-key",
         secret_access_key: str = "local-secret-key",  # noqa: S107 - opens this server only
-        timeout: float = 60.0,
         weed: Path | None = None,
     ) -> S3Server:
-        """Start it and wait until the bucket exists and answers to these keys.
+        """Start it without waiting; `wait_until_ready` has to follow, and may choose other ports.
 
-        `data_dir` is made if need be and keeps the objects, so that a later server can go on with
-        them, and the log. `port`: for S3 itself, a free one if None. Raises S3ServerError.
+        `port`: for S3 itself, which then stays; a free one if None. Raises S3ServerError.
         """
         if port is not None and not ports.is_free(port):
             raise S3ServerError(f"port {port} on {ports.LOOPBACK} is busy: stop what uses it")
         binary = weed or weed_program()
         data_dir.mkdir(parents=True, exist_ok=True)
-        for _ in range(_ATTEMPTS):
-            server = cls._launch(
-                binary,
-                data_dir,
-                bucket,
-                port,
-                key_id=access_key_id,
-                secret=secret_access_key,
-            )
-            try:
-                server.wait_until_ready(timeout)
-            except _PortTakenError:
-                server.stop()
-            except BaseException:
-                server.stop()
-                raise
-            else:
-                return server
-        raise S3ServerError(f"found no free ports in {_ATTEMPTS} attempts; see {server.log}")
-
-    @classmethod
-    def _launch(
-        cls, weed: Path, data_dir: Path, bucket: str, port: int | None, *, key_id: str, secret: str
-    ) -> S3Server:
-        port_of = _choose_ports(port)
-        log = data_dir / "weed.log"
-        with log.open("wb") as output:
-            process = processes.start(
-                _command(weed, data_dir, bucket, port_of),
-                env=_environment(key_id, secret),
-                output=output,
-                grace=_STOP_GRACE_SECONDS,
-            )
         return cls(
-            process,
-            port_of,
+            data_dir,
             bucket=bucket,
-            access_key_id=key_id,
-            secret_access_key=secret,
-            log=log,
+            port=port,
+            access_key_id=access_key_id,
+            secret_access_key=secret_access_key,
+            weed=binary,
         )
 
     def stop(self) -> None:
@@ -154,15 +149,28 @@ class S3Server:
     ) -> None:
         self.stop()
 
-    def wait_until_ready(self, timeout: float) -> None:
-        """Return once the bucket answers to the keys; S3ServerError if that does not happen."""
+    def wait_until_ready(self, timeout: float = 60.0) -> None:
+        """Return once the bucket answers to the keys; else it is stopped and S3ServerError."""
+        try:
+            for _ in range(_ATTEMPTS):
+                if self._is_ready_within(timeout):
+                    return
+                self.stop()
+                self._launch()
+            raise S3ServerError(f"found no free ports in {_ATTEMPTS} attempts; see {self.log}")
+        except BaseException:
+            self.stop()
+            raise
+
+    def _is_ready_within(self, timeout: float) -> bool:
+        """Whether it is ready; False if one of its ports was taken meanwhile."""
         deadline = time.monotonic() + timeout
         answer = "nothing"
         while time.monotonic() < deadline:
             status = self.process.poll()
             if status is not None:
                 if "Port allocation failed" in processes.tail(self.log):
-                    raise _PortTakenError
+                    return False
                 raise S3ServerError(f"the S3 server ended with status {status}\n{self._log()}")
             try:
                 code = self._head_bucket()
@@ -170,7 +178,7 @@ class S3Server:
                 answer = str(error)
             else:
                 if code == http.HTTPStatus.OK:
-                    return
+                    return True
                 answer = f"HTTP status {code} for bucket {self.bucket}"
             time.sleep(0.05)
         raise S3ServerError(
@@ -258,5 +266,7 @@ def _environment(access_key_id: str, secret_access_key: str) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(("AWS_", "S3_", "WEED_"))
     }
+    if not access_key_id:  # then it lets everyone in
+        return kept
     keys = {"AWS_ACCESS_KEY_ID": access_key_id, "AWS_SECRET_ACCESS_KEY": secret_access_key}
     return kept | keys

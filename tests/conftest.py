@@ -6,6 +6,7 @@ them at import, and tests that need an S3 server are skipped there with the reas
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import tempfile
 
@@ -20,6 +21,13 @@ if "ASTRONOMER_RUNTIME_VERSION" not in os.environ:
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 os.environ["AIRFLOW__CORE__ALLOWED_DESERIALIZATION_CLASSES"] = "airflow.* tests.*"
 os.environ["GX_ANALYTICS_ENABLED"] = "False"
+
+if importlib.util.find_spec("hypothesis"):
+    from hypothesis import HealthCheck, settings
+
+    # A busy machine is slow; that says nothing about the code.
+    settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("busy")
 
 
 # Of folders whose files share a server that takes seconds to start; one process takes all of them.

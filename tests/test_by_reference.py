@@ -18,9 +18,9 @@ from include import xcom_reference
 from include.xcom_store import settings
 from include.xcom_store.errors import AccessDenied, ConfigurationError, ObjectCorrupt, ObjectMissing
 from include.xcom_store.stores import base
-from tests.xcom_store.conftest import DAG, RUN, TASK, configure, s3, supervisor, xcom
+from tests.xcom_store.conftest import DAG, RUN, TASK, configure, s3, service, supervisor, xcom
 
-__all__ = ["configure", "s3", "supervisor", "xcom"]
+__all__ = ["configure", "s3", "service", "supervisor", "xcom"]
 
 TI = SimpleNamespace(dag_id=DAG, run_id=RUN, task_id="reader", map_index=-1)
 TRIPS = pd.DataFrame({"zone": [1, 2, 1, 3], "fare": [5.0, 7.5, 6.0, 9.0], "note": list("abcd")})

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 
 import pytest
+import yaml
 
 from tests.astro_project import ROOT
 
@@ -22,14 +24,12 @@ def run(tmp_path):
     tools.mkdir()
     for name in ("bash", "cat", "dirname", "mktemp", "rm", "tail", "tee"):
         (tools / name).symlink_to(shutil.which(name))
-    venv = tmp_path / "project" / ".venv" / "bin"
-    venv.mkdir(parents=True)
-    for program in (tools / "python3", tools / "apt-get", venv / "ruff", venv / "mypy"):
+    for program in (tools / "python3", tools / "apt-get"):
         program.write_text(f'#!/bin/sh\necho "{program.name} $@"\n')
         program.chmod(0o755)
     (tools / "id").write_text("#!/bin/sh\necho 0\n")
     (tools / "id").chmod(0o755)
-    (tmp_path / "project" / ".ci").mkdir()
+    (tmp_path / "project" / ".ci").mkdir(parents=True)
     script = shutil.copy(SCRIPT, tmp_path / "project" / ".ci")
 
     def run(*options: str, **environment: str) -> tuple[int, str]:
@@ -97,3 +97,32 @@ def test_an_unknown_option_runs_nothing(run):
     assert status == 2
     assert "--instal-browser is not known" in said
     assert "=== " not in said
+
+
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
+def test_actions_are_pinned_by_hash_and_jobs_have_a_time_limit(workflow):
+    """What `dev lint` asks zizmor, where that is not installed, and a limit to each job."""
+    text = workflow.read_text()
+    for used in re.findall(r"uses: (.*)", text):
+        assert re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v[\d.]+", used), used
+    for name, job in yaml.safe_load(text)["jobs"].items():
+        assert job.get("timeout-minutes"), name
+
+
+@pytest.mark.parametrize("check", [False, True])
+@pytest.mark.parametrize("wrong", ["", "mypy"])
+def test_lint_runs_all_of_it_whatever_the_first_one_finds(monkeypatch, capsys, check, wrong):
+    maintain = pytest.importorskip("dev.maintain")
+    ran = []
+    monkeypatch.setattr(
+        maintain, "_call", lambda *step: ran.append(step) or (wrong and wrong in step[0])
+    )
+    monkeypatch.setattr(shutil, "which", lambda _name: "/bin/actionlint")
+    assert maintain.lint(check=check) == bool(wrong)
+    names = [step[0].rpartition("/")[2] for step in ran]
+    assert names == ["ruff", "ruff", "mypy", "zizmor", "actionlint"]
+    assert ("--fix" in ran[0], "--check" in ran[1]) == (not check, check)
+    assert ("Not right: mypy" in capsys.readouterr().out) is bool(wrong)

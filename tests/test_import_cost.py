@@ -60,3 +60,44 @@ def test_nothing_heavy_when_airflow_imports_it():
     with_ours, without = imported_by(body, "", **backend), imported_by(body, "")
     assert "include" in with_ours
     assert not HEAVY & (with_ours.keys() - without.keys())
+
+
+KEYS = {"conn_type": "aws", "login": "k", "password": "s", "extra": {"region_name": "us-east-1"}}
+GCS_KEY = {"gcs_base_url": "http://127.0.0.1:9", "disable_oauth": True, "private_key": ""}
+STORES = {
+    "s3://bucket": ({"s3", "aws"}, KEYS),
+    "gs://bucket": ({"gcs"}, {"conn_type": "google_cloud_platform",
+                              "extra": {"keyfile_dict": json.dumps({**GCS_KEY, "client_email": ""})}}),
+    "az://container": ({"azure"}, {"conn_type": "wasb", "login": "account", "password": "a2V5"}),
+    "hdfs://host": ({"hdfs", "webhdfs"}, {"conn_type": "webhdfs", "host": "host", "login": "u"}),
+}  # fmt: skip
+OF_SERVICES = {"s3", "aws", "gcs", "azure", "hdfs", "webhdfs"}
+CONNECTED = """
+import sys
+from include.xcom_store.settings import Settings
+from include.xcom_store.stores.base import Store
+Store(Settings(url={url!r})).prepare()
+print(sorted(name for name in sys.modules if name.startswith("include.xcom_store.stores.")))
+print(sorted({heavy!r} & {{name.partition(".")[0] for name in sys.modules}}))
+"""
+
+
+@pytest.mark.parametrize("url", STORES)
+def test_no_module_of_another_service(url):
+    pytest.importorskip("obstore")
+    wanted, connection = STORES[url]
+    conn_id = {"s3": "aws", "gs": "google_cloud", "az": "wasb", "hdfs": "webhdfs"}[
+        url.split(":")[0]
+    ]
+    heavy = {"boto3", "google", "azure", "requests", "fsspec"}
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", CONNECTED.format(url=url, heavy=heavy)],
+        capture_output=True, text=True, check=False, cwd=ROOT, timeout=120,
+        env={**os.environ, "PYTHONPATH": str(ROOT),
+             f"AIRFLOW_CONN_{conn_id.upper()}_DEFAULT": json.dumps(connection)},
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    modules, others = run.stdout.splitlines()[-2:]
+    found = {name.rpartition(".")[2] for name in json.loads(modules.replace("'", '"'))}
+    assert found & OF_SERVICES == wanted
+    assert {"boto3", "azure"} & set(json.loads(others.replace("'", '"'))) == set()

@@ -17,6 +17,8 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCK = ROOT / "dev/requirements.lock"
+GROUPS = ("celery", "test", "lint")
+FILES = ("requirements.txt", "dev/requirements.txt", *(f"dev/requirements-{g}.txt" for g in GROUPS))
 RAISE = (
     ": the Runtime in the Dockerfile can rise. docs/upgrading.md says how; then delete this test."
 )
@@ -79,9 +81,9 @@ def asked_for(name: str) -> list[Requirement]:
     return [Requirement(line) for line in lines if line.strip() and not line.startswith("-")]
 
 
-def locked() -> list[Entry]:
-    """The lock's entries; what is not one is a comment or an option for uv."""
-    lines = LOCK.read_text().replace("\\\n", " ").splitlines()
+def locked(text: str | None = None) -> list[Entry]:
+    """The lock's entries, or those of a part; what is not one is a comment or an option for uv."""
+    lines = (text or LOCK.read_text()).replace("\\\n", " ").splitlines()
     return [
         Entry(Requirement(line.split(" --hash=")[0]), line.count("--hash=sha256:"))
         for line in lines
@@ -89,7 +91,7 @@ def locked() -> list[Entry]:
     ]
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "dev/requirements.txt"])
+@pytest.mark.parametrize("name", FILES)
 def test_every_requirement_is_pinned(name: str) -> None:
     requirements = asked_for(name)
     assert requirements
@@ -99,10 +101,8 @@ def test_every_requirement_is_pinned(name: str) -> None:
 
 def test_development_installs_what_the_image_installs() -> None:
     assert "-r ../requirements.txt" in (ROOT / "dev/requirements.txt").read_text().splitlines()
-    twice = {canonicalize_name(one.name) for one in asked_for("requirements.txt")} & {
-        canonicalize_name(one.name) for one in asked_for("dev/requirements.txt")
-    }
-    assert not twice, "pinned in both files, so the two can drift apart"
+    names = [canonicalize_name(one.name) for name in FILES for one in asked_for(name)]
+    assert len(names) == len({*names}), "pinned in two files, which can drift apart"
 
 
 def test_the_image_keeps_its_own_airflow() -> None:
@@ -120,7 +120,7 @@ def test_everything_locked_has_its_hashes() -> None:
 def test_the_lock_is_what_was_asked_for(place: dict[str, str]) -> None:
     """On each Python and platform that we name: one entry a requirement, of that version."""
     entries = [entry for entry in locked() if entry.applies(place)]
-    for requirement in asked_for("requirements.txt") + asked_for("dev/requirements.txt"):
+    for requirement in [one for name in FILES for one in asked_for(name)]:
         if requirement.marker and not requirement.marker.evaluate(place):
             continue
         name = canonicalize_name(requirement.name)
@@ -132,6 +132,33 @@ def test_the_lock_is_what_was_asked_for(place: dict[str, str]) -> None:
 def test_the_lock_has_one_version_of_everything(place: dict[str, str]) -> None:
     names = [entry.name for entry in locked() if entry.applies(place)]
     assert not {name for name in names if names.count(name) > 1}
+
+
+@pytest.mark.parametrize("groups", [(), ("celery",), ("test",), ("celery", "test"), GROUPS])
+def test_a_group_has_all_that_its_packages_require(groups: tuple[str, ...]) -> None:
+    from dev import environment
+
+    taken = {entry.name for entry in locked(environment.locked(environment.MAIN, groups))}
+    for name in taken:
+        try:
+            required = map(Requirement, metadata.requires(name) or ())
+        except metadata.PackageNotFoundError:  # for another Python or platform, or not installed
+            continue
+        for one in required:
+            if one.marker is None or one.marker.evaluate({"extra": ""}):
+                assert canonicalize_name(one.name) in taken, f"{name} requires it"
+
+
+def test_what_a_group_alone_needs_is_left_out_without_it() -> None:
+    from dev import environment
+
+    for group in GROUPS:
+        others = [other for other in GROUPS if other != group]
+        taken = {entry.name for entry in locked(environment.locked(environment.MAIN, others))}
+        wanted = {canonicalize_name(one.name) for one in asked_for(f"dev/requirements-{group}.txt")}
+        assert wanted
+        assert not wanted & taken
+    assert environment.locked(environment.MAIN, GROUPS) == LOCK.read_text()
 
 
 def test_the_s3_server_is_left_out_only_where_it_has_no_wheel() -> None:

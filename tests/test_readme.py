@@ -42,8 +42,9 @@ pages = pytest.mark.parametrize("page", TEXT, ids=lambda page: page.name)
 
 airflow = airflow_process.airflow
 # Fixtures of tests/xcom_store: the backend on a real S3 server.
-configure, s3, supervisor, xcom = (
+configure, service, s3, supervisor, xcom = (
     fixtures.configure,
+    fixtures.service,
     fixtures.s3,
     fixtures.supervisor,
     fixtures.xcom,
@@ -94,7 +95,7 @@ def commands() -> dict[str, set[str]]:
     """Each `python3 -m dev` command that a page names, with the options it is given there."""
     found: dict[str, set[str]] = {}
     for command, rest in re.findall(
-        r"python3 -m dev ([a-z][a-z0-9]*)((?: [^\s`#|]+)*)", "\n".join(TEXT.values())
+        r"python3 -m dev ((?:tools )?[a-z][a-z0-9]*)((?: [^\s`#|]+)*)", "\n".join(TEXT.values())
     ):
         found.setdefault(command, set()).update(re.findall(r"--[a-z][a-z0-9-]*", rest))
     return found
@@ -104,7 +105,7 @@ def commands() -> dict[str, set[str]]:
 @pytest.mark.parametrize("command", commands())
 def test_commands_are_those_of_dev(command):
     done = subprocess.run(
-        [sys.executable, "-m", "dev", command, "--help"],
+        [sys.executable, "-m", "dev", *command.split(), "--help"],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -255,6 +256,29 @@ print(record["codec"], XCom.deserialize_value(types.SimpleNamespace(value=record
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert "pandas-parquet [1]" in done.stdout, done.stdout + done.stderr
+
+
+def test_the_own_dag_and_its_test(tmp_path):
+    """As docs/your_dag.md has them: where they are to be put, run by pytest."""
+    for name, place in (("own dag", "dags/my_fares.py"), ("own test", "tests/dags/test_it.py")):
+        file = tmp_path / place
+        file.parent.mkdir(parents=True)
+        file.write_text(example(name), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "tests/dags"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    assert "1 passed" in done.stdout
+
+
+@pytest.mark.long
+def test_what_the_own_dag_stores(tmp_path, airflow):
+    (tmp_path / "my_fares.py").write_text(example("own dag"), encoding="utf-8")
+    log = airflow.run("dags", "test", "my_fares", AIRFLOW__CORE__DAGS_FOLDER=str(tmp_path))
+    assert airflow.run_of("my_fares")[1] == "success", log
+    assert airflow.references("my_fares").keys() >= {"load", "total"}
+    assert airflow.xcom("my_fares", "total")["summary"].startswith("2 rows × 2 columns")
 
 
 @pytest.mark.long

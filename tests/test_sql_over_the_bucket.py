@@ -10,9 +10,9 @@ import duckdb
 import pandas as pd
 import pytest
 
-from tests.xcom_store.conftest import configure, s3, supervisor, xcom
+from tests.xcom_store.conftest import configure, s3, service, supervisor, xcom
 
-__all__ = ["configure", "s3", "supervisor", "xcom"]
+__all__ = ["configure", "s3", "service", "supervisor", "xcom"]
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "sql_over_the_bucket.md"
 pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="docs/ is not shipped")

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -62,6 +63,8 @@ def test_over_and_back(real, folder, name):
         return [f"file://{path}" for path in folder.rglob("*") if path.is_file()]
 
     over_and_back(real, name, left)
+    for path in left():  # or the next test finds it
+        Path(path.removeprefix("file://")).unlink()
 
 
 @pytest.mark.weekly
@@ -143,3 +146,63 @@ def over_and_back(real, name, left):
     assert real.clear("switched", "source", "reader") == "success"
     assert source() == pushed or name == "common-io"
     assert len(left()) == (name == "common-io")
+
+
+@pytest.mark.long
+def test_from_one_store_to_another_with_values_in_flight(real, tmp_path):
+    """Push, change `url`, pull, run again, sweep both: no value is lost, none is left behind."""
+    stores = pytest.importorskip("dev.stores", reason="no dev/ here")
+
+    def source():
+        return real.rows("switched")["source", -1, "return_value"]
+
+    def tool(*arguments):
+        command = [sys.executable, "-m", "include.xcom_tools", *arguments, "--json"]
+        env = {**real.server.env, **moved, "AIRFLOW_API_URL": real.server.url}
+        done = subprocess.run(
+            command, env=env, check=False, capture_output=True, text=True, timeout=300
+        )
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def swept(*arguments):
+        found = tool("sweep", "--grace-hours", "0.0001", *arguments)
+        return [(row["kind"], row["uri"]) for row in found if row["kind"] not in ("dag", "total")]
+
+    earlier = f"s3://{real.bucket}/{real.prefix}"
+    with stores.start("gcs", tmp_path) as server:
+        real.restart_scheduler()
+        for _ in range(2):  # the first run's values stay, the second one's rows will be gone
+            real.trigger("switched")
+            assert real.wait("switched") == "success"
+        gone, run = source()["uri"], real.runs["switched"]
+        real.trigger("switched")
+        assert real.wait("switched") == "success"
+        pushed = source()
+        assert pushed["uri"].startswith(f"{earlier}/")
+
+        moved = {
+            **server.environment("xcom"),
+            "AIRFLOW__XCOM_STORE__ALSO_READ": earlier,
+            "AIRFLOW__XCOM_STORE__OPERATION_TIMEOUT": "0.1",  # twice that is the least grace
+        }
+        real.restart_scheduler(**{**moved, "AIRFLOW__XCOM_STORE__OPERATION_TIMEOUT": "60"})
+        assert real.clear("switched", "reader") == "success"
+        assert source() == pushed  # read where it was
+        assert real.clear("switched", "source", "reader") == "success"
+        again = source()["uri"]
+        assert again.startswith(f"{server.url('xcom')}/")
+        assert pushed["uri"] not in real.objects("switched")  # the new try has deleted it
+
+        assert real.clear("switched", "source", "reader") == "success"
+        assert source()["uri"] != again
+        where = "xcom", "switched", real.runs["switched"]
+        assert {*server.objects_of_run(*where)} == {source()["uri"]}
+
+        real.api.call("DELETE", f"api/v2/dags/switched/dagRuns/{quote(run)}")
+        assert swept() == []
+        assert swept("--url", earlier) == [("orphan", gone)]
+        found = swept("--url", earlier, "--claim", "--delete")
+        assert found == [("orphan", gone)]
+        assert gone not in real.objects("switched")
+        assert {row["kind"] for row in tool("sweep", "--grace-hours", "0.0001")} <= {"dag", "total"}

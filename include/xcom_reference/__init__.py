@@ -1,4 +1,4 @@
-"""Where an XCom lies in S3, for engines that read it there: nothing is downloaded.
+"""Where an XCom lies in the store, for engines that read it there: nothing is downloaded.
 
 For data too big for a worker, or of which a task needs little. In a task:
 
@@ -24,11 +24,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from include.xcom_backend import RawXCom
+from include.xcom_reference.services import StoreAccess
 from include.xcom_store import settings
-from include.xcom_store.errors import ObjectMissing, XComStoreError
+from include.xcom_store.errors import ConfigurationError, ObjectMissing, XComStoreError
 from include.xcom_store.keys import Owner
 from include.xcom_store.record import Reference, is_reference
-from include.xcom_store.stores import base, s3
+from include.xcom_store.stores import base
 
 if TYPE_CHECKING:
     from airflow.sdk.types import RuntimeTaskInstanceProtocol
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from pyarrow.fs import S3FileSystem
 
     from include.xcom_store.stores.base import Store
+    from include.xcom_store.stores.files import ObjectFile
 
 log = logging.getLogger("airflow.task")
 _DUCKDB_READS = {"parquet": "read_parquet", "json": "read_json", "zst": "read_json"}
@@ -157,12 +159,18 @@ class LocatedXCom:
     type: str
     bytes: int
     summary: str
-    access: BucketAccess
+    access: BucketAccess | StoreAccess
+    store: Store = field(repr=False)
 
     @property
     def path(self) -> str:
         """Bucket and key, as pyarrow's file system names the object."""
-        return self.uri.removeprefix("s3://")
+        return self.uri.partition("://")[2]
+
+    def open(self) -> ObjectFile:
+        """Return the object as a file, for what reads files; each read is one request."""
+        store, key = self.store.find(self.uri)
+        return store.open(key)
 
     def duckdb(self) -> DuckDBPyConnection:
         """Return the bucket's DuckDB session, in which this XCom is the view `xcom`.
@@ -216,8 +224,9 @@ def locate(
     store = base.connect(settings.load())
     try:
         row = RawXCom.get_one(**owner._asdict())
-        reference = _reference(row and row.value, owner, store)
-        access = _access(store)
+        reference = _reference(row and row.value)
+        store, _key = store.find(reference.stored.uri, owner)
+        access = _access(store) if store.location.scheme == "s3" else StoreAccess(store=store)
     except XComStoreError as error:
         error.action = f"locating XCom {key!r} of {owner}"
         raise
@@ -229,14 +238,15 @@ def locate(
         bytes=stored.bytes,
         summary=reference.summary,
         access=access,
+        store=store,
     )
 
 
 def bucket_access() -> BucketAccess:
-    """Return how to reach the bucket, from Airflow's configuration and connection.
+    """Return how to reach the bucket of S3, from Airflow's configuration and connection.
 
     Raises:
-        ConfigurationError: settings or connection are not usable.
+        ConfigurationError: settings or connection are not usable, or it is not S3.
     """
     return _access(base.connect(settings.load()))
 
@@ -244,6 +254,13 @@ def bucket_access() -> BucketAccess:
 def _access(store: Store) -> BucketAccess:
     from airflow.sdk.log import mask_secret
 
+    from include.xcom_store.stores import s3
+
+    if store.location.scheme != "s3":
+        raise ConfigurationError(
+            f"{store.uri()} is not on S3, so there are no keys of a bucket to give. `locate` gives "
+            "what reads an XCom there."
+        )
     access = store.access
     keys = (access.credentials or _from_environment())()
     for hidden in (keys["secret_access_key"], keys["token"]):
@@ -259,15 +276,15 @@ def _access(store: Store) -> BucketAccess:
     )
 
 
-def _reference(stored: Any, owner: Owner, store: Store) -> Reference:
+def _reference(stored: Any) -> Reference:
     if stored is None:
         raise ObjectMissing(
             "there is no such XCom in this DAG run. Has the task run, and is it upstream?"
         )
     if not is_reference(stored):
         raise ObjectMissing(
-            "this value is in Airflow's database and not in S3: it is small, or was not pushed by "
-            "this backend. Pull it."
+            "this value is in Airflow's database and not in the store: it is small, or was not "
+            "pushed by this backend. Pull it."
         )
     reference = Reference.from_record(stored)
     if reference.leaves:
@@ -276,7 +293,6 @@ def _reference(stored: Any, owner: Owner, store: Store) -> Reference:
             f"{reference.stored.uri}, and not one. Push what is to be located under a key of its "
             "own (multiple_outputs=True)."
         )
-    store.key(reference.stored.uri, owner)
     return reference
 
 

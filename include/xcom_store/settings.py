@@ -22,10 +22,12 @@ class Settings(NamedTuple):  # creating a dataclass takes a millisecond of every
     """Settings of the backend; the field's docstring is the option's documentation."""
 
     url: str | None = None
-    """Where the values go: `s3://bucket/prefix`, or `s3://conn_id@bucket/prefix` for a connection
-    other than `aws_default`; the prefix is `xcom` if left out. One prefix belongs to one Airflow
-    deployment. The connection need not exist: then the credentials come from where boto3 would find
-    them (environment, role, profile). Without a URL, only small values can be pushed."""
+    """Where the values go: `s3://bucket/prefix`, `gs://bucket/prefix`, `az://container/prefix`,
+    `hdfs://host:port/path`; `s3://conn_id@bucket/prefix` names a connection, `aws_default` or the
+    like if left out. The prefix, `xcom` if left out, belongs to one deployment alone."""
+
+    also_read: str = ""
+    """Further such URLs, divided by blanks, of stores that were used before."""
 
     threshold: int = 1024
     """Bytes of JSON. Plain values up to it stay in the metadata database; 0 sends all to the store.
@@ -33,8 +35,7 @@ class Settings(NamedTuple):  # creating a dataclass takes a millisecond of every
 
     keep_in_database: str = ""
     """Globs of `dag_id/task_id/key`, divided by blanks: XComs that clients without this backend
-    read (the REST API, tasks in other languages). Their plain JSON of up to 64 KiB stays in the
-    database; a push of anything else warns."""
+    read. Their JSON of up to 64 KiB stays in the database; a push of anything else warns."""
 
     inexact: str = "warn"
     """Values that would come back changed, but that Airflow's own backend takes: `warn` stores what
@@ -47,15 +48,13 @@ class Settings(NamedTuple):  # creating a dataclass takes a millisecond of every
     """`zstd` or `none`, for Parquet, Arrow, and JSON from 64 KiB on."""
 
     endpoint_url: str | None = None
-    """S3 endpoint, used by this backend only. Unset: the connection's, `AWS_ENDPOINT_URL_S3`,
-    `AWS_ENDPOINT_URL`, else AWS."""
+    """Of S3, for this backend only. Unset: the connection's, `AWS_ENDPOINT_URL(_S3)`, else AWS."""
 
     region_name: str | None = None
-    """Unset: the connection's, `AWS_REGION`, `AWS_DEFAULT_REGION`, else the bucket is asked."""
+    """Of S3. Unset: the connection's, `AWS_REGION`, `AWS_DEFAULT_REGION`, else the bucket's."""
 
     encryption: str = ""
-    """Unset: the bucket's default. `AES256` (SSE-S3) or `aws:kms` (SSE-KMS) ask for it with every
-    write."""
+    """Of S3. Unset: the bucket's default. `AES256` or `aws:kms` ask for it with every write."""
 
     kms_key_id: str | None = None
     """ARN of the key for `aws:kms`; unset, the account's own key for S3. Bucket keys are used."""
@@ -67,8 +66,7 @@ class Settings(NamedTuple):  # creating a dataclass takes a millisecond of every
     """Seconds for one request; a large object is many requests."""
 
     retry_timeout: float = 120.0
-    """Seconds after which a failing request is not tried again. 5xx, 503 SlowDown and broken
-    connections are retried, with exponential backoff and jitter."""
+    """Seconds after which a failing request (5xx, broken connection) is not tried again."""
 
     operation_timeout: float = 3600.0
     """Seconds for a whole push or pull of one object: a stalled store cannot block a task."""
@@ -104,22 +102,25 @@ def load() -> Settings:
 def check(settings: Settings) -> Settings:
     """Return the settings if they can be used, else raise `ConfigurationError`."""
     needs_kms = not settings.kms_key_id or settings.encryption == "aws:kms"
-    limits = ("connect_timeout", "request_timeout", "retry_timeout", "operation_timeout")
     rules = [
         ("threshold", settings.threshold >= 0, "a number of bytes, 0 for everything to the store"),
         ("inexact", settings.inexact in ("warn", "refuse"), "warn or refuse"),
         ("compression", settings.compression in ("zstd", "none"), "zstd or none"),
         ("encryption", settings.encryption in ("", "AES256", "aws:kms"), "AES256 or aws:kms"),
         ("encryption", needs_kms, "aws:kms where kms_key_id is set"),
-        *(
-            (name, 0.001 <= getattr(settings, name) <= 1e6, "0.001 to 1e6 seconds")
-            for name in limits
-        ),
     ]
+    for name in ("connect_timeout", "request_timeout", "retry_timeout", "operation_timeout"):
+        rules += [(name, 0.001 <= getattr(settings, name) <= 1e6, "0.001 to 1e6 seconds")]
     for name, is_usable, wanted in rules:
         if not is_usable:
             refuse(name, getattr(settings, name), wanted)
     return settings
+
+
+def at_most(settings: Settings, **seconds: float) -> Settings:
+    """Return the settings with limits of time no longer than these, for who does not wait."""
+    found: dict[str, Any] = {name: min(getattr(settings, name), s) for name, s in seconds.items()}
+    return settings._replace(**found)
 
 
 def variable(name: str) -> str:

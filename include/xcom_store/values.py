@@ -94,7 +94,7 @@ def pull(row: dict[str, Any], owner: Owner, store: Store) -> Any:
     if not record.is_reference(row):
         return documents.read(documents.load(record.inline_text(row)))
     reference = record.Reference.from_record(row)
-    key = store.key(reference.stored.uri, owner)
+    store, key = store.find(reference.stored.uri, owner)
     found = _read(store, key, reference.stored, reference)
     if reference.stored.codec != json_text.NAME:
         return found
@@ -110,7 +110,7 @@ def pull(row: dict[str, Any], owner: Owner, store: Store) -> Any:
 def remove(row: dict[str, Any], owner: Owner, store: Store) -> None:
     """Delete the objects of a reference: its leaves, then, even if that failed, its main object."""
     reference = record.Reference.from_record(row)
-    key = store.key(reference.stored.uri, owner)
+    store, key = store.find(reference.stored.uri, owner)
     try:
         if reference.leaves:
             store.delete_under(keys.stem(key))

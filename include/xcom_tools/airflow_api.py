@@ -155,11 +155,15 @@ class AirflowApi:
         for dags, _total in self._pages("dags", "dags", exclude_stale="false"):
             yield from (str(dag["dag_id"]) for dag in dags)
 
-    def runs(self) -> Iterator[Owner]:
-        """List the runs of all DAGs that the token may read, the oldest first."""
-        # `~`, because for one DAG Airflow wants its code, which may be gone.
-        for runs, _total in self._pages(f"dags/{ANY}/dagRuns", "dag_runs", order_by="id"):
-            yield from (Owner(str(run["dag_id"]), str(run["dag_run_id"])) for run in runs)
+    def runs(self, dag_id: str | None = None) -> Iterator[Owner]:
+        """List the runs of a DAG, or of all that the token may read, the oldest first."""
+        # `~`, because for one DAG Airflow wants its code, which may be gone. The pattern finds
+        # other DAGs, too, and knows `|` as a sign of its own.
+        path = f"dags/{ANY}/dagRuns"
+        pattern = None if dag_id is None or "|" in dag_id else dag_id
+        for runs, _total in self._pages(path, "dag_runs", order_by="id", dag_id_pattern=pattern):
+            owners = (Owner(str(run["dag_id"]), str(run["dag_run_id"])) for run in runs)
+            yield from (owner for owner in owners if dag_id in (None, owner.dag_id))
 
     def variable(self, key: str) -> str | None:
         """Return a Variable of the metadata database; None if Airflow says that there is none."""

@@ -9,7 +9,7 @@ This reads the store and not the database. Size and SHA-256 are in Airflow's ref
 NOT checked here, as a pull would (verify does that). A small value lies in Airflow's database only.
 
 Examples:
-  python -m include.xcom_tools cat --dag-id trips --run-id manual__2026-11-22 --task-id load
+  python -m include.xcom_tools cat --dag-id trips --latest --task-id load
   python -m include.xcom_tools cat s3://airflow-xcoms/xcom/dag_id=trips/…/return_value-….parquet
   python -m include.xcom_tools cat --json … | jq .fare_amount
   python -m include.xcom_tools cat --raw … > value.parquet
@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from include.xcom_store import settings
 from include.xcom_store.errors import AccessDenied
 from include.xcom_store.stores.base import connect
-from include.xcom_tools import contents, listing, output
+from include.xcom_tools import contents, listing, names, output
 from include.xcom_tools.contents import RowStream
 from include.xcom_tools.errors import FOUND, OK, ToolError
 from include.xcom_tools.output import Heading
@@ -49,8 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the value."""
-    store = connect(settings.load())
-    key = _key(store, arguments)
+    store, key = _find(connect(settings.load()), arguments)
     if not key:
         return FOUND
     if arguments.raw:
@@ -68,28 +67,32 @@ def run(arguments: argparse.Namespace) -> int:
     return OK
 
 
-def _key(store: Store, arguments: argparse.Namespace) -> str | None:
+def _find(store: Store, arguments: argparse.Namespace) -> tuple[Store, str | None]:
     owner = listing.selected(arguments)
     if arguments.uri:
-        if owner.dag_id or owner.run_id or owner.task_id:
+        if owner.dag_id or owner.run_id or owner.task_id or arguments.latest:
             raise ToolError("Give either a URI or --dag-id, --run-id and --task-id.")
         try:
-            return store.key(arguments.uri)
+            return store.find(arguments.uri)
         except AccessDenied as error:
             raise ToolError(
-                f"{arguments.uri} is not under {store.uri()}, the store that is set."
+                f"{arguments.uri} is not under {store.uri()}, the store that is set, nor in one of "
+                "also_read."
             ) from error
-    if not (owner.dag_id and owner.run_id and owner.task_id):
-        raise ToolError("Name a value: a URI, or all of --dag-id, --run-id and --task-id.")
+    if not (owner.dag_id and (owner.run_id or arguments.latest) and owner.task_id):
+        raise ToolError(
+            "Name a value: a URI, or all of --dag-id, --run-id (or --latest) and --task-id."
+        )
+    owner = names.narrow(arguments, names.in_store(store))
     values = listing.values(store, owner)
     if not values:
         output.say(listing.nothing(store, owner))
-        return None
+        return store, None
     if len(indexes := {value.place.map_index for value in values if value.place}) > 1:
         raise ToolError(f"There are values of {len(indexes)} map indexes: add --map-index N.")
     if len(values) > 1:
         output.say(f"{len(values)} objects of this XCom; showing the one written last")
-    return values[-1].info.key
+    return store, values[-1].info.key
 
 
 def _show_rows(found: RowStream, arguments: argparse.Namespace) -> None:

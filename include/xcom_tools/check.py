@@ -1,8 +1,9 @@
 """Check settings, connection, rights and the bucket's configuration.
 
 Does what a task would: lists, writes, reads and deletes a small object under the prefix, with the
-backend's own code. Then reads the bucket's configuration as far as the credentials allow: a missing
-right to do that is not an error, the line says "not known" and names the permission. `--rows` also
+backend's own code, in each store that is set. Then reads the bucket's configuration, on S3 alone,
+as far as the credentials allow: a missing right to do that is not an error, the line says "not
+known" and names the permission. `--rows` also
 looks for values that Airflow's common-io backend has left and that cannot be read by what is set.
 
 Each line is ok, a warning, an error or not known, and says what to do. No secret is printed. The
@@ -18,13 +19,21 @@ Examples:
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from include.xcom_store import settings
 from include.xcom_store.errors import ConfigurationError, StoreUnreachable, XComStoreError
 from include.xcom_store.stores.base import Store
-from include.xcom_tools import airflow_access, check_access, check_rows, check_settings, output
-from include.xcom_tools.check_bucket import Questions
+from include.xcom_tools import (
+    airflow_access,
+    check_access,
+    check_line,
+    check_rows,
+    check_settings,
+    output,
+    places,
+)
+from include.xcom_tools.check_bucket import NotAsked, Questions
 from include.xcom_tools.check_line import ERROR, CheckLine
 from include.xcom_tools.errors import FOUND, OK
 
@@ -33,9 +42,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from include.xcom_store.settings import Settings
-
-MAX_SECONDS = {"connect_timeout": 5.0, "request_timeout": 15.0, "retry_timeout": 5.0}
-"""A check should not wait as long as a task may."""
 
 
 def report(options: Settings | None = None) -> list[CheckLine]:
@@ -71,14 +77,22 @@ def run(arguments: argparse.Namespace) -> int:
 def _lines(options: Settings | None) -> Iterator[CheckLine]:
     try:
         options = options or settings.load()
-        shorter = {name: min(limit, getattr(options, name)) for name, limit in MAX_SECONDS.items()}
-        store = Store(options._replace(**shorter))
+        hurried = settings.at_most(options, connect_timeout=5, request_timeout=15, retry_timeout=5)
+        stores = [Store(each) for each in places.each(hurried)]
     except ConfigurationError as error:
         yield CheckLine("settings", ERROR, str(error))
         return
-    yield from check_settings.settings_lines(store)
-    if not options.url:
-        return
+    for number, store in enumerate(stores):
+        if number:
+            found = f"{store.uri()} is read and deleted in, not written to (also_read)."
+            yield CheckLine("settings", check_line.OK, found)
+        else:
+            yield from check_settings.settings_lines(store)
+        if store.settings.url:
+            yield from _store_lines(store)
+
+
+def _store_lines(store: Store) -> Iterator[CheckLine]:
     yield from check_settings.connection_lines(store.location.conn_id)
     try:
         access = store.access
@@ -92,7 +106,7 @@ def _lines(options: Settings | None) -> Iterator[CheckLine]:
         yield CheckLine("connection", ERROR, f"{type(error).__name__}: {error}")
         return
     yield from check_settings.endpoint_lines(store, access)
-    questions = Questions(store)
+    questions: Any = Questions(store) if store.location.scheme == "s3" else NotAsked(store)
     usable = True
     for line in (*questions.region(), *check_access.list_lines(store)):
         usable = usable and line.state != ERROR

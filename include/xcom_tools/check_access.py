@@ -8,12 +8,11 @@ from __future__ import annotations
 import os
 import time
 import urllib.error
-import urllib.request
 import uuid
 from typing import TYPE_CHECKING, Any
 
 from include.xcom_store.errors import AccessDenied, ObjectMissing, StoreUnreachable, XComStoreError
-from include.xcom_store.stores import s3
+from include.xcom_store.stores.service import open_url
 from include.xcom_tools.check_line import ERROR, NOT_KNOWN, OK, WARNING, CheckLine
 
 if TYPE_CHECKING:
@@ -24,7 +23,12 @@ if TYPE_CHECKING:
 FOLDER = "_check"
 SLOW_SECONDS = 1.0
 """For a request with a kilobyte; within the bucket's region it takes some hundredths."""
-_POLICY = s3.failure("AccessDenied", "")
+EVERYBODY = {
+    "s3": "Turn Block Public Access on for the bucket (all four), correct its policy and ACLs",
+    "gs": "Enforce public access prevention on the bucket, and correct its policy and ACLs",
+    "az": "Disallow blob public access for the account",
+}
+"""What ends reading without credentials, by the scheme of the URL."""
 
 
 def list_lines(store: Store) -> Iterator[CheckLine]:
@@ -32,7 +36,9 @@ def list_lines(store: Store) -> Iterator[CheckLine]:
     try:
         yield _timed("list", lambda: next(store.list(), None))
     except AccessDenied as error:
-        if _POLICY and _POLICY.advice not in str(error):  # not what we may do, but who we are
+        policy = store.service.failure("AccessDenied", "")
+        is_s3 = store.location.scheme == "s3"
+        if not (is_s3 and policy and policy.advice in str(error)):  # not what we may do: who we are
             yield CheckLine("credentials", ERROR, str(error))
             return
         yield CheckLine(
@@ -80,9 +86,8 @@ def _attempt(store: Store, about: str, call: Callable[[], Any], to_do: str) -> C
         return _timed(about, call)
     except XComStoreError as error:
         arn = f"arn:aws:s3:::{store.location.bucket}/{store.location.prefix}/*"
-        return CheckLine(
-            about, ERROR, str(error), to_do.format(arn) if isinstance(error, AccessDenied) else ""
-        )
+        is_policy = isinstance(error, AccessDenied) and store.location.scheme == "s3"
+        return CheckLine(about, ERROR, str(error), to_do.format(arn) if is_policy else "")
 
 
 def _timed(about: str, call: Callable[[], Any]) -> CheckLine:
@@ -107,12 +112,20 @@ def _read_only(store: Store, key: str) -> Iterator[CheckLine]:
 
 def _anonymous(store: Store, key: str) -> CheckLine:
     """Ask for an object without credentials."""
-    endpoint, location = (store.access.endpoint or "").rstrip("/"), store.location
-    bucket = location.bucket
-    place = f"{endpoint}/{bucket}" if endpoint else f"https://{bucket}.s3.amazonaws.com"
+    location, access = store.location, store.access
+    if location.scheme == "hdfs":
+        return CheckLine(
+            "anonymous",
+            WARNING,
+            "With simple authentication whoever reaches the name node can read the values, under "
+            "any name.",
+            "Let nobody but Airflow's and Hadoop's machines reach it.",
+        )
+    public = "storage.googleapis.com" if location.scheme == "gs" else "s3.amazonaws.com"
+    place = f"{(access.endpoint or f'https://{public}').rstrip('/')}/{location.bucket}"
     url = f"{place}/{location.prefix}/{key}"
     try:
-        with urllib.request.urlopen(url, timeout=15):  # noqa: S310 - the operator's own endpoint
+        with open_url(url, access, 15):
             pass
     except urllib.error.HTTPError as error:
         return CheckLine("anonymous", OK, f"Reading without credentials is refused ({error.code}).")
@@ -121,7 +134,6 @@ def _anonymous(store: Store, key: str) -> CheckLine:
     return CheckLine(
         "anonymous",
         ERROR,
-        "Anybody can read the values: S3 gave an object without credentials.",
-        "Turn Block Public Access on for the bucket (all four), correct its policy and ACLs, and "
-        "treat what was in it as known to others.",
+        f"Anybody can read the values: {store.service.NAME} gave an object without credentials.",
+        f"{EVERYBODY[location.scheme]}, and treat what was in it as known to others.",
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from include.xcom_store.settings import variable
+from include.xcom_store.stores import aws
 from include.xcom_tools import check_lifecycle
 from include.xcom_tools.check_line import ERROR, NOT_KNOWN, OK, WARNING, CheckLine
 
@@ -21,8 +22,30 @@ _DENIED = {"AccessDenied", "AllAccessDisabled", "403", "Forbidden"}
 _FLAGS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 
 
+class NotAsked:
+    """In place of `Questions` for what is not S3: says what is not looked at."""
+
+    def __init__(self, store: Store) -> None:
+        self._name = store.service.NAME
+
+    def region(self) -> Iterator[CheckLine]:
+        """Tell nothing."""
+        return iter(())
+
+    def configuration(self) -> Iterator[CheckLine]:
+        """Tell what is not known."""
+        yield CheckLine(
+            "configuration",
+            NOT_KNOWN,
+            f"Versioning, encryption, public access and lifecycle rules of {self._name} are not "
+            "looked at.",
+            "See there that no rule deletes or archives values in use, and that deleted ones can "
+            "be restored for a while (docs/stores.md).",
+        )
+
+
 class Questions:
-    """Asks one bucket about itself."""
+    """Asks one bucket of S3 about itself."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -157,6 +180,9 @@ def _client(store: Store) -> Any:
     from botocore.config import Config
 
     access, options = store.access, store.settings
+    connection = aws.get_connection(store.location.conn_id)
+    authority = connection.extra_dejson.get("verify") if connection else None
+    proxy = access.client_options.get("proxy_url")
     keys = access.credentials() if access.credentials else {}
     return boto3.client(
         "s3",
@@ -165,7 +191,9 @@ def _client(store: Store) -> Any:
         aws_access_key_id=keys.get("access_key_id"),
         aws_secret_access_key=keys.get("secret_access_key"),
         aws_session_token=keys.get("token"),
+        verify=authority if authority not in (True, "true", "True") else None,
         config=Config(
+            proxies={"http": proxy, "https": proxy} if proxy else None,
             connect_timeout=options.connect_timeout,
             read_timeout=options.request_timeout,
             retries={"total_max_attempts": 2},

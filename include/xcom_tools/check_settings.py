@@ -99,7 +99,7 @@ def endpoint_lines(store: Store, access: Access) -> Iterator[CheckLine]:
     yield CheckLine("credentials", OK, f"By {access.source}.")
     endpoint = access.endpoint
     if not endpoint:
-        yield CheckLine("endpoint", OK, "AWS.")
+        yield CheckLine("endpoint", OK, f"{store.service.NAME}'s own.")
         return
     said = f"{endpoint}, from {_endpoint_source(store, endpoint)}."
     deployment = [name for name, is_set in _DEPLOYMENT.items() if is_set(os.environ.get(name))]
@@ -109,7 +109,9 @@ def endpoint_lines(store: Store, access: Access) -> Iterator[CheckLine]:
             ERROR,
             f"{said} That is this machine itself, in a deployment ({deployment[0]} is set).",
             f"Unset {variable('endpoint_url')} there, and the bucket is looked for on AWS. "
-            "`astro deployment variable create --load` may have brought it from .env.",
+            "`astro deployment variable create --load` may have brought it from .env."
+            if store.location.scheme == "s3"
+            else f"Correct connection {store.location.conn_id!r} there.",
         )
     elif endpoint.startswith("http://") and not _is_loopback(endpoint):
         yield CheckLine(

@@ -7,10 +7,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Protocol
 
-import airflow.sdk  # noqa: F401 - before anything that imports the backend, which it imports itself
-
 from include.xcom_store.errors import XComStoreError
-from include.xcom_tools import cat, check, du, errors, ls, output, sweep, uri, verify
+from include.xcom_tools import cat, check, du, errors, ls, output, place, sweep, uri, verify
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +36,7 @@ COMMANDS: dict[str, Command] = {
     "sweep": sweep,
 }
 
+_PROGRAM = "python -m include.xcom_tools"
 _DESCRIPTION = """\
 Looks after the XComs in the object store, with the settings and the connection of the Airflow
 environment it runs in: where tasks run, where the scheduler runs, or on your machine with the
@@ -56,17 +55,12 @@ line, with sizes in bytes. Every command explains itself: python -m include.xcom
 """
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return the exit code."""
-    options = _parser().parse_args(arguments)
-    configure_log("INFO" if options.verbose else "WARNING")
-    # As `airflow connections get` does: a connection may be in the metadata database only, and
-    # outside of a task Airflow's SDK asks that in its servers alone.
-    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
+def main(arguments: Sequence[str] | None = None, program: str = _PROGRAM) -> int:
+    """Run one command; return the exit code. `program` is what help says to type."""
+    options = _parser(program).parse_args(arguments)
     try:
-        code = COMMANDS[options.command].run(options)
-        sys.stdout.flush()
-        return code
+        with place.airflow_home():
+            return _run(options)
     except (XComStoreError, errors.ToolError) as error:
         output.say(f"error: {error}")
         return errors.exit_code(error)
@@ -76,6 +70,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `… | head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return errors.OK
+
+
+def _run(options: argparse.Namespace) -> int:
+    # Not at the top, for --help takes a second otherwise; and before anything that imports the
+    # backend, which it imports itself.
+    import airflow.sdk  # noqa: F401
+
+    configure_log("INFO" if options.verbose else "WARNING")
+    # As `airflow connections get` does: a connection may be in the metadata database only, and
+    # outside of a task Airflow's SDK asks that in its servers alone.
+    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
+    code = COMMANDS[options.command].run(options)
+    sys.stdout.flush()
+    return code
 
 
 def configure_log(level: str) -> None:
@@ -88,17 +96,17 @@ def configure_log(level: str) -> None:
     configure_logging(log_level=level, output=sys.stderr)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(program: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m include.xcom_tools",
+        prog=program,
         description=_DESCRIPTION,
-        epilog=_EPILOG,
+        epilog=_EPILOG.replace(_PROGRAM, program),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, command in COMMANDS.items():
         first, _, rest = (command.__doc__ or "").partition("\n")
-        rest, _, examples = rest.partition("Examples:\n")
+        rest, _, examples = rest.replace(_PROGRAM, program).partition("Examples:\n")
         added = commands.add_parser(
             name,
             help=first[:1].lower() + first[1:].rstrip("."),

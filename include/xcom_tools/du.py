@@ -19,7 +19,7 @@ from urllib.parse import unquote
 from include.xcom_store import settings
 from include.xcom_store.sizes import size_text
 from include.xcom_store.stores.base import connect
-from include.xcom_tools import listing, output
+from include.xcom_tools import listing, names, output
 from include.xcom_tools.errors import OK
 from include.xcom_tools.output import Heading
 
@@ -55,12 +55,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print one line per group, and the total."""
     store = connect(settings.load())
-    names = _BY[arguments.by]
+    owner = names.narrow(arguments, names.in_store(store))
+    by = _BY[arguments.by]
     groups: dict[tuple[str, ...], _Sum] = {}
     total = _Sum()
     with output.progress("objects") as done:
-        for found in listing.objects(store, listing.selected(arguments)):
-            group = tuple(getattr(found.place, name) for name in names) if found.place else ()
+        for found in listing.objects(store, owner):
+            group = tuple(getattr(found.place, name) for name in by) if found.place else ()
             groups.setdefault(group, _Sum()).add(found)
             total.add(found)
             done(1)
@@ -70,9 +71,9 @@ def run(arguments: argparse.Namespace) -> int:
         Heading("objects", output.number, right=True),
         Heading("values", output.number, right=True),
         Heading("newest", output.time),
-        *map(Heading, names),
+        *map(Heading, by),
     )
-    output.rows((_row(names, *group) for group in largest), headings, as_json=arguments.json)
+    output.rows((_row(by, *group) for group in largest), headings, as_json=arguments.json)
     output.say(
         f"{size_text(total.bytes)} in {total.objects:,} objects of {total.values:,} values "
         f"under {store.uri()}"
@@ -80,6 +81,6 @@ def run(arguments: argparse.Namespace) -> int:
     return OK
 
 
-def _row(names: tuple[str, ...], group: tuple[str, ...], found: _Sum) -> dict[str, Any]:
-    said = map(unquote, group) if group else (_OTHERS, *("" for _ in names[1:]))
-    return {**vars(found), **dict(zip(names, said, strict=True))}
+def _row(by: tuple[str, ...], group: tuple[str, ...], found: _Sum) -> dict[str, Any]:
+    said = map(unquote, group) if group else (_OTHERS, *("" for _ in by[1:]))
+    return {**vars(found), **dict(zip(by, said, strict=True))}

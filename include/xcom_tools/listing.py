@@ -120,20 +120,27 @@ def parse(object_key: str) -> Place | None:
 
 
 def add_selection(parser: argparse.ArgumentParser, *, dag_required: bool = False) -> None:
-    """Add the options that name a DAG, run, task instance or XCom; `selected` reads them."""
+    """Add the options that name a DAG, run, task instance or XCom; `names.narrow` reads them."""
     parser.add_argument("--dag-id", metavar="ID", required=dag_required, help="only of this DAG")
-    parser.add_argument("--run-id", metavar="ID", help="only of this run")
+    _add_run(parser, required=False)
     parser.add_argument("--task-id", metavar="ID", help="only of this task")
     parser.add_argument("--map-index", metavar="N", type=int, help="only of this; -1 is unmapped")
     parser.add_argument("--key", metavar="KEY", help="only XComs of this key")
 
 
 def add_value(parser: argparse.ArgumentParser, *, required: bool) -> None:
-    """Add the options that name one value; `selected` reads them."""
-    for name in ("--dag-id", "--run-id", "--task-id"):
-        parser.add_argument(name, metavar="ID", required=required)
+    """Add the options that name one value; `names.narrow` reads them."""
+    parser.add_argument("--dag-id", metavar="ID", required=required)
+    _add_run(parser, required=required)
+    parser.add_argument("--task-id", metavar="ID", required=required)
     parser.add_argument("--map-index", metavar="N", type=int, help="of a mapped task")
     parser.add_argument("--key", metavar="KEY", default="return_value", help="default: %(default)s")
+
+
+def _add_run(parser: argparse.ArgumentParser, *, required: bool) -> None:
+    run = parser.add_mutually_exclusive_group(required=required)
+    run.add_argument("--run-id", metavar="ID", help="of this run; a part that only one has will do")
+    run.add_argument("--latest", action="store_true", help="of the DAG's latest run")
 
 
 def nothing(store: Store, owner: Owner) -> str:
@@ -159,5 +166,7 @@ _OURS = re.compile(
     "(?P<directory>"
     + "/".join(f"{name}=(?P<{name}>[^/]+)" for name in PARTITIONS[:3])
     + r"/map_index=(?P<map_index>-?[0-9]+))"
-    + rf"/(?P<key>[^/]+)-(?P<unique>{keys.UNIQUE})(?:/(?P<leaf>[0-9]+))?\.[a-z0-9.]+"
+    # HDFS shows a file that is being written; its name makes it a value that no row refers to.
+    + rf"/(?P<key>[^/]+)-(?P<unique>{keys.UNIQUE})"
+    + r"(?:/(?:_temporary-)?(?P<leaf>[0-9]+))?\.[a-z0-9.]+"
 )

@@ -12,7 +12,7 @@ token in AIRFLOW_API_TOKEN or the connection airflow_api, never on the command l
 
 Examples:
   python -m include.xcom_tools ls
-  python -m include.xcom_tools ls --dag-id trips --task-id load
+  python -m include.xcom_tools ls --dag-id trips --latest
   python -m include.xcom_tools ls --json | jq -r .uri
   python -m include.xcom_tools ls --dag-id trips --rows
 """
@@ -25,7 +25,7 @@ from include.xcom_store import settings
 from include.xcom_store.record import is_reference
 from include.xcom_store.sizes import size_text
 from include.xcom_store.stores.base import connect
-from include.xcom_tools import airflow_access, listing, output
+from include.xcom_tools import airflow_access, listing, names, output
 from include.xcom_tools.errors import OK
 from include.xcom_tools.output import Heading
 
@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the objects."""
     store = connect(settings.load())
-    wanted, headings = listing.selected(arguments), [*HEADINGS]
+    wanted, headings = names.narrow(arguments, names.in_store(store)), [*HEADINGS]
     found = (_row(store, each) for each in listing.objects(store, wanted))
     if arguments.rows:
         inexact = _inexact(arguments, wanted)

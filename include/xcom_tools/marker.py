@@ -71,9 +71,11 @@ def claim(store: Store, api: AirflowApi) -> None:
 
     Raises:
         ForeignPrefix: somebody else has claimed it.
+        ToolError: two could claim it at once, for this service lets the second one overwrite.
     """
     if is_ours(store, api):
         return
+    _prove_create_only(store)
     identity = api.variable(VARIABLE)
     if identity is None:
         identity = str(uuid.uuid4())
@@ -86,6 +88,21 @@ def claim(store: Store, api: AirflowApi) -> None:
     store.create(KEY, f"{json.dumps(said, indent=2)}\n".encode())
     if not is_ours(store, api):  # also where another one was faster
         raise ToolError(f"{store.uri(KEY)} was written and is not there.")
+
+
+def _prove_create_only(store: Store) -> None:
+    """Create one object twice, which must fail: else a claim would not exclude another."""
+    probe = f"{KEY}-probe-{uuid.uuid4().hex}"
+    try:
+        if store.create(probe, b"1") and store.create(probe, b"2"):
+            raise ToolError(
+                f"{store.uri()} cannot be claimed: this service overwrites an object where it is "
+                "asked to create one only if there is none, so another Airflow could claim the "
+                "prefix at the same time. (Of those that were tried, the emulator of Google Cloud "
+                "Storage does so.)"
+            )
+    finally:
+        store.delete(probe)
 
 
 def _read(text: bytes, where: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ Examples:
   python -m include.xcom_tools sweep
   python -m include.xcom_tools sweep --claim --delete
   python -m include.xcom_tools sweep --dag-id trips --grace-hours 72 --json
+  python -m include.xcom_tools sweep --url s3://old-bucket/xcom
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import TYPE_CHECKING
 from include.xcom_store import settings
 from include.xcom_store.sizes import size_text
 from include.xcom_store.stores.base import connect
-from include.xcom_tools import airflow_access, marker, output, sweep_missing
+from include.xcom_tools import airflow_access, marker, names, output, places, sweep_missing
 from include.xcom_tools.errors import FOUND, OK, ToolError
 from include.xcom_tools.listing import add_selection, selected
 from include.xcom_tools.output import Heading
@@ -65,6 +66,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--missing", action="store_true", help="also ask for every row that has no object"
     )
+    parser.add_argument(
+        "--url", metavar="URL", help="one of [xcom_store] also_read; default: [xcom_store] url"
+    )
     parser.add_argument("--resume-after", metavar="KEY", help="continue after this key")
     airflow_access.add_arguments(parser)
     add_selection(parser)
@@ -72,8 +76,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Sweep; print what is found, then a table by DAG."""
-    store = connect(settings.load())
+    store = connect(places.named(settings.load(), arguments.url))
     least = grace(store.settings, arguments.grace_hours * HOUR)
+    if arguments.missing:  # then there need not be an object
+        owner = selected(arguments)
+    else:
+        owner = names.narrow(arguments, names.in_store(store))
     with airflow_access.from_arguments(arguments) as api, output.progress("objects") as progress:
         prepare(store, api, delete=arguments.delete, claim=arguments.claim)
         sweep = Sweep(
@@ -82,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
             delete=arguments.delete,
             grace=least,
             thorough=arguments.thorough,
-            owner=selected(arguments),
+            owner=owner,
             after=arguments.resume_after,
             progress=progress,
         )

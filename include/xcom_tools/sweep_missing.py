@@ -27,7 +27,7 @@ def check(store: Store, owner: Owner, reference: Reference) -> Finding | None:
     uri = reference.stored.uri
     whose = f"the row of {owner} key={owner.key} refers to it"
     try:
-        key = store.key(reference.stored.uri, owner)
+        store, key = store.find(reference.stored.uri, owner)
     except AccessDenied:
         return Finding(MISSING, uri, f"{whose}: not where its values lie")
     return None if store.exists(key) else Finding(MISSING, uri, whose)

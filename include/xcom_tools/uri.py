@@ -6,7 +6,7 @@ objects of the frames and arrays inside a value. A small value lies in Airflow's
 URI.
 
 Examples:
-  python -m include.xcom_tools uri --dag-id trips --run-id manual__2026-11-22 --task-id load
+  python -m include.xcom_tools uri --dag-id trips --latest --task-id load
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from include.xcom_store import settings
 from include.xcom_store.stores.base import connect
-from include.xcom_tools import listing, output
+from include.xcom_tools import listing, names, output
 from include.xcom_tools.errors import FOUND, OK
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print one URI per line."""
     store = connect(settings.load())
-    owner = listing.selected(arguments)
+    owner = names.narrow(arguments, names.in_store(store))
     values = listing.values(store, owner)
 
     def keys() -> Iterator[str]:

@@ -10,7 +10,7 @@ AIRFLOW_API_TOKEN or the connection airflow_api, never on the command line.
 
 Examples:
   python -m include.xcom_tools verify --dag-id trips
-  python -m include.xcom_tools verify --dag-id trips --run-id manual__2026-11-22 --json
+  python -m include.xcom_tools verify --dag-id trips --latest --json
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from include.xcom_store.errors import ConfigurationError, StoreUnreachable, XCom
 from include.xcom_store.record import is_record, is_reference
 from include.xcom_store.sizes import size_text
 from include.xcom_store.stores.base import connect
-from include.xcom_tools import airflow_access, listing, output
+from include.xcom_tools import airflow_access, listing, names, output
 from include.xcom_tools.errors import FOUND, OK
 from include.xcom_tools.output import Heading
 
@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
             yield row
 
     with airflow_access.from_arguments(arguments) as api, output.progress("values") as done:
-        found = verify(api, listing.selected(arguments), store)
+        found = verify(api, names.narrow(arguments, names.in_airflow(api)), store)
         output.rows(counted(), HEADINGS, as_json=arguments.json)
     said = ", ".join(f"{count:,} {state}" for state, count in states.most_common())
     changed = f", {inexact:,} not exactly as pushed" if inexact else ""

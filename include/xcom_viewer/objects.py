@@ -38,7 +38,7 @@ def locate(entry: Entry, store: Store, leaf: int | None = None) -> StoredObject:
         TooLarge: that document cannot be read here.
     """
     reference = Reference.from_record(entry.stored)
-    key = store.key(reference.stored.uri, entry.owner)
+    store, key = store.find(reference.stored.uri, entry.owner)
     if leaf is None:
         return reference.stored
     leaves: list[StoredObject] = []
@@ -70,7 +70,8 @@ def read_json(store: Store, stored: StoredObject) -> Any:
     """
     if stored.bytes > BUDGET_BYTES:
         raise TooLarge
-    data = store.get(store.key(stored.uri), stored.bytes, stored.sha256)
+    store, key = store.find(stored.uri)
+    data = store.get(key, stored.bytes, stored.sha256)
     try:
         text = json_text.unpack(data, MAX_JSON_BYTES)
     except (OSError, ValueError) as error:  # what pyarrow makes of damaged zstd

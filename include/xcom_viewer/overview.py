@@ -82,7 +82,7 @@ def card(entry: Entry, connect: Callable[[], Store]) -> Card:
             found.inexact = record.get("inexact", 0)
             return found
         reference = Reference.from_record(record)
-        connect().key(reference.stored.uri, entry.owner)
+        connect().find(reference.stored.uri, entry.owner)
     except XComStoreError as error:
         found = _card(entry, "reference", "", 0)
         found.state = states.of(error)

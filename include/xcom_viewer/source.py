@@ -7,7 +7,7 @@ a page that somebody is waiting for. How much of one object a page may read is b
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from include.xcom_store import settings
 from include.xcom_store.errors import ObjectCorrupt
@@ -21,13 +21,6 @@ REFRESH_SECONDS = 300
 """After them the connection is looked up again: the API server lives long, and keys change."""
 BUDGET_BYTES = 4 * 1024 * 1024
 """Bytes of an object that one preview reads at most."""
-_TIMEOUTS = {
-    "connect_timeout": 2.0,
-    "request_timeout": 5.0,
-    "retry_timeout": 4.0,
-    "operation_timeout": 8.0,
-}
-"""Seconds; the settings' own where they are shorter."""
 
 
 class TooLarge(Exception):
@@ -52,11 +45,14 @@ class StoreLookup:
         """
         now, found = time.monotonic(), self._found
         if found is None or now - found[0] >= REFRESH_SECONDS:
-            options = settings.load()
-            limits: dict[str, Any] = {
-                name: min(limit, getattr(options, name)) for name, limit in _TIMEOUTS.items()
-            }
-            found = self._found = now, Store(options._replace(**limits))
+            options = settings.at_most(
+                settings.load(),
+                connect_timeout=2,
+                request_timeout=5,
+                retry_timeout=4,
+                operation_timeout=8,
+            )
+            found = self._found = now, Store(options)
         return found[1]
 
     def forget(self) -> None:
@@ -79,9 +75,8 @@ class Source:
     def __init__(
         self, store: Store, stored: StoredObject, budget: int | None = BUDGET_BYTES
     ) -> None:
-        self._store = store
+        self._store, self._key = store.find(stored.uri)
         self._stored = stored
-        self._key = store.key(stored.uri)
         self._budget = budget
         self._known: list[tuple[int, bytes | bytearray]] = []
         self.bytes_read = 0

@@ -15,7 +15,20 @@ from dev import ports
 from dev.demo_options import DATA_FILES
 from tests.dev.copies import BASE_PYTHON
 
-COMMANDS = ("demo", "up", "test", "setup", "s3", "lock")
+COMMANDS = (
+    "demo",
+    "up",
+    "tools",
+    "clean",
+    "test",
+    "bench",
+    "setup",
+    "s3",
+    "lint",
+    "golden",
+    "pictures",
+    "lock",
+)
 
 
 def old_python(version: str) -> str:
@@ -36,7 +49,10 @@ def test_help_names_every_command(bare_copy):
 def test_every_command_has_help_with_examples(bare_copy, name):
     done = bare_copy.run(name, "--help")
     assert done.returncode == 0
-    assert f"examples:\n  python3 -m dev {name}" in done.stdout.replace("PIP_INDEX_URL=…", "")
+    help_of_all = name == "tools"  # the tool's own; its commands have the examples
+    assert f"python3 -m dev {name}" in done.stdout
+    assert ("examples:" in done.stdout) is not help_of_all
+    assert not (bare_copy.root / ".venv").exists()
 
 
 @pytest.mark.parametrize(
@@ -49,6 +65,7 @@ def test_every_command_has_help_with_examples(bare_copy, name):
         (("demo", "--s3-port", "70000"), "'70000' is not a port number"),
         (("demo", "--all", "--dag", "x"), "not allowed with argument"),
         (("up", "--json"), "unrecognized arguments: --json"),
+        (("demo", "--fresh"), "unrecognized arguments: --fresh"),
     ],
 )
 def test_wrong_arguments(bare_copy, arguments, message):
@@ -95,6 +112,33 @@ def test_a_newer_python_is_refused(bare_copy, version, status):
 def test_the_entry_point_has_nothing_that_old_pythons_cannot_parse(bare_copy, name):
     tree = ast.parse((bare_copy.root / "dev" / name).read_text(), feature_version=(3, 4))
     assert not any(isinstance(node, ast.JoinedStr) for node in ast.walk(tree))
+
+
+def test_clean_removes_state_and_keeps_caches(bare_copy):
+    state = bare_copy.root / ".dev"
+    for name in ("up/airflow", "runs/one", "s3", "cache"):
+        (state / name).mkdir(parents=True)
+    (bare_copy.root / "theirs").mkdir()
+    (bare_copy.root / ".venv").symlink_to("theirs")
+    assert bare_copy.run("clean").returncode == 0
+    assert {path.name for path in state.iterdir() if path.is_dir()} == {"cache"}
+    assert bare_copy.run("clean", "--all").returncode == 0
+    assert not state.exists()
+    assert not (bare_copy.root / ".venv").is_symlink()
+    assert (bare_copy.root / "theirs").exists()
+
+
+def test_clean_leaves_alone_what_runs(bare_copy, monkeypatch):
+    from dev import project
+
+    (bare_copy.root / ".dev" / "up").mkdir(parents=True)
+    monkeypatch.setattr(project, "STATE", bare_copy.root / ".dev")
+    with project.exclusive("demo", "demo"):
+        assert project.holder("demo") == os.getpid()
+        done = bare_copy.run("clean", "--all")
+    assert project.holder("demo") is None
+    assert (done.returncode, f"(process {os.getpid()})" in done.stderr) == (1, True)
+    assert (bare_copy.root / ".dev" / "up").exists()
 
 
 @pytest.mark.parametrize("option", ["--port", "--s3-port"])

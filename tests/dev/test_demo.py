@@ -22,6 +22,14 @@ def stop(process, number, seconds=60):
     return process.wait(seconds)
 
 
+def ended(project_copy, seconds=30):
+    """Wait until nothing of it runs, as its guards have seen that it has gone."""
+    deadline = time.monotonic() + seconds
+    while project_copy.running():
+        assert time.monotonic() < deadline, project_copy.running()
+        time.sleep(0.2)
+
+
 def ports_named_in(text):
     return [int(port) for port in re.findall(r"http://(?:127\.0\.0\.1|localhost):(\d+)", text)]
 
@@ -85,6 +93,9 @@ def test_s3_serves_until_ctrl_c(project_copy):
     second = project_copy.run("s3")
     assert second.returncode == 1
     assert f"(process {process.pid})" in second.stderr
+    tools = project_copy.run("tools", "ls")
+    assert (tools.returncode, tools.stdout) == (0, "")
+    assert tools.stderr == "Nothing found under s3://airflow-xcoms/xcom/\n"
     assert stop(process, signal.SIGTERM) == 143
     assert ports.is_free(port)
 
@@ -136,10 +147,7 @@ def test_killed(project_copy):
     process = project_copy.start("demo", "--dag", "tiny_slow")
     project_copy.wait_for("running", process)
     assert stop(process, signal.SIGKILL) == -signal.SIGKILL
-    deadline = time.monotonic() + 30
-    while project_copy.running():
-        assert time.monotonic() < deadline, project_copy.running()
-        time.sleep(0.2)
+    ended(project_copy)
 
 
 @pytest.mark.long
@@ -172,15 +180,30 @@ def test_a_dag_that_does_not_exist(project_copy):
 
 
 @pytest.mark.long
-def test_up_stays_until_ctrl_c(project_copy):
-    port, s3_port = ports.free_ports(2)
-    process = project_copy.start(
-        "up", "--dag", "tiny", "--port", str(port), "--s3-port", str(s3_port)
-    )
+def test_up_goes_on_where_it_was_killed(project_copy):
+    """With its ports, runs and values; `tools` reach it without anything exported."""
+    up = ("up", "--dag", "tiny")
+    process = project_copy.start(*up)
     project_copy.wait_for("Ctrl-C stops everything", process)
-    with urllib.request.urlopen(f"http://localhost:{port}/api/v2/version") as answer:
+    first = ports_named_in(project_copy.output)
+    with urllib.request.urlopen(f"http://localhost:{first[-2]}/api/v2/version") as answer:
         assert json.load(answer)["version"] == "3.3.0"
-    assert f"http://127.0.0.1:{s3_port}" in project_copy.output
+    assert project_copy.run("tools", "check").returncode == 0
+    assert stop(process, signal.SIGKILL) == -signal.SIGKILL
+    ended(project_copy)
+    assert "Nothing runs here" in project_copy.run("tools", "ls").stderr
+
+    process = project_copy.start(*up)
+    project_copy.wait_for("Ctrl-C stops everything", process)
+    assert ports_named_in(project_copy.output) == first
+    runs = [
+        json.loads(line)["run_id"]
+        for line in project_copy.run("tools", "ls", "--json").stdout.splitlines()
+    ]
+    assert [run.partition("__")[0] for run in sorted(runs)] == ["manual", "scheduled"]
+    verified = project_copy.run("tools", "verify", "--dag-id", "tiny")
+    assert (verified.returncode, "2 values: 2 ok" in verified.stderr) == (0, True)
+    wrong = project_copy.run("tools", "verify", "--dag-id", "tinny")
+    assert (wrong.returncode, "The nearest: tiny" in wrong.stderr) == (1, True)
     assert stop(process, signal.SIGINT) == 0
-    assert ports.is_free(port)
-    assert ports.is_free(s3_port)
+    assert all(ports.is_free(port) for port in first)

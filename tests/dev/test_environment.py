@@ -103,6 +103,35 @@ def test_an_unchanged_lock_costs_nothing(tmp_path, monkeypatch):
     assert not made.is_current()
 
 
+def test_a_group_is_installed_when_it_is_asked_for(tmp_path):
+    lock = tmp_path / "requirements.lock"
+    lock.touch()
+    made = Environment(tmp_path / "venv", lock, needs_gb=0, groups=("test", "lint"))
+    made.path.mkdir()
+    (made.path / "pyvenv.cfg").write_text(f"version = {platform.python_version()}\n")
+    made.stamp.write_text(made.wanted() + "test\n")
+    assert made.is_current()
+    assert made.is_current("test")
+    assert not made.is_current("test", "lint")
+    lock.write_text("one==2\n")
+    assert not made.is_current()
+    assert made.installed() == {"test"}  # it comes with the next installation
+
+
+@pytest.mark.parametrize("command", ["setup", "demo"])
+def test_a_link_is_replaced_and_what_it_leads_to_is_left_alone(bare_copy, tmp_path, command):
+    theirs = tmp_path / "theirs"
+    (theirs / "bin").mkdir(parents=True)
+    (theirs / "pyvenv.cfg").write_text("version = 3.9.1\n")
+    (bare_copy.root / ".venv").symlink_to(theirs)
+    done = bare_copy.run(command, PIP_INDEX_URL=CLOSED, **NO_OTHER_SOURCE)
+    assert done.returncode == 1
+    assert f".venv is a link to {theirs}, which is left as it is" in done.stderr
+    assert "Installing uv with pip failed" in done.stderr  # so far it came
+    assert (theirs / "pyvenv.cfg").read_text() == "version = 3.9.1\n"
+    assert [path.name for path in (theirs / "bin").iterdir()] == []
+
+
 def test_a_moved_environment_is_not_current(tmp_path):
     lock = tmp_path / "requirements.lock"
     lock.touch()

@@ -13,7 +13,8 @@ import pytest
 from tests.moto_iam import ROOT, forget_everything
 from tests.xcom_store import conftest as backend
 
-configure, s3, supervisor, xcom = backend.configure, backend.s3, backend.supervisor, backend.xcom
+configure, service, s3 = backend.configure, backend.service, backend.s3
+supervisor, xcom = backend.supervisor, backend.xcom
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "infra" / "aws" / "xcom_store.yaml"
 ACCOUNT = "123456789012"

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests import local_s3
+from tests import services
 from tests.xcom_store.supervisor import Supervisor
 
 DAG, RUN, TASK = "trips", "manual__2026-11-22T10:00:00+00:00", "load"
@@ -57,28 +57,16 @@ def connect(monkeypatch):
     return connect
 
 
+@pytest.fixture(scope="session")
+def service(s3_server):
+    """The service that the values go to; `test_services.py` has the others in its place."""
+    return services.S3(s3_server)
+
+
 @pytest.fixture
-def s3(s3_server, configure, monkeypatch):
-    """A prefix of its own in the bucket, with the backend configured for it; keys relative to it."""
-    import obstore
-
-    prefix = f"xcom-{uuid.uuid4().hex[:12]}"
-    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(local_s3.connection(s3_server)))
-    url = f"s3://{s3_server.bucket}/{prefix}"
-    configure(url=url, endpoint_url=s3_server.endpoint_url)
-    client = local_s3.client(s3_server, prefix)
-
-    def keys():
-        return sorted(o["path"] for page in obstore.list(client) for o in page)
-
-    return SimpleNamespace(
-        client=client,
-        url=url,
-        prefix=prefix,
-        bucket=s3_server.bucket,
-        keys=keys,
-        server=s3_server,
-    )
+def s3(service, configure, monkeypatch):
+    """A prefix of its own in the bucket, with the backend configured for it; see `place`."""
+    return services.place(service, f"xcom-{uuid.uuid4().hex[:12]}", configure, monkeypatch)
 
 
 @pytest.fixture

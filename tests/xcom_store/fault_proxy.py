@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import re
 import socket
 import struct
 import threading
@@ -104,11 +105,39 @@ class FaultProxy:
         with socket.create_connection(("127.0.0.1", self.upstream), timeout=60) as server:
             server.sendall(head + body)
             answer = Buffer(server)
-            # Answers to the requests of an upload, `100 Continue` among them, are not asked for.
             answer_head = answer.head()
+            while answer_head.split(b" ", 2)[1] == b"100":  # HDFS says so without being asked
+                answer_head = answer.head()
             if head.startswith(b"HEAD ") or answer_head.split(b" ", 2)[1] in (b"204", b"304"):
                 return answer_head
             return answer_head + answer.body(answer_head)
+
+
+class HdfsFaultProxy(FaultProxy):
+    """Stands before the name node and, by what that answers, before the data node as well."""
+
+    def __init__(self, upstream: int) -> None:
+        super().__init__(upstream)
+        self._behind: dict[bytes, FaultProxy] = {}
+
+    def ask(self, head: bytes, body: bytes) -> bytes:
+        """Lead to a proxy for each data node; all ports have five digits, the length stays."""
+        return re.sub(
+            rb"(?<=http://127\.0\.0\.1:)\d{5}(?=/webhdfs)", self._lead, super().ask(head, body)
+        )
+
+    def _lead(self, found: re.Match[bytes]) -> bytes:
+        with self._lock:
+            if found[0] not in self._behind:
+                made = FaultProxy(int(found[0]))
+                made._next = self._next  # noqa: SLF001 - one fault for all of them
+                self._behind[found[0]] = made
+            return self._behind[found[0]].url.rpartition(":")[2].encode()
+
+    def __exit__(self, *_: object) -> None:
+        super().__exit__()
+        for made in self._behind.values():
+            made.__exit__()
 
 
 class Buffer:

@@ -35,6 +35,9 @@ class MemoryStore:
         assert owner is None or owner.owns(uri.removeprefix(ROOT))
         return uri.removeprefix(ROOT)
 
+    def find(self, uri, owner=None):
+        return self, self.key(uri, owner)
+
     def put(self, key, write):
         target = io.BytesIO()
         sink = HashingSink(target, lambda: None)

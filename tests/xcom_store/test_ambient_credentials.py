@@ -88,21 +88,21 @@ class InstanceHandler(Handler):
 
 
 @pytest.fixture
-def service(s3, configure, monkeypatch, tmp_path):
+def issuer(s3, configure, monkeypatch, tmp_path):
     """A service, and S3 configured without a connection and without keys."""
     monkeypatch.setenv("HOME", str(tmp_path))  # no shared credentials file
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.delenv("AIRFLOW_CONN_AWS_DEFAULT")
     configure(region_name="us-east-1", connect_timeout=2, request_timeout=5, retry_timeout=1)
-    service = Service(s3.server)
-    yield service
-    service.shutdown()
-    service.server_close()
+    issuer = Service(s3.server)
+    yield issuer
+    issuer.shutdown()
+    issuer.server_close()
 
 
-def start(service):
-    threading.Thread(target=service.serve_forever, args=(0.01,), daemon=True).start()
-    return service.server_port
+def start(issuer):
+    threading.Thread(target=issuer.serve_forever, args=(0.01,), daemon=True).start()
+    return issuer.server_port
 
 
 def push_and_pull(xcom, key):
@@ -117,79 +117,79 @@ def with_token_file(monkeypatch, tmp_path):
 
 class TestContainer:
     def test_of_a_pod_refreshed_while_the_process_goes_on(
-        self, xcom, store, service, monkeypatch, tmp_path
+        self, xcom, store, issuer, monkeypatch, tmp_path
     ):
         """EKS pod identity: an address and a token file."""
-        url = f"http://127.0.0.1:{start(service)}/creds"
+        url = f"http://127.0.0.1:{start(issuer)}/creds"
         monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", url)
         with_token_file(monkeypatch, tmp_path)
         push_and_pull(xcom, "first")
-        asked = len(service.asked)
+        asked = len(issuer.asked)
         assert asked >= 1
-        assert set(service.asked) == {("/creds", "the-pod-token")}
+        assert set(issuer.asked) == {("/creds", "the-pod-token")}
         client = store()
         time.sleep(BACKOFF)
         push_and_pull(xcom, "second")  # expiring, so asked again, by the same store
         assert store() is client
-        assert len(service.asked) > asked
+        assert len(issuer.asked) > asked
 
-    def test_is_asked_once_while_the_keys_are_valid(self, xcom, service, monkeypatch, tmp_path):
-        service.lifetime = dt.timedelta(hours=6)
-        url = f"http://127.0.0.1:{start(service)}/creds"
+    def test_is_asked_once_while_the_keys_are_valid(self, xcom, issuer, monkeypatch, tmp_path):
+        issuer.lifetime = dt.timedelta(hours=6)
+        url = f"http://127.0.0.1:{start(issuer)}/creds"
         monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", url)
         with_token_file(monkeypatch, tmp_path)
         for number in range(5):
             push_and_pull(xcom, f"key{number}")
-        assert len(service.asked) == 1
+        assert len(issuer.asked) == 1
 
     def test_new_keys_are_taken_up_when_the_old_are_revoked(
-        self, xcom, store, service, monkeypatch, tmp_path
+        self, xcom, store, issuer, monkeypatch, tmp_path
     ):
         from include.xcom_store.errors import AccessDenied
 
-        valid = service.keys
-        service.keys = "revoked", "revoked"
-        url = f"http://127.0.0.1:{start(service)}/creds"
+        valid = issuer.keys
+        issuer.keys = "revoked", "revoked"
+        url = f"http://127.0.0.1:{start(issuer)}/creds"
         monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", url)
         with_token_file(monkeypatch, tmp_path)
         with pytest.raises(AccessDenied, match="AWS_CONTAINER_CREDENTIALS_FULL_URI"):
             push_and_pull(xcom, "first")
-        service.keys = valid
+        issuer.keys = valid
         time.sleep(BACKOFF)
         push_and_pull(xcom, "first")
 
-    def test_by_address_alone(self, xcom, service, monkeypatch):
+    def test_by_address_alone(self, xcom, issuer, monkeypatch):
         """Without a token, as boto3 takes it from an agent on loopback."""
-        service.lifetime = dt.timedelta(hours=6)
-        url = f"http://127.0.0.1:{start(service)}/creds"
+        issuer.lifetime = dt.timedelta(hours=6)
+        url = f"http://127.0.0.1:{start(issuer)}/creds"
         monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", url)
         push_and_pull(xcom, "first")
-        assert {path for path, _ in service.asked} == {"/creds"}
+        assert {path for path, _ in issuer.asked} == {"/creds"}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="SSL_CERT_FILE counts on Linux only")
-def test_a_role_by_web_identity(xcom, store, service, monkeypatch, tmp_path):
-    """IAM roles for service accounts; obstore asks STS by TLS only."""
+def test_a_role_by_web_identity(xcom, store, issuer, monkeypatch, tmp_path):
+    """IAM roles for issuer accounts; obstore asks STS by TLS only."""
     certificates(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "server.pem")
-    service.socket = context.wrap_socket(service.socket, server_side=True)
+    issuer.socket = context.wrap_socket(issuer.socket, server_side=True)
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
-    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"https://127.0.0.1:{start(service)}")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"https://127.0.0.1:{start(issuer)}")
     monkeypatch.setenv("AWS_ROLE_ARN", ROLE)
     monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
     (tmp_path / "token").write_text("first-token")
     push_and_pull(xcom, "first")
     assert "AWS_WEB_IDENTITY_TOKEN_FILE" in store().access.source
-    assert service.asked[0]["RoleArn"] == [ROLE]
-    assert service.asked[0]["WebIdentityToken"] == ["first-token"]
+    assert issuer.asked[0]["RoleArn"] == [ROLE]
+    assert issuer.asked[0]["WebIdentityToken"] == ["first-token"]
     (tmp_path / "token").write_text("second-token")  # as Kubernetes renews it
     time.sleep(BACKOFF)
     push_and_pull(xcom, "second")
-    assert service.asked[-1]["WebIdentityToken"] == ["second-token"]
+    assert issuer.asked[-1]["WebIdentityToken"] == ["second-token"]
 
 
-def test_the_role_of_an_instance(xcom, store, service, monkeypatch):
+def test_the_role_of_an_instance(xcom, store, issuer, monkeypatch):
     """EC2, by way of the amazon provider's session; no other metadata address is asked."""
     pytest.importorskip("airflow.providers.amazon")
     called = []
@@ -201,15 +201,15 @@ def test_the_role_of_an_instance(xcom, store, service, monkeypatch):
 
     monkeypatch.setattr(socket.socket, "connect", note)
     monkeypatch.delenv("AWS_EC2_METADATA_DISABLED")
-    service.RequestHandlerClass = InstanceHandler
-    service.lifetime = dt.timedelta(hours=6)
-    port = start(service)
+    issuer.RequestHandlerClass = InstanceHandler
+    issuer.lifetime = dt.timedelta(hours=6)
+    port = start(issuer)
     monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", f"http://127.0.0.1:{port}/")
     push_and_pull(xcom, "first")
     push_and_pull(xcom, "second")
     assert store().access.source == "the amazon provider's session for environment"
     roles = InstanceHandler.ROLES
-    assert service.asked == [
+    assert issuer.asked == [
         ("PUT", "/latest/api/token"), ("GET", roles), (f"{roles}worker", None)
     ]  # fmt: skip
     assert set(called) == {("127.0.0.1", port)}

@@ -152,23 +152,35 @@ class TestRefused:
         with pytest.raises(ConfigurationError, match=f"'aws_default'.*{name}.*s3://conn_id@bucket"):
             resolve()
 
-    @pytest.mark.parametrize("verify", [False, "false", "/etc/ca.pem"])
+    @pytest.mark.parametrize("verify", [False, "false", "/no/such/ca.pem"])
     def test_tls_that_is_not_verified(self, connect, verify):
         connect(**KEYS, extra={"verify": verify})
-        with pytest.raises(ConfigurationError, match="verify"):
+        with pytest.raises(ConfigurationError, match=r"verify|no/such/ca\.pem"):
+            resolve()
+
+    @pytest.mark.parametrize(("extra", "name"), [
+        ({"config_kwargs": {"retries": {"max_attempts": 9}}}, "config_kwargs.retries"),
+        ({"config_kwargs": {"s3": {"use_accelerate_endpoint": True}}}, "use_accelerate_endpoint"),
+        ({"config_kwargs": {"signature_version": "s3"}}, "config_kwargs.signature_version"),
+        ({"service_config": {"s3": {"verify": "x"}}}, "service_config.s3.verify"),
+    ])  # fmt: skip
+    def test_what_would_be_ignored(self, connect, extra, name):
+        connect(**KEYS, extra=extra)
+        with pytest.raises(ConfigurationError, match=name):
             resolve()
 
     def test_a_connection_of_another_type(self, connect):
         connect(conn_type="postgres", **KEYS)
         with pytest.raises(
             ConfigurationError,
-            match=r"'postgres', not aws. Name an AWS connection in \[xcom_store\] url",
+            match=r"'postgres', not aws. Name one of type aws in \[xcom_store\] url",
         ):
             resolve()
 
 
 @pytest.mark.parametrize("extra", [
-    {"verify": True}, {"config_kwargs": {"retries": {}}}, {"host": "x"}, {"bucket_name": "logs"},
+    {"verify": True}, {"config_kwargs": {}}, {"host": "x"}, {"bucket_name": "logs"},
+    {"config_kwargs": {"s3": {"addressing_style": "auto"}}}, {"service_config": {"s3": {"bucket_name": "x"}}},
     {"service_config": {"sqs": {}}}, {"aws_account_id": ""}, {"role_arn": ""}, {"profile_name": None},
 ])  # fmt: skip
 def test_what_does_not_concern_access_is_left_alone(connect, extra):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from include.xcom_store.errors import ConfigurationError
@@ -38,6 +40,10 @@ def test_the_defaults_can_be_used():
     ("s3://bucket/", Location("s3", "aws_default", "bucket", "xcom")),
     ("s3://bucket/a/b_c-1/", Location("s3", "aws_default", "bucket", "a/b_c-1")),
     ("s3://my.team-2@my-bucket.2/x", Location("s3", "my.team-2", "my-bucket.2", "x")),
+    ("gs://bucket/a", Location("gs", "google_cloud_default", "bucket", "a")),
+    ("az://team@container", Location("az", "team", "container", "xcom")),
+    ("hdfs://host:9000/user/a", Location("hdfs", "webhdfs_default", "host:9000", "user/a")),
+    ("hdfs://nameservice", Location("hdfs", "webhdfs_default", "nameservice", "xcom")),
 ])  # fmt: skip
 def test_a_url(url, location):
     assert parse_url(url) == location
@@ -49,8 +55,8 @@ def test_its_root_does_not_name_the_connection():
 
 @pytest.mark.parametrize("url", [
     "bucket", "bucket/xcom", "s3:bucket", "s3://", "s3:///xcom", "s3a://bucket/xcom", "s3n://bucket",
-    "S3://bucket", "gs://bucket/xcom", "gcs://bucket", "az://container", "abfs://c@a/x", "wasb://c@a",
-    "hdfs://host:9000/xcom", "webhdfs://host/x", "https://bucket.s3.amazonaws.com/xcom", "file:///x",
+    "S3://bucket", "gs://bucket:1/xcom", "gcs://bucket", "azure://c", "abfs://c@a/x", "wasb://c@a",
+    "hdfs://host:nine/xcom", "webhdfs://host/x", "https://bucket.s3.amazonaws.com/xcom", "file:///x",
     "arn:aws:s3:us-east-1:123456789012:accesspoint/xcoms", "s3://arn:aws:s3:us-east-1:1:accesspoint/x",
     "s3://bucket:9000/x", "s3://a@b@bucket", "s3://bucket/a b", "s3://bucket/a/../b", "s3://bucket/a//b",
     "s3://bucket/x?y=1", "s3://bucket/x#y", "s3://bucket/dag_id=x", "s3://bucket/ü", "s3://-bucket",
@@ -61,12 +67,15 @@ def test_any_other_is_refused_with_the_form_to_write(url):
         parse_url(url)
     message = str(error.value)
     assert "AIRFLOW__XCOM_STORE__URL" in message
-    assert "s3://bucket/prefix" in message or "a prefix of letters" in message
+    assert re.search(
+        r"(s3|gs)://bucket/prefix|az://container|hdfs://host:port|a prefix of", message
+    )
 
 
 def test_of_a_known_other_name_the_form_is_spelled_out():
-    with pytest.raises(ConfigurationError, match="so here s3://bucket/xcom"):
-        parse_url("s3a://bucket/xcom")
+    for name, meant in {"s3a": "s3", "gcs": "gs", "webhdfs": "hdfs", "wasb": "az"}.items():
+        with pytest.raises(ConfigurationError, match=f"so here {meant}://place/xcom"):
+            parse_url(f"{name}://place/xcom")
 
 
 @pytest.mark.parametrize("url", [

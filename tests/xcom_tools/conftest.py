@@ -11,8 +11,9 @@ import pytest
 from tests.xcom_store import conftest as fixtures
 from tests.xcom_tools import sweep_airflow
 
-configure, s3, store, supervisor, xcom = (
+configure, service, s3, store, supervisor, xcom = (
     fixtures.configure,
+    fixtures.service,
     fixtures.s3,
     fixtures.store,
     fixtures.supervisor,

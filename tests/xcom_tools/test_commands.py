@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
+import time
 from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -65,7 +67,6 @@ def test_ls(pushed, command, s3):
     ("selection", "count"),
     [
         (("--dag-id", DAG), 6),
-        (("--dag-id", "nothing"), 0),
         (("--run-id", RUN), 6),  # a run of that name of each DAG
         (("--task-id", "mapped"), 3),
         (("--task-id", "mapped", "--map-index", 2), 1),
@@ -78,6 +79,39 @@ def test_ls_of_some(pushed, command, selection, count):
     assert done.code == 0
     assert len(done.lines()) == count
     assert ("Nothing found" in done.err) is (count == 0)
+
+
+@pytest.mark.parametrize("command_name", ["ls", "du", "uri", "cat", "sweep"])
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (("tripz", RUN), (1, f"no DAG 'tripz' in s3://.* The nearest: {DAG}$")),
+        ((DAG, "sched__2"), (1, f"no run 'sched__2' of {DAG} in .* The nearest: scheduled__1")),
+        ((DAG, "l__"), (2, f"'l__' fits 2 runs of {DAG}: .* The newest: .*manual__2")),
+    ],
+)
+def test_a_name_that_is_not_there(pushed, command, command_name, names, told):
+    code, said = told
+    pushed.push(TEXT, run_id="manual__2")
+    value = ("--task-id", TASK) if command_name in ("uri", "cat") else ()
+    done = command(command_name, "--dag-id", names[0], "--run-id", names[1], *value)
+    assert (done.code, done.out) == (code, "")
+    assert re.search(said, done.err, re.MULTILINE), done.err
+
+
+def test_a_shortened_run_id_and_the_latest(pushed, command):
+    assert {
+        row["run_id"]
+        for row in command("ls", "--dag-id", DAG, "--run-id", "ed__1", "--json").lines()
+    } == {"scheduled__1"}
+    time.sleep(1.1)  # the store dates objects in whole seconds
+    pushed.push(TEXT, run_id="a later one")
+    done = command("uri", "--dag-id", DAG, "--latest", "--task-id", TASK)
+    assert "/run_id=a%20later%20one/" in done.out
+    assert "Run a later one" in done.err
+    assert command("cat", "--dag-id", DAG, "--run-id", "later", "--task-id", TASK).code == 0
+    done = command("ls", "--latest")
+    assert (done.code, "add --dag-id" in done.err) == (2, True)
 
 
 # ------------------------------------------------------------------------ du
@@ -312,6 +346,51 @@ def test_help_is_for_every_command(capsys):
     printed = capsys.readouterr().out
     assert "exit codes:" in printed
     assert all(f"\n    {name} " in printed for name in cli.COMMANDS)
+
+
+def alone(*arguments, python=sys.executable, **environment):
+    """Run it with nothing of Airflow in the environment; the folder `home` is the user's."""
+    return subprocess.run(
+        [python, "-m", "include.xcom_tools", *arguments], cwd=PROJECT, env=environment,
+        capture_output=True, check=False, timeout=120, text=True,
+    )  # fmt: skip
+
+
+def test_outside_of_airflow_it_says_what_is_missing(tmp_path):
+    done = alone("ls", HOME=str(tmp_path))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "neither AIRFLOW_HOME nor AIRFLOW__XCOM_STORE__URL is set" in done.stderr
+    assert "python3 -m dev tools" in done.stderr
+    without = alone("ls", python=getattr(sys, "_base_executable", ""), HOME=str(tmp_path))
+    assert without.returncode == 2
+    assert "Airflow is not installed for" in without.stderr
+    assert not [*tmp_path.iterdir()]
+
+
+def test_with_settings_alone_no_home_is_made(tmp_path, s3):
+    connection = {"conn_type": "aws", "login": "local-access-key", "password": "local-secret-key"}
+    environment = {
+        "HOME": str(tmp_path),
+        "AIRFLOW__XCOM_STORE__URL": s3.url,
+        "AIRFLOW__XCOM_STORE__ENDPOINT_URL": os.environ["AIRFLOW__XCOM_STORE__ENDPOINT_URL"],
+        "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(connection),
+    }
+    done = alone("ls", **environment)
+    assert (done.returncode, done.stderr) == (0, f"Nothing found under {s3.url}/\n")
+    assert not [*tmp_path.iterdir()]
+
+
+def test_help_is_quick():
+    """Without Airflow, whose import takes seconds."""
+    code = (
+        "import sys; from include.xcom_tools import cli\n"
+        "try: cli.main(['--help'])\n"
+        "finally: assert not {'airflow', 'pyarrow', 'obstore', 'httpx'} & {*sys.modules}"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=PROJECT, check=False, capture_output=True
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_a_usage_error_is_2():

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.xcom_store.conftest import configure, s3  # noqa: F401
+from tests.xcom_store.conftest import configure, s3, service  # noqa: F401
 
 DAG, OTHER_DAG, RUN = "trips", "payroll", "manual__2026-11-22T10:00:00+00:00"
 PREFIX = "/xcom-viewer"

@@ -8,8 +8,12 @@
 | `failures` | what a failed request means, in words that hold for every service |
 | `s3`       | Amazon S3: connection, region, endpoint, encryption, its codes of failure |
 | `aws`      | an Airflow AWS connection, or the environment, as credentials |
+| `gcs`      | Google Cloud Storage |
+| `azure`    | Azure Blob Storage |
+| `hdfs`     | HDFS, by `webhdfs`, a client with obstore's methods |
+| `service`  | what a service's module offers, and what they have in common |
 | `common_io` | the objects that Airflow's common-io backend has written before |
 
 A service is a module with the members of `s3` (`NAME`, `resolve`, `client`, `failure`), a row in
-`base.SERVICES`, and one in `location.CONNECTIONS`.
+`base.SERVICES`, and one in `location.CONNECTIONS`. Only the one in use is imported.
 """

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from include.xcom_store.errors import ConfigurationError
-from include.xcom_store.stores.service import Access
+from include.xcom_store.stores import service
+from include.xcom_store.stores.service import Access, Hidden
 
 _KEYS = {"aws_access_key_id", "aws_secret_access_key", "aws_session_token"}
 _BENIGN = {"region_name", "endpoint_url", "service_config", "verify", "config_kwargs"}
@@ -43,39 +44,28 @@ def resolve(
     """
     extra = dict(connection.extra_dejson) if connection else {}
     where = f"connection {conn_id!r}" if connection else "environment"
+    reach = _config(extra), _client_options(extra, endpoint, where)
     if not any(extra.get(name) for name in _PROVIDER):
         if connection and (static := _static(connection, extra)):
-            return Access(endpoint, region, lambda: static, f"keys of {where}")
+            return Access(endpoint, region, lambda: static, f"keys of {where}", *reach)
         if variable := _ambient():
-            return Access(endpoint, region, None, f"{variable} in the environment")
+            return Access(endpoint, region, None, f"{variable} in the environment", *reach)
     from obstore.auth.boto3 import Boto3CredentialProvider
 
     session = _session(conn_id, connection, where)
     region, credentials = region or session.region_name, Boto3CredentialProvider(session)
-    return Access(endpoint, region, credentials, f"the amazon provider's session for {where}")
+    source = f"the amazon provider's session for {where}"
+    return Access(endpoint, region, credentials, source, *reach)
 
 
 def get_connection(conn_id: str) -> Any | None:
     """Return Airflow's connection; None if there is none of that name."""
-    from airflow.sdk import BaseHook
-    from airflow.sdk.exceptions import AirflowNotFoundException
-
-    try:
-        connection = BaseHook.get_connection(conn_id)
-    except AirflowNotFoundException:
-        return None
-    if connection.conn_type not in ("aws", "", None):
-        raise ConfigurationError(
-            f"connection {conn_id!r} is of type {connection.conn_type!r}, not aws. Name an AWS "
-            "connection in [xcom_store] url: s3://conn_id@bucket/prefix."
-        )
-    if unknown := _unknown(dict(connection.extra_dejson)):
-        raise ConfigurationError(
-            f"connection {conn_id!r} has extras that this backend would have to follow and does "
-            f"not know: {', '.join(sorted(unknown))}. Remove them, or give it a connection of its "
-            "own ([xcom_store] url: s3://conn_id@bucket/prefix). What goes with a role belongs "
-            'into assume_role_kwargs, for example {"ExternalId": "…"}.'
-        )
+    url = "s3://conn_id@bucket/prefix"
+    connection = service.get_connection(conn_id, "aws", url)
+    if connection:
+        advice = ' What goes with a role belongs into assume_role_kwargs: {"ExternalId": "…"}.'
+        unknown = _unknown(dict(connection.extra_dejson))
+        service.refuse_extras(conn_id, unknown, url, advice)
     return connection
 
 
@@ -85,9 +75,41 @@ def _unknown(extra: dict[str, Any]) -> list[str]:
         for name in extra.keys() - (_KEYS | _BENIGN | _PROVIDER)
         if extra[name] and (name in _FORMER or any(word in name for word in _SENSITIVE))
     ]
-    if extra.get("verify") not in (None, True, "true", "True"):
-        unknown.append("verify")
-    return unknown
+    if str(extra.get("verify")).lower() == "false":
+        unknown.append("verify (false: name your CA's file instead)")
+    config = dict(extra.get("config_kwargs") or {})
+    unknown += [f"config_kwargs.s3.{name}" for name in _s3(config).keys() - {"addressing_style"}]
+    # Those of time and retries, too: [xcom_store] connect_timeout … are what holds here.
+    unknown += [f"config_kwargs.{name}" for name in config.keys() - {"proxies", "s3"}]
+    ours = _s3(extra.get("service_config")).keys() - {"endpoint_url", "bucket_name"}
+    return unknown + [f"service_config.s3.{name}" for name in ours]
+
+
+def _s3(extra: Any) -> dict[str, Any]:
+    return (extra or {}).get("s3") or {}
+
+
+def _config(extra: dict[str, Any]) -> Hidden:
+    style = _s3(extra.get("config_kwargs")).get("addressing_style", "auto")
+    return Hidden() if style == "auto" else Hidden(virtual_hosted_style_request=style == "virtual")
+
+
+def _client_options(extra: dict[str, Any], endpoint: str | None, where: str) -> Hidden:
+    """Return the proxy and the own CA that botocore would use, for obstore's HTTP client."""
+    options = Hidden()
+    proxies = (extra.get("config_kwargs") or {}).get("proxies") or {}
+    if proxy := proxies.get((endpoint or "https").partition(":")[0]):
+        options["proxy_url"] = proxy
+    authority = extra.get("verify")
+    if authority in (None, True, "true", "True"):
+        authority, where = os.environ.get("AWS_CA_BUNDLE"), "AWS_CA_BUNDLE"
+    if authority:
+        try:
+            options["root_certificate"] = Path(authority).read_bytes()
+        except OSError as error:
+            message = f"the CA's certificate that {where} names cannot be read: {error}."
+            raise ConfigurationError(message) from error
+    return options
 
 
 def _static(connection: Any, extra: dict[str, Any]) -> dict[str, Any] | None:

@@ -12,7 +12,8 @@ import threading
 import time
 from contextlib import contextmanager
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from include.xcom_store.errors import (
     AccessDenied,
@@ -23,7 +24,7 @@ from include.xcom_store.errors import (
     XComStoreError,
 )
 from include.xcom_store.settings import variable
-from include.xcom_store.stores import failures, s3
+from include.xcom_store.stores import failures
 from include.xcom_store.stores.files import HashingSink, ObjectFile
 from include.xcom_store.stores.location import parse_url
 
@@ -48,8 +49,8 @@ LIST_PAGE = 1000
 """Objects per request, the most that S3 gives."""
 
 
-SERVICES: dict[str, Service] = {"s3": s3}
-"""The modules of the services, by the scheme of their URLs."""
+SERVICES = {"s3": "s3", "gs": "gcs", "az": "azure", "hdfs": "hdfs"}
+"""The modules of the services, by the scheme of their URLs; only the one in use is imported."""
 
 
 class ObjectInfo(NamedTuple):
@@ -76,6 +77,10 @@ class Store:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._location = parse_url(settings.url) if settings.url else None
+        self._earlier = [
+            Store(settings._replace(url=parse_url(url, "also_read") and url, also_read=""))
+            for url in settings.also_read.split()
+        ]
         self._connecting = threading.Lock()
         self._connected: tuple[Any, int] | None = None
 
@@ -86,14 +91,15 @@ class Store:
             raise ConfigurationError(
                 "no store is set, so values can only go to the metadata database (up to "
                 f"[xcom_store] threshold, {self.settings.threshold} bytes). Set {variable('url')} "
-                "to s3://bucket/prefix: locally in .env, in production where you deploy."
+                "to s3://bucket/prefix (or gs://, az://, hdfs://): locally in .env, in production "
+                "where you deploy."
             )
         return self._location
 
     @cached_property
     def access(self) -> Access:
         """How the service is reached: its endpoint, and where the credentials come from."""
-        return self._service.resolve(self.location, self.settings)
+        return self.service.resolve(self.location, self.settings)
 
     def prepare(self) -> None:
         """Look the connection up now, and not with the first request."""
@@ -103,25 +109,28 @@ class Store:
         """Return a key's URI; that of the store, with a slash at its end, for no key."""
         return f"{self.location.root}/{key}"
 
-    def key(self, uri: str, owner: Owner | None = None) -> str:
-        """Return the key of a URI, if it may be followed.
+    def find(self, uri: str, owner: Owner | None = None) -> tuple[Store, str]:
+        """Return the store in which a URI may be followed, this or one of `also_read`, and its key.
 
         Raises:
-            AccessDenied: it is not in this store, or not an object of this owner.
+            AccessDenied: it is in none of them, or not an object of this owner.
         """
-        key = uri.removeprefix(self.uri())
-        if key == uri:
+        known = [*([self] if self._location else []), *self._earlier] or [self]
+        found = [store for store in known if uri.startswith(store.uri())]
+        if not found:
             raise AccessDenied(
-                f"{uri} is not under {self.uri()}, which is all that this Airflow reads "
-                "([xcom_store] url). If the values were moved, set it to where they are now; if "
-                "nobody moved them, somebody has edited this XCom."
+                f"{uri} is not under {' or '.join(store.uri() for store in known)}, which is all "
+                "that this Airflow reads ([xcom_store] url, also_read). If the values were moved, "
+                "set it to where they are now; if nobody moved them, somebody has edited this XCom."
             )
+        store = max(found, key=lambda store: len(store.uri()))
+        key = uri.removeprefix(store.uri())
         if owner and not owner.owns(key):
             raise AccessDenied(
                 f"{uri} is not an object of {owner}. A value is only read for the task instance "
                 "that pushed it; this XCom was edited or copied."
             )
-        return key
+        return store, key
 
     def put(self, key: str, write: Callable[[HashingSink], Any]) -> tuple[int, str]:
         """Write an object; return its size in bytes and its SHA-256.
@@ -129,11 +138,9 @@ class Store:
         It becomes visible when it is complete. An exception, also one from `write`, aborts it. What
         `write` raises by itself, while `sink.failure` is None, is not the store's.
         """
-        import obstore
-
         with (
             self._request("writing", key) as client,
-            obstore.open_writer(client, key, buffer_size=PUT_PART_BYTES) as target,
+            self._writer(client, key) as target,
         ):
             sink = HashingSink(target, self._deadline())
             write(sink)
@@ -141,23 +148,20 @@ class Store:
 
     def create(self, key: str, data: bytes) -> bool:
         """Write a small object unless there is one of that key; tell whether it was written."""
-        import obstore
         from obstore.exceptions import AlreadyExistsError
 
         with self._request("creating", key) as client:
             try:
-                obstore.put(client, key, data, mode="create")
+                client.put(key, data, mode="create")
             except AlreadyExistsError:
                 return False
         return True
 
     def get(self, key: str, size: int, sha256: str) -> bytes | bytearray:
         """Return the whole object, which must have this size and SHA-256."""
-        import obstore
-
         with self._request("reading", key) as client:
             options: Any = {"range": (0, GET_PART_BYTES)} if size > PUT_PART_BYTES else {}
-            first = obstore.get(client, key, options=options)
+            first = client.get(key, options=options)
             self._check_size(key, first.meta["size"], size)  # before any memory is taken for it
             data: bytes | bytearray
             if size > PUT_PART_BYTES:
@@ -178,12 +182,10 @@ class Store:
             end: of the byte after the last.
             size: of the whole object, as it was written; None if that is not known.
         """
-        import obstore
-
         if end <= start:
             return b""
         with self._request("reading", key) as client, self._panic_as_corrupt(key):
-            found = obstore.get(client, key, options={"range": (start, end)})
+            found = client.get(key, options={"range": (start, end)})
             if size is not None:
                 self._check_size(key, found.meta["size"], size)
             data = bytes(found.bytes())
@@ -197,10 +199,8 @@ class Store:
 
     def head(self, key: str) -> ObjectInfo:
         """Return what a list would say of an object."""
-        import obstore
-
         with self._request("looking for", key) as client:
-            return _info(obstore.head(client, key))
+            return _info(client.head(key))
 
     def exists(self, key: str) -> bool:
         """Tell whether there is such an object."""
@@ -216,33 +216,41 @@ class Store:
             under: whole segments of their keys; all for none.
             after: a key; only what follows it.
         """
-        import obstore
-
         with self._request("listing", under) as client:
-            for page in obstore.list(client, under or None, offset=after, chunk_size=LIST_PAGE):
+            for page in client.list(under or None, offset=after, chunk_size=LIST_PAGE):
                 yield from map(_info, page)
 
     def delete(self, *keys: str) -> None:
         """Delete objects; one that is not there is no error."""
-        import obstore
-
-        if keys:
+        if not keys:
+            return
+        try:
             with self._request("deleting", keys[0]) as client:
-                obstore.delete(client, list(keys))
+                client.delete(list(keys))
+        except ObjectMissing:  # Azure and GCS say so, and leave others undeleted
+            for key in keys if len(keys) > 1 else ():
+                self.delete(key)
 
     def delete_under(self, prefix: str) -> None:
         """Delete all objects whose key begins with `prefix`, which is not empty, and a slash."""
-        import obstore
-
         if not prefix:
             raise ValueError("not all objects of a store can be deleted at once")
         with self._request("deleting", f"{prefix}/") as client:
-            for page in obstore.list(client, prefix, chunk_size=LIST_PAGE):
-                obstore.delete(client, [found["path"] for found in page])
+            for page in client.list(prefix, chunk_size=LIST_PAGE):
+                self.delete(*(found["path"] for found in page))
 
     @property
-    def _service(self) -> Service:
-        return SERVICES[self.location.scheme]
+    def service(self) -> Service:
+        """The module of the service that the URL names."""
+        name = f"include.xcom_store.stores.{SERVICES[self.location.scheme]}"
+        return cast("Service", import_module(name))
+
+    def _writer(self, client: Any, key: str) -> Any:
+        import obstore
+
+        if hasattr(client, "open_writer"):  # obstore has this one only as a function
+            return client.open_writer(key)
+        return obstore.open_writer(client, key, buffer_size=PUT_PART_BYTES)
 
     @contextmanager
     def _request(self, doing: str, key: str) -> Iterator[Any]:
@@ -258,7 +266,7 @@ class Store:
         except (BaseError, OSError) as error:  # an upload's errors are bare OSErrors
             source, endpoint = self.access.source, self.access.endpoint or "not set"
             doing += f" (connection {self.location.conn_id!r}, credentials: {source}, endpoint: "
-            explained = failures.explain(error, f"{doing}{endpoint})", self._service.failure)
+            explained = failures.explain(error, f"{doing}{endpoint})", self.service.failure)
             # S3's answer to a wrong signature holds the request, session token included.
             raise explained from (None if "CanonicalRequest" in str(error) else error)
 
@@ -266,8 +274,7 @@ class Store:
         if self._connected is None:
             with self._connecting:  # threads that read in parallel look the connection up once
                 if self._connected is None:
-                    made = self._service.client(self.location, self.settings, self.access)
-                    self._connected = made, os.getpid()
+                    self._connected = self._connect(doing), os.getpid()
         client, pid = self._connected
         if pid != os.getpid():
             # obstore's threads do not exist in a forked child: a request would wait for ever.
@@ -277,10 +284,19 @@ class Store:
             )
         return client
 
+    def _connect(self, doing: str) -> Any:
+        from obstore.exceptions import BaseError
+
+        try:
+            return self.service.client(self.location, self.settings, self.access)
+        except BaseError as error:  # its text may hold what it was given
+            raise ConfigurationError(
+                f"{doing}: {self.service.NAME} cannot be used with {self.access.source}, which "
+                f"obstore does not take ({type(error).__name__}). Correct it."
+            ) from None
+
     def _get_parts(self, client: Any, key: str, size: int, first: Any) -> tuple[bytearray, str]:
         """Read what follows the first part, several parts at a time, and hash them meanwhile."""
-        import obstore
-
         data = bytearray(size)
         check_time = self._deadline()
 
@@ -289,7 +305,7 @@ class Store:
             end = min(start + GET_PART_BYTES, size)
             with self._panic_as_corrupt(key):
                 rest: Any = {"range": (start, end)}
-                chunk = (obstore.get(client, key, options=rest) if start else first).bytes()
+                chunk = (client.get(key, options=rest) if start else first).bytes()
             self._check_range(key, start, end, chunk)  # or it would shift all that follows
             data[start:end] = memoryview(chunk)
             return memoryview(data)[start:end]
@@ -340,7 +356,7 @@ class Store:
         def check() -> None:
             if time.monotonic() > end:
                 raise StoreUnreachable(
-                    f"{self._service.NAME} is too slow: one object took more than [xcom_store] "
+                    f"{self.service.NAME} is too slow: one object took more than [xcom_store] "
                     f"operation_timeout, {limit:g} seconds."
                 )
 

@@ -56,7 +56,9 @@ def explain(
             meaning.
     """
     text = str(error)
-    code = _first(r"<Code>([^<]*)", text) or _first(r"\(code: (\w+)\)", text)
+    codes = (r"<Code>([^<]*)", r"\(code: (\w+)\)", r'"error": ?"([^"]*)"')  # the last is OAuth's
+    found = (getattr(error, "code", ""), *(_first(pattern, text) for pattern in codes))
+    code = next(filter(None, found), "")
     message = _first(r"<Message>([^<]*)", text)
     said = f"{code}: {message}" if message else text.split("\n", 1)[0]
     kind, advice = of_service(code, message or text) or _by_status(error, text)
@@ -68,7 +70,7 @@ def _by_status(error: Exception, text: str) -> Failure:
         return MISSING
     if "InvalidCertificate" in text:  # an upload's errors do not say so
         return _UNTRUSTED
-    status = _first(r"status code: (\d+)", text)
+    status = _first(r"status code: (\d+)", text) or _first(r"\(code: (\d+)\)", text)
     if status in ("401", "403"):
         return _DENIED
     passing = not status.startswith("4") or status in ("408", "429")

@@ -21,7 +21,7 @@ from include.xcom_store.errors import (
 from include.xcom_store.settings import variable
 from include.xcom_store.stores import aws
 from include.xcom_store.stores.failures import MISSING, Failure
-from include.xcom_store.stores.service import limits
+from include.xcom_store.stores.service import limits, open_url
 
 if TYPE_CHECKING:
     from include.xcom_store.settings import Settings
@@ -63,9 +63,11 @@ def client(location: Location, settings: Settings, access: Access) -> Any:
     """Return obstore's client; its keys are relative to the location's prefix."""
     from obstore.store import S3Store
 
-    config: Any = {"region": find_region(location, settings, access)}
-    if access.endpoint:
-        config |= {"endpoint": access.endpoint, "virtual_hosted_style_request": False}
+    config: Any = {"region": find_region(location, settings, access), **access.config}
+    if endpoint := access.endpoint:
+        if access.config.get("virtual_hosted_style_request"):
+            endpoint = endpoint.replace("://", f"://{location.bucket}.", 1)
+        config = {"virtual_hosted_style_request": False, **config, "endpoint": endpoint}
     if settings.encryption:
         config["server_side_encryption"] = settings.encryption
     if settings.encryption == "aws:kms":
@@ -77,7 +79,7 @@ def client(location: Location, settings: Settings, access: Access) -> Any:
         prefix=location.prefix,
         config=config,
         credential_provider=access.credentials,
-        **limits(settings, access.endpoint),
+        **limits(settings, access),
     )
 
 
@@ -86,15 +88,12 @@ def find_region(location: Location, settings: Settings, access: Access) -> str:
 
     us-east-1 where S3 does not say. Raises `StoreUnreachable` if nobody answers.
     """
-    import urllib.request
-
     if access.region:
         return access.region
     bucket, endpoint = location.bucket, access.endpoint
     url = f"{endpoint or 'https://s3.amazonaws.com'}/{bucket}"
-    request = urllib.request.Request(url, method="HEAD")
     try:
-        with urllib.request.urlopen(request, timeout=settings.connect_timeout) as answer:
+        with open_url(url, access, settings.connect_timeout, "HEAD") as answer:
             headers = answer.headers
     except OSError as error:
         headers = getattr(error, "headers", None)  # S3 tells the region also when it refuses

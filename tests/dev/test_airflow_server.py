@@ -1,0 +1,98 @@
+"""A component of Airflow that dies, and what is said meanwhile; with a stand-in for `airflow`."""
+
+from __future__ import annotations
+
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from dev import airflow_rest, airflow_server, ports
+from dev.airflow_rest import AirflowApi
+from dev.airflow_server import AirflowServer
+from dev.errors import DevError
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch):
+    """Runs `sh` in place of `airflow`; what it said is in `said`."""
+    monkeypatch.setattr(airflow_server, "_airflow", lambda: "/bin/sh")
+    said = []
+    with AirflowServer(
+        tmp_path, ports.free_ports(1)[0], {"PATH": "/bin:/usr/bin"}, said.append
+    ) as made:
+        made.said = said
+        yield made
+
+
+def ended(server, name, seconds=20):
+    deadline = time.monotonic() + seconds
+    while server.components[name].poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_what_dies_is_started_again_three_times(server, tmp_path):
+    server.launch("triggerer", ["-c", "echo $WHY; exit 3"], {"WHY": "locked"}, tmp_path)
+    for attempt in (1, 2, 3):
+        ended(server, "triggerer")
+        server.check_alive()
+        assert (
+            f"triggerer ended with status 3 and is started again ({attempt} of 3" in server.said[-1]
+        )
+    ended(server, "triggerer")
+    with pytest.raises(DevError, match="after 3 restarts") as raised:
+        server.check_alive()
+    assert str(raised.value).count("| locked") == 4  # the log has all of its lives
+
+
+def test_what_lives_is_left_alone(server, tmp_path):
+    server.launch("scheduler", ["-c", "sleep 60"], {}, tmp_path)
+    first = server.components["scheduler"]
+    server.check_alive()
+    assert server.components["scheduler"] is first
+    assert server.said == []
+
+
+def test_it_says_what_it_waits_for(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(airflow_server, "_NEEDED_LATER", {})
+    monkeypatch.setattr(airflow_server, "_SAID_SECONDS", 0.3)
+    answers = iter([["API server"]] * 3 + [["scheduler", "DAG processor"]] * 2 + [[]])
+    monkeypatch.setattr(server.api, "awaited", lambda: next(answers))
+    server.wait_until_healthy()
+    said = [line.split("waiting for: ")[1] for line in server.said]
+    assert said[0] == "API server"
+    assert said[-1] == "scheduler, DAG processor"
+    assert len(said) == 3  # the first one again, as nothing changed for long
+
+
+class Answers(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'{"version": "1"}')
+
+    def log_message(self, *_):
+        pass
+
+
+def test_a_request_waits_for_an_api_server_that_comes_back():
+    (port,) = ports.free_ports(1)
+    started = []
+
+    def start():
+        if not started:
+            started.append(HTTPServer(("127.0.0.1", port), Answers))
+            threading.Thread(target=started[0].serve_forever, daemon=True).start()
+
+    assert AirflowApi(f"http://127.0.0.1:{port}", start).version() == "1"
+    started[0].shutdown()
+    started[0].server_close()
+
+
+def test_a_request_does_not_wait_for_ever(monkeypatch):
+    monkeypatch.setattr(airflow_rest, "_GONE_SECONDS", 0.5)
+    (port,) = ports.free_ports(1)
+    with pytest.raises(ConnectionError, match="GET api/v2/version"):
+        AirflowApi(f"http://127.0.0.1:{port}").version()

@@ -1,0 +1,117 @@
+"""The backend on Google Cloud Storage, Azure Blob Storage and HDFS: the same tests as on S3.
+
+Of each service there is a running server, or its tests are skipped and say what is missing. The
+servers are emulators but for HDFS: SeaweedFS without keys, Azurite, Hadoop's mini cluster.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+
+import pytest
+
+pytest.importorskip("pandas")
+pytest.importorskip("obstore")
+from include.xcom_store.errors import (
+    AccessDenied,
+    ConfigurationError,
+    ObjectMissing,
+    StoreUnreachable,
+)
+from tests import services
+from tests.xcom_store.cases import VALUES
+from tests.xcom_store.identical import assert_identical
+from tests.xcom_store.test_delete import *  # noqa: F403
+from tests.xcom_store.test_faults import proxy, test_right_values_or_typed_errors  # noqa: F401
+from tests.xcom_store.test_forgery import TestWrittenIntoTheRow  # noqa: F401
+from tests.xcom_store.test_store import TestTheSurface as OnS3
+
+FEW = list(VALUES)[::10]
+service = services.each_other  # in place of S3, for all that is imported here
+
+
+class TestTheSurface(OnS3):
+    def test_create_never_overwrites(self, filled, s3):
+        if s3.scheme == "gs":
+            pytest.skip("SeaweedFS ignores the condition of GCS; claiming finds that out")
+        super().test_create_never_overwrites(filled)
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_a_value_comes_back_exactly(xcom, configure, request, name):
+    if xcom.s3.scheme == "hdfs" and name not in FEW and not request.config.getoption("--long"):
+        pytest.skip("takes long: run with --long")
+    configure(threshold=0)
+    xcom.push(VALUES[name]())
+    assert_identical(VALUES[name](), xcom.pull())
+
+
+QUICK = {"connect_timeout": 1, "request_timeout": 2, "retry_timeout": 1}
+
+
+def written(store, key="x"):
+    size, sha256 = store.put(key, lambda sink: sink.write(b"abc"))
+    assert bytes(store.get(key, size, sha256)) == b"abc"
+
+
+class TestWhatIsWrong:
+    """A typed error with the right advice, within the deadline."""
+
+    @pytest.fixture
+    def store(self, s3, configure, store):
+        configure(**QUICK)
+        written(store())
+        return store
+
+    def calls(self, store):
+        return (
+            lambda: written(store),
+            lambda: store.get("x", 3, ""),
+            lambda: store.read_range("x", 0, 1),
+            lambda: store.head("x"),
+            lambda: list(store.list()),
+            lambda: store.delete("x"),
+            lambda: store.delete_under("y"),
+            lambda: store.create("y", b""),
+        )
+
+    def test_nobody_listens(self, s3, store):
+        s3.through(9)
+        for call in self.calls(store()):
+            started = time.monotonic()
+            with pytest.raises(StoreUnreachable, match=r"check endpoint and network"):
+                call()
+            assert time.monotonic() - started < 10
+
+    def test_somebody_listens_and_says_nothing(self, s3, store):
+        with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
+            s3.through(silent.getsockname()[1])
+            for call in self.calls(store())[:4]:
+                started = time.monotonic()
+                with pytest.raises(StoreUnreachable):
+                    call()
+                assert time.monotonic() - started < 15
+
+    def test_a_missing_object(self, store):
+        for call in (lambda: store().get("none", 3, ""), lambda: store().head("none")):
+            with pytest.raises(ObjectMissing, match=r"clear the task"):
+                call()
+
+    def test_a_missing_bucket(self, s3, store, configure):
+        if s3.scheme == "hdfs":
+            pytest.skip("HDFS makes a directory that is not there")
+        configure(url=f"{s3.scheme}://no-such-bucket/x")
+        for call in self.calls(store())[1:3] + self.calls(store())[4:5]:
+            with pytest.raises(ConfigurationError, match=r"Create the (bucket|container)"):
+                call()
+
+    def test_denied(self, s3, store, configure, connect):
+        if s3.scheme != "hdfs":
+            pytest.skip("SeaweedFS lets everyone in; Azurite's refusals are above")
+        connect(
+            "webhdfs_default", "webhdfs", host="127.0.0.1", port=s3.service.port, login="nobody"
+        )
+        configure(url=f"hdfs://{s3.bucket}/not-yours")
+        with pytest.raises(AccessDenied, match=r"connection's login"):
+            written(store())

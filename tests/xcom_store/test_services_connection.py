@@ -1,0 +1,370 @@
+"""What an Airflow connection says of GCS, Azure and HDFS: followed, or refused with its name.
+
+Where a service is asked it is a running server; of the clouds' token services it is a stand-in, for
+there is none to be had. The google and the azure provider are not installed: that is tested, too.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs, quote
+
+import pytest
+
+pytest.importorskip("obstore")
+from include.xcom_store.errors import (
+    AccessDenied,
+    ConfigurationError,
+    StoreUnreachable,
+)
+from include.xcom_store.settings import Settings
+from include.xcom_store.stores import azure, gcs, hdfs
+from include.xcom_store.stores.base import Store
+from include.xcom_store.stores.location import parse_url
+from tests import services
+from tests.http_service import Handler, serve
+
+QUICK = {"connect_timeout": 1, "request_timeout": 2, "retry_timeout": 1}
+SECRET = "hidden-in-the-connection"
+
+
+def resolve(module, url, **options):
+    return module.resolve(parse_url(url), Settings(url=url, **options))
+
+
+def written(store, key="x"):
+    size, sha256 = store.put(key, lambda sink: sink.write(b"abc"))
+    assert bytes(store.get(key, size, sha256)) == b"abc"
+
+
+@pytest.fixture(autouse=True)
+def home(monkeypatch, tmp_path):
+    """No credentials of the machine that the tests run on."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("GOOGLE_APPLICATION_CREDENTIALS", "AZURE_STORAGE_ACCOUNT_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def google(connect):
+    return lambda **extra: connect("google_cloud_default", "google_cloud_platform", extra)
+
+
+@pytest.fixture
+def wasb(connect):
+    return lambda extra=None, **fields: connect("wasb_default", "wasb", extra, **fields)
+
+
+@pytest.fixture
+def webhdfs(connect):
+    return lambda extra=None, **fields: connect("webhdfs_default", "webhdfs", extra, **fields)
+
+
+@pytest.mark.parametrize(("module", "url"), [
+    (gcs, "gs://bucket"), (azure, "az://container"), (hdfs, "hdfs://host"),
+])  # fmt: skip
+class TestOfEach:
+    def test_another_type_of_connection(self, connect, module, url):
+        connect(parse_url(url).conn_id, "postgres", {})
+        with pytest.raises(ConfigurationError, match=r"'postgres', not .*conn_id@"):
+            resolve(module, url)
+
+    def test_an_extra_that_nobody_follows(self, connect, module, url):
+        kind = {"gs": "google_cloud_platform", "az": "wasb", "hdfs": "webhdfs"}[url.split(":")[0]]
+        connect(parse_url(url).conn_id, kind, {"proxies": {"https": "x"}}, host="h.x", login="l")
+        with pytest.raises(ConfigurationError, match=r"proxies.*conn_id@"):
+            resolve(module, url)
+
+    def test_encryption_is_asked_of_s3_only(self, connect, module, url):
+        with pytest.raises(ConfigurationError, match=r"AIRFLOW__XCOM_STORE__ENCRYPTION"):
+            resolve(module, url, encryption="AES256")
+
+
+def service_account(**changed):
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    pem = rsa.generate_private_key(65537, 2048).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    key = {"type": "service_account", "client_email": "a@b", "private_key_id": "1"}
+    return {**key, "private_key": pem.decode(), **changed}
+
+
+class TestGoogle:
+    def test_a_key_in_the_connection_or_in_a_file(self, google, home):
+        key = service_account()
+        (home / "key.json").write_text(json.dumps(key))
+        for extra in (
+            {"keyfile_dict": key},
+            {"keyfile_dict": json.dumps(key)},
+            {"extra__google_cloud_platform__keyfile_dict": json.dumps(key)},
+            {"key_path": str(home / "key.json"), "project": "p", "num_retries": 5},
+        ):
+            google(**extra)
+            access = resolve(gcs, "gs://bucket")
+            assert json.loads(access.config["service_account_key"]) == key
+            assert access.source == "the key of connection 'google_cloud_default'"
+            assert key["private_key"] not in repr(access)
+
+    def test_default_credentials(self, home, monkeypatch):
+        source = resolve(gcs, "gs://bucket").source
+        assert source.startswith("the machine's service account")
+        path = home / ".config/gcloud/application_default_credentials.json"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps({"type": "authorized_user"}))
+        access = resolve(gcs, "gs://bucket")
+        assert access.config == {"application_credentials": str(path)}
+        (home / "named.json").write_text(json.dumps(service_account()))
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(home / "named.json"))
+        assert "service_account_key" in resolve(gcs, "gs://bucket").config
+
+    def test_an_external_account_goes_to_google_auth(self, home, monkeypatch):
+        pytest.importorskip("google.auth")
+        pytest.importorskip("requests")
+        account = {
+            "type": "external_account", "audience": "//iam.googleapis.com/x", "token_url": "https://x",
+            "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+            "credential_source": {"file": str(home / "token")},
+        }  # fmt: skip
+        (home / "account.json").write_text(json.dumps(account))
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(home / "account.json"))
+        access = resolve(gcs, "gs://bucket")
+        assert type(access.credentials.credentials).__module__.startswith("google.auth")
+
+    @pytest.mark.parametrize("extra", [
+        {"impersonation_chain": "a@b"}, {"key_secret_name": "s"}, {"credential_config_file": "/f"},
+        {"idp_issuer_url": "https://x"}, {"scope": "https://www.googleapis.com/auth/devstorage.read_only"},
+    ], ids=str)  # fmt: skip
+    def test_what_takes_the_provider_names_it(self, google, extra):
+        google(keyfile_dict=json.dumps(service_account()), **extra)
+        with pytest.raises(ConfigurationError, match=r"apache-airflow-providers-google.*pinned"):
+            resolve(gcs, "gs://bucket")
+
+    @pytest.mark.parametrize(("extra", "said"), [
+        ({"keyfile_dict": f"no json {SECRET}"}, "is not a key in JSON"),
+        ({"key_path": "/no/such/file"}, "cannot be read"),
+        ({"key_path": "/k", "keyfile_dict": "{}"}, "has both"),
+        ({"keyfile_dict": json.dumps({"type": "external_account"})}, "'external_account'"),
+    ])  # fmt: skip
+    def test_a_key_that_cannot_be_used(self, google, extra, said):
+        google(**extra)
+        with pytest.raises(ConfigurationError, match=said) as error:
+            resolve(gcs, "gs://bucket")
+        assert SECRET not in str(error.value)
+
+    def test_a_key_that_obstore_does_not_take(self, google):
+        google(keyfile_dict=json.dumps(service_account(private_key=SECRET)))
+        with pytest.raises(ConfigurationError, match=r"does not take") as error:
+            written(Store(Settings(url="gs://bucket", **QUICK)))
+        assert SECRET not in str(error.value)
+
+    def test_a_revoked_key(self, google):
+        class Tokens(Handler):
+            def do_POST(self):
+                self.answer(400, b'{"error":"invalid_grant","error_description":"gone"}')
+
+            def answer(self, status, body):
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+        with serve(Tokens) as server:
+            google(keyfile_dict=json.dumps(service_account(token_uri=server.url)))
+            access = resolve(gcs, "gs://bucket")
+            assert "token_uri" in access.config["service_account_key"]
+        found = gcs.failure("invalid_grant", "")
+        assert found
+        assert found.error is AccessDenied
+
+    def test_a_quota_project_is_sent_and_nobody_signs(self, google):
+        google(is_anonymous=True, quota_project_id="my-project")
+        access = resolve(gcs, "gs://bucket")
+        assert access.client_options["default_headers"] == {"x-goog-user-project": "my-project"}
+        assert access.config == {"skip_signature": True}
+
+    def test_no_credentials_anywhere_end_in_time(self):
+        started = time.monotonic()
+        store = Store(Settings(url="gs://bucket", **QUICK))
+        with pytest.raises((AccessDenied, StoreUnreachable)):
+            store.head("x")
+        assert time.monotonic() - started < 30
+
+
+@pytest.fixture(scope="module")
+def azurite(tmp_path_factory):
+    found = services.start("azure", tmp_path_factory.mktemp("azure"))
+    with found.server:
+        yield found
+
+
+def sas(server, *, days, rights="rwdlac"):
+    """A shared access signature of the account (version 2018-11-09)."""
+    expiry = (datetime.now(UTC) + timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    said = f"{server.account}\n{rights}\nb\nsco\n\n{expiry}\n\n\n2018-11-09\n"
+    digest = hmac.new(base64.b64decode(server.key), said.encode(), hashlib.sha256).digest()
+    signature = quote(base64.b64encode(digest).decode(), safe="")
+    return f"sv=2018-11-09&ss=b&srt=sco&sp={rights}&se={quote(expiry, safe='')}&sig={signature}"
+
+
+class TestAzure:
+    @pytest.fixture
+    def store(self):
+        return Store(Settings(url="az://airflow-xcoms/connections", **QUICK))
+
+    def test_every_static_secret_by_a_real_request(self, azurite, wasb, monkeypatch):
+        server = azurite.server
+        host = azurite.connection()["host"]
+        login, key = server.account, server.key
+        string = f"DefaultEndpointsProtocol=http;AccountName={login};AccountKey={key};BlobEndpoint={host};"
+        shared = sas(server, days=1)
+        # A key of the machine's own is not preferred to what the connection says.
+        monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", base64.b64encode(b"another").decode())
+        for extra, fields in (
+            ({}, {"password": key}),
+            ({"shared_access_key": key}, {}),
+            ({"account_key": key}, {}),
+            ({"extra__wasb__shared_access_key": key}, {}),
+            ({"sas_token": shared}, {}),
+            ({"sas_token": f"?{shared}"}, {}),
+            ({"connection_string": string}, {"host": ""}),
+            ({"connection_string": f"BlobEndpoint={host};SharedAccessSignature={shared}"}, {}),
+        ):
+            wasb(extra, **{"host": host, "login": login, **fields})
+            store = Store(Settings(url="az://airflow-xcoms/connections", **QUICK))
+            written(store)
+            assert key not in repr(store.access)
+            assert shared not in repr(store.access)
+
+    @pytest.mark.parametrize(("fields", "endpoint", "account"), [
+        ({"login": "acc"}, "https://acc.blob.core.windows.net", "acc"),
+        ({"host": "acc.blob.core.windows.net"}, "https://acc.blob.core.windows.net", "acc"),
+        ({"host": "https://acc.blob.core.usgovcloudapi.net/"}, "https://acc.blob.core.usgovcloudapi.net", "acc"),
+        ({"host": "directory-id", "login": "acc"}, "https://acc.blob.core.windows.net", "acc"),
+    ])  # fmt: skip
+    def test_the_account(self, wasb, fields, endpoint, account):
+        wasb(password="a2V5", **fields)
+        access = resolve(azure, "az://container")
+        assert (access.endpoint, access.config["account_name"]) == (endpoint, account)
+
+    def test_a_sas_as_a_url(self, wasb):
+        wasb({"sas_token": "https://acc.blob.core.windows.net/?sv=1&sig=x"})
+        access = resolve(azure, "az://container")
+        assert access.endpoint == "https://acc.blob.core.windows.net"
+        assert access.config["sas_key"] == "sv=1&sig=x"
+
+    def test_a_service_principal_asks_entra_id(self, azurite, wasb):
+        asked = []
+
+        class Tokens(Handler):
+            status, body = 401, b'{"error":"invalid_client","error_description":"expired"}'
+
+            def do_POST(self):
+                asked.append(
+                    (self.path, parse_qs(self.rfile.read(int(self.headers["Content-Length"]))))
+                )
+                self.send_response(self.status)
+                self.send_header("Content-Length", str(len(self.body)))
+                self.end_headers()
+                self.wfile.write(self.body)
+
+        with serve(Tokens) as server:
+            wasb(
+                {"tenant_id": "tenant", "client_secret_auth_config": {"authority": server.url}},
+                host=azurite.connection()["host"], login="the-id", password=SECRET,
+            )  # fmt: skip
+            with pytest.raises(AccessDenied, match=r"Entra ID does not take") as error:
+                written(Store(Settings(url="az://airflow-xcoms/x", **QUICK)))
+        assert SECRET not in str(error.value)
+        path, form = asked[0]
+        assert path == "/tenant/oauth2/v2.0/token"
+        assert (form[b"client_id"], form[b"client_secret"]) == ([b"the-id"], [SECRET.encode()])
+
+    def test_options_of_a_principal_that_nobody_follows(self, wasb):
+        wasb(
+            {"tenant_id": "t", "client_secret_auth_config": {"proxies": {}}},
+            login="i",
+            password="s",
+        )
+        with pytest.raises(ConfigurationError, match=r"client_secret_auth_config\.proxies"):
+            resolve(azure, "az://container")
+
+    def test_no_connection(self):
+        with pytest.raises(ConfigurationError, match=r"no connection 'wasb_default'.*account"):
+            resolve(azure, "az://container")
+
+    def test_a_connection_without_an_account(self, wasb):
+        wasb(password="x")
+        with pytest.raises(ConfigurationError, match=r"names no storage account"):
+            resolve(azure, "az://container")
+
+    def test_what_takes_the_provider_names_it(self, wasb):
+        wasb(login="acc")
+        with pytest.raises(ConfigurationError, match=r"providers-microsoft-azure.*pinned"):
+            resolve(azure, "az://container")
+
+    @pytest.mark.parametrize(("change", "said"), [
+        ("key", "does not take the key or the SAS"), ("expired", "expired|does not take"),
+        ("rights", "may not do this here|does not take"),
+    ])  # fmt: skip
+    def test_what_is_denied(self, azurite, wasb, store, change, said):
+        server, host = azurite.server, azurite.connection()["host"]
+        secret = {
+            "key": {"shared_access_key": base64.b64encode(SECRET.encode()).decode()},
+            "expired": {"sas_token": sas(server, days=-1)},
+            "rights": {"sas_token": sas(server, days=1, rights="l")},
+        }[change]
+        wasb(secret, host=host, login=server.account)
+        calls = [lambda: written(store), lambda: store.head("x")]
+        if change != "rights":  # Azurite answers 500
+            calls.append(lambda: store.delete("x"))
+        for call in calls:
+            with pytest.raises(AccessDenied) as error:
+                call()
+            assert next(iter(secret.values())) not in str(error.value)
+            assert server.key not in str(error.value)
+        with pytest.raises(AccessDenied, match=said):
+            written(store)
+
+
+class TestHdfs:
+    def test_nodes_user_and_password(self, webhdfs, monkeypatch):
+        webhdfs(host="one, two", port=50070, schema="gateway/x", login="airflow", password=SECRET)
+        access = resolve(hdfs, "hdfs://ns")
+        assert access.endpoint == "http://one:50070/gateway/x,http://two:50070/gateway/x"
+        assert access.config["user"] == "airflow"
+        assert access.config["headers"]["Authorization"].startswith("Basic ")
+        assert SECRET not in repr(access)
+        webhdfs({"use_ssl": "True", "verify": "/ca.pem"}, host="one")
+        access = resolve(hdfs, "hdfs://ns")
+        assert access.endpoint == "https://one:9870"
+        assert access.config["authority"] == "/ca.pem"
+
+    @pytest.mark.parametrize(
+        "extra", [{"cert": "/c"}, {"cookies": {"a": "b"}}, {"verify": False, "use_ssl": True}]
+    )
+    def test_what_nobody_follows(self, webhdfs, extra):
+        webhdfs(extra, host="one")
+        with pytest.raises(ConfigurationError, match=r"cert|cookies|verify"):
+            resolve(hdfs, "hdfs://ns")
+
+    def test_kerberos(self, webhdfs, monkeypatch):
+        webhdfs(host="one")
+        monkeypatch.setenv("AIRFLOW__CORE__SECURITY", "kerberos")
+        with pytest.raises(ConfigurationError, match=r"kerberos"):
+            resolve(hdfs, "hdfs://ns")
+
+    def test_no_connection(self):
+        with pytest.raises(
+            ConfigurationError, match=r"no connection 'webhdfs_default' with a host"
+        ):
+            resolve(hdfs, "hdfs://ns")
