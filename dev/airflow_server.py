@@ -8,6 +8,7 @@ therefore is everyone taken as admin.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
@@ -153,7 +154,7 @@ class AirflowServer:
             while True:
                 seconds = time.monotonic() - began
                 awaited = answer.result() if answer.done() else before
-                if not awaited:
+                if not awaited and self._listens():
                     break
                 self.check_alive()
                 if seconds > _START_SECONDS:
@@ -171,6 +172,21 @@ class AirflowServer:
             asking.shutdown(wait=False, cancel_futures=True)
         self._launch(_NEEDED_LATER)
 
+    def _listens(self) -> bool:
+        """Whether it is our API server that answers on its port, and not somebody else's."""
+        import psutil  # in .venv only, as all that runs an Airflow
+
+        with contextlib.suppress(psutil.NoSuchProcess):  # it may be ending
+            guard = psutil.Process(self.components["api-server"].pid)
+            listening = {
+                connection.laddr.port
+                for process in guard.children(recursive=True)
+                for connection in process.net_connections("tcp")
+                if connection.status == psutil.CONN_LISTEN
+            }
+            return int(self.url.rpartition(":")[2]) in listening
+        return False
+
     def import_settings(self, settings: LocalSettings) -> None:
         """Make connections, variables and pools, as the Astro CLI does."""
         self.api.overwrite("connections", settings.connections)
@@ -184,6 +200,11 @@ class AirflowServer:
             if status is None:
                 continue
             log = self.log(name)
+            if "address already in use" in processes.tail(log):
+                raise DevError(
+                    f"Another program has taken the port of {self.url} since it was found free."
+                    " Run this again, or name a port with --port."
+                )
             if self._restarts[name] == _RESTARTS:
                 raise DevError(
                     f"Airflow's {name} ended with status {status}, after {_RESTARTS} restarts."

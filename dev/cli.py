@@ -110,11 +110,11 @@ def _parser() -> argparse.ArgumentParser:
         "--only", action="append", default=[], metavar="NAME", help="this one; may be repeated"
     )
     command("setup", _setup, "make .venv and dbt_venv from their locks", _SETUP)
-    command("spark", _spark, "make spark_venv, for example_spark_dag", _SPARK)
     lint = command("lint", _lint, "format and check code, types and workflows", _LINT)
     lint.add_argument("--check", action="store_true", help="change nothing, as CI does")
     command("golden", _golden, "make the golden files that are missing", _GOLDEN)
     command("pictures", _pictures, "make the README's pictures of the viewer anew", _PICTURES)
+    command("spark", _spark, "make spark_venv, for example_spark_dag", _SPARK)
     command("s3", _s3, "run only the local S3 server, in the foreground", _S3)
     lock = command("lock", _lock, "make all locks again from their requirements", _LOCK)
     lock.add_argument(
@@ -205,16 +205,6 @@ stops it.
 examples:
   python3 -m dev s3
 """
-_SPARK = """
-Installs PySpark as dags/spark/requirements.lock names it, and the jars with which it reads and
-writes s3a://, as dags/spark/jars.lock names them, from Maven Central or the mirror that
-~/.m2/settings.xml names. Takes 0.6 GB, in spark_venv. Needs Java 17 or newer. Where Spark is not
-installed, demo --all leaves example_spark_dag out.
-
-examples:
-  python3 -m dev spark
-  python3 -m dev demo --dag example_spark_dag      makes it first
-"""
 _LINT = """
 ruff (its safe repairs, then the format), mypy, and zizmor and actionlint for .github. All of them
 are run, whatever the first one finds. actionlint is a program in Go: it is run where it is on PATH.
@@ -236,6 +226,16 @@ and writes docs/images/viewer-*.png. The picture of the benchmark is `dev bench`
 
 examples:
   python3 -m dev pictures
+"""
+_SPARK = """
+Installs PySpark as dags/spark/requirements.lock names it, and the jars with which it reads and
+writes s3a://, as dags/spark/jars.lock names them, from Maven Central or the mirror that
+~/.m2/settings.xml names. Takes 0.6 GB, in spark_venv. Needs Java 17 or newer. Where Spark is not
+installed, demo --all leaves example_spark_dag out.
+
+examples:
+  python3 -m dev spark
+  python3 -m dev demo --dag example_spark_dag      makes it first
 """
 _LOCK = """
 For whoever changes a requirements file of the image, of dev/, of dbt or of the benchmarks.

@@ -8,17 +8,7 @@ import time
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from dev import (
-    celery_workers,
-    follow,
-    kept,
-    ports,
-    project,
-    report,
-    settings_file,
-    spark,
-    stores,
-)
+from dev import celery_workers, follow, kept, ports, project, report, settings_file, spark, stores
 from dev.airflow_server import AirflowServer
 from dev.errors import DevError
 from dev.kept import Kept
@@ -178,12 +168,12 @@ class Demo:
         began = time.monotonic()
         known = follow.listed_dags(airflow, self._options.dags, self.say)
         self._lap("airflow_start", began)
-        if self._options.dags is None and spark.DAG in known and (reason := spark.missing()):
-            self.say(f"\nLeaving out {spark.DAG}. {reason}")
-            known = [dag_id for dag_id in known if dag_id != spark.DAG]
         if left_out := self._other and stores.ONLY_S3.intersection(known):
             self.say(f"Left out, for they read S3 by themselves: {', '.join(sorted(left_out))}")
             known = [dag_id for dag_id in known if dag_id not in left_out]
+        if self._options.dags is None and spark.DAG in known and (reason := spark.missing()):
+            self.say(f"\nLeaving out {spark.DAG}. {reason}")
+            return [dag_id for dag_id in known if dag_id != spark.DAG]
         return known
 
     def _to_run(self, airflow: AirflowServer, dags: list[str]) -> list[str]:

@@ -139,7 +139,7 @@ def lock_all(*, upgrade: bool) -> None:
 
 def remove_all() -> None:
     """Remove the environments; the folder that one is a link to is left alone."""
-    for environment in (MAIN, DBT, PEERS):
+    for environment in (MAIN, DBT, SPARK, PEERS):
         if environment.path.is_symlink():
             environment.path.unlink()
         elif environment.path.exists():

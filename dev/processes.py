@@ -147,12 +147,19 @@ def start(
 
 
 def capture(
-    command: Sequence[str], env: Mapping[str, str], cwd: Path | None = None
+    command: Sequence[str],
+    env: Mapping[str, str],
+    cwd: Path | None = None,
+    seconds: float | None = None,
 ) -> tuple[int, str]:
-    """Run a command to its end: its exit status and what it printed."""
+    """Run a command to its end: its exit status and what it printed.
+
+    Raises:
+        subprocess.TimeoutExpired: it has not ended in that time, and is stopped.
+    """
     with tempfile.TemporaryFile() as output:
         with start(command, env=env, cwd=cwd, output=output) as process:
-            status = process.wait()
+            status = process.wait(seconds)
         output.seek(0)
         return status, output.read().decode(errors="replace").strip()
 

@@ -24,6 +24,7 @@ import http.client
 import json
 import os
 import shutil
+import subprocess
 import urllib.parse
 import urllib.request
 from datetime import UTC, datetime
@@ -42,6 +43,7 @@ ONLY_S3 = {"example_dbt_cosmos_dag", "example_by_reference_dag", "example_spark_
 FOLDER = project.STATE / "stores"
 _GRACE_SECONDS = 5.0
 _START_SECONDS = 180.0  # Hadoop takes six, on a busy machine sixty
+_INSTALL_SECONDS = 300.0  # npm and Maven ask an index that they do not reach for longer
 _BUCKET = "airflow-xcoms"
 _AZURITE = "azurite@3.37.0"
 _HADOOP = {
@@ -57,9 +59,11 @@ class Server:
 
     Attributes:
         port: of what a client asks first.
+        package: what npm or Maven installs for it; empty if nothing.
     """
 
     name: ClassVar[str]
+    package: ClassVar[str] = ""
     scheme: ClassVar[str]
     conn_id: ClassVar[str]
     bucket = _BUCKET
@@ -161,13 +165,13 @@ class Gcs(Server):
 class Azure(Server):
     """Azurite with its well-known account."""
 
-    name, scheme, conn_id = "azure", "az", "wasb_default"
+    name, scheme, conn_id, package = "azure", "az", "wasb_default", "azurite"
     account = "devstoreaccount1"
     key = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 
     @classmethod
     def start(cls, folder: Path, port: int | None = None) -> Self:
-        program = _once("azurite", cls._install) / "node_modules" / ".bin" / "azurite-blob"
+        program = _once(cls.package, cls._install) / "node_modules" / ".bin" / "azurite-blob"
         folder.mkdir(parents=True, exist_ok=True)
         port = port or ports.free_ports(1)[0]
         command = [str(program), "--blobHost", ports.LOOPBACK, "--blobPort", str(port)]
@@ -223,12 +227,12 @@ class Azure(Server):
 class Hdfs(Server):
     """One name node and one data node, in one Java process."""
 
-    name, scheme, conn_id = "hdfs", "hdfs", "webhdfs_default"
+    name, scheme, conn_id, package = "hdfs", "hdfs", "webhdfs_default", "hadoop"
     rpc_port = 0
 
     @classmethod
     def start(cls, folder: Path, port: int | None = None) -> Self:
-        jars = _once("hadoop", cls._install) / "jars"
+        jars = _once(cls.package, cls._install) / "jars"
         folder.mkdir(parents=True, exist_ok=True)
         rpc, free = ports.free_ports(2)
         port = port or free
@@ -300,6 +304,12 @@ def start(name: str, folder: Path, port: int | None = None) -> Server:
     return SERVERS[name].start(folder, port)
 
 
+def is_installed(name: str) -> bool:
+    """Whether a service starts without npm or Maven fetching anything."""
+    package = SERVERS[name].package
+    return not package or (FOLDER / package / "installed").exists()
+
+
 def _need(program: str, what: str) -> None:
     if shutil.which(program) is None:
         raise DevError(f"This store needs {what}: there is no program {program} on the PATH.")
@@ -319,7 +329,11 @@ def _once(name: str, install: Any) -> Path:
 
 
 def _run(command: list[str]) -> None:
-    status, said = processes.capture(command, dict(os.environ))
+    try:
+        status, said = processes.capture(command, dict(os.environ), seconds=_INSTALL_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        message = f"{' '.join(command)} has not ended after {_INSTALL_SECONDS:.0f} s. Is its index reachable?"
+        raise DevError(message) from error
     if status:
         raise DevError(f"{' '.join(command)} failed:\n{said[-2000:]}")
 

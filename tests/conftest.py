@@ -8,9 +8,16 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
 import tempfile
+from pathlib import Path
 
 import pytest
+
+# In an environment that `python3 -m dev` has not made (the Astro CLI's standalone mode makes its own
+# .venv in this folder) `dev` has not what it needs, and must not install it there: as if absent.
+if not Path(sys.prefix, "installed-from-lock").exists():
+    sys.modules["dev"] = None  # type: ignore[assignment] - how Python says that it cannot be found
 
 # Before anything imports Airflow: a home of its own, and nothing of the caller's settings.
 if "ASTRONOMER_RUNTIME_VERSION" not in os.environ:

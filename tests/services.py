@@ -150,11 +150,16 @@ def place(service: Any, prefix: str, configure: Any, monkeypatch: Any) -> Simple
     )
 
 
-def start(name: str, folder: Any) -> Any:
-    """The running service, or a skip that says what is missing."""
+def start(name: str, folder: Any, config: Any) -> Any:
+    """The running service, or a skip that says what is missing.
+
+    Only --long fetches what is not installed yet.
+    """
     stores = pytest.importorskip("dev.stores", reason="no servers here: dev/ is not shipped")
     from dev.errors import DevError
 
+    if not (stores.is_installed(name) or config.getoption("--long")):
+        pytest.skip(f"{name}: not installed; --long or `python3 -m dev up --store {name}` does it")
     try:
         return Other(stores.start(name, folder))
     except DevError as error:
@@ -164,7 +169,7 @@ def start(name: str, folder: Any) -> Any:
 @pytest.fixture(scope="module", params=["gcs", "azure", "hdfs"])
 def each_other(request, tmp_path_factory):
     """In place of S3, one after the other; for a module's fixture `service`."""
-    found = start(request.param, tmp_path_factory.mktemp(request.param))
+    found = start(request.param, tmp_path_factory.mktemp(request.param), request.config)
     with found.server:
         yield found
 

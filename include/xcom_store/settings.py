@@ -117,10 +117,9 @@ def check(settings: Settings) -> Settings:
     return settings
 
 
-def at_most(settings: Settings, **seconds: float) -> Settings:
+def at_most(settings: Settings, **seconds: Any) -> Settings:
     """Return the settings with limits of time no longer than these, for who does not wait."""
-    found: dict[str, Any] = {name: min(getattr(settings, name), s) for name, s in seconds.items()}
-    return settings._replace(**found)
+    return settings._replace(**{n: min(getattr(settings, n), s) for n, s in seconds.items()})
 
 
 def variable(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import unicodedata
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,9 +13,10 @@ from urllib.parse import quote, urlencode
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from include.xcom_store.sizes import size_text
-from include.xcom_viewer import overview, states, tables
+from include.xcom_viewer import images, overview, shown, states
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -38,6 +40,7 @@ def _headers(source: str) -> dict[str, str]:
         "script-src": source,
         "style-src": source,
         "connect-src": "'self'",
+        "img-src": "'self' data:" if source != "'none'" else source,
         "base-uri": "'none'",
         "form-action": "'none'",
         "frame-ancestors": "'self'",
@@ -86,6 +89,15 @@ def file(
     return _File(finished, pieces, media_type=kind, headers=headers)
 
 
+def image(data: bytes | bytearray, kind: str, name: str) -> Response:
+    """Return an image for a page; opened by itself it can do nothing, and an SVG is a download."""
+    headers = _headers("'none'") | {"Content-Encoding": "identity"}
+    headers["Content-Security-Policy"] = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
+    how = "attachment" if kind == images.SVG else "inline"
+    headers["Content-Disposition"] = f"{how}; filename*=UTF-8''{quote(name, safe='')}"
+    return Response(bytes(data), media_type=kind, headers=headers)
+
+
 def failed(error: Exception) -> Response:
     """Return the page for a download that is not possible."""
     state = states.of(error)
@@ -123,10 +135,30 @@ def _templates() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_visible,
     )
     environment.filters.update(_FILTERS)
     environment.globals.update(_GLOBALS)
     return environment
+
+
+def _visible(value: Any) -> Any:
+    """Return what a page shows, with all escaped that would deceive who reads it.
+
+    Those are control characters, and the ones that turn the direction of text: U+202E makes "5.1"
+    of "1.5". Templates put `<bdi>` around values besides, for letters that have a direction.
+    """
+    if not isinstance(value, str) or isinstance(value, Markup) or value.isprintable():
+        return value
+    return "".join(
+        character if _is_harmless(character) else character.encode("unicode_escape").decode()
+        for character in value
+    )
+
+
+def _is_harmless(character: str) -> bool:
+    is_layout = unicodedata.category(character) == "Zs" or character in "\n\t\u200c\u200d"
+    return character.isprintable() or is_layout
 
 
 def _link(page: str, asked: Any, **more: Any) -> str:
@@ -136,16 +168,25 @@ def _link(page: str, asked: Any, **more: Any) -> str:
     return f"{page}?{urlencode(query)}"
 
 
+def _airflow_page(owner: Any, tab: str = "plugin/xcom_values") -> str:
+    """Return the relative address of Airflow's own page of a task instance, with our tab open."""
+    dag, run, task = (quote(part, safe="") for part in (owner.dag_id, owner.run_id, owner.task_id))
+    index = owner.map_index
+    mapped = f"/mapped/{index}" if index is not None and index >= 0 else ""
+    return f"../dags/{dag}/runs/{run}/tasks/{task}{mapped}/{tab}"
+
+
 def _short_number(text: str) -> str:
     """Return seven digits of a number that has more behind its point."""
     return f"{float(text):.7g}" if re.fullmatch(r"-?\d+\.\d{5,}(e[+-]\d+)?", text) else text
 
 
 _GLOBALS: dict[str, Any] = {
+    "airflow_page": _airflow_page,
     "link": _link,
     "PAGE_LINES": overview.PAGE_LINES,
-    "PAGE_ROWS": tables.PAGE_ROWS,
-    "PAGE_COLUMNS": tables.PAGE_COLUMNS,
+    "PAGE_ROWS": shown.PAGE_ROWS,
+    "PAGE_COLUMNS": shown.PAGE_COLUMNS,
 }
 _FILTERS: dict[str, Callable[..., str]] = {
     "number": lambda value: f"{value:,}",

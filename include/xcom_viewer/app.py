@@ -1,9 +1,9 @@
 """The viewer's pages: their addresses, who may see them, what the browser may do with them.
 
     task      the XComs of a task instance, a card each     ?dag_id&run_id&task_id&map_index
-    run       the XComs of a DAG run, a line each           ?dag_id&run_id
+    run       the XComs of a DAG run, a line each           ?dag_id&run_id[&of_task][&of_key]…
     value     one XCom's value                              ?…&key[&leaf][&row][&column][&view]
-    download  its object, or as=csv                         ?…&key[&leaf][&as]
+    download  its object, as=csv, or as=image               ?…&key[&leaf][&as]
 
 The pages `task` and `run` read the metadata database only; each card then asks for its `value`. So
 a store that is slow or away delays cards, and nothing else.
@@ -15,6 +15,7 @@ escaped; the browser runs no script and loads nothing but what carries the page'
 import re
 from collections.abc import AsyncIterator, Iterator
 from functools import cache, partial
+from types import GeneratorType
 from typing import Annotated, NamedTuple
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
@@ -24,11 +25,15 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 
-from include.xcom_store.errors import AccessDenied, ConfigurationError
-from include.xcom_viewer import downloads, entries, objects, overview, preview, states
-from include.xcom_viewer.answers import failed, file, page, refusal
+from include.xcom_store.codecs import binary
+from include.xcom_store.errors import AccessDenied, ConfigurationError, StoreUnreachable
+from include.xcom_store.record import StoredObject
+from include.xcom_store.stores.base import Store
+from include.xcom_viewer import downloads, entries, images, objects, overview, preview, states
+from include.xcom_viewer.answers import failed, file, image, page, refusal
 from include.xcom_viewer.entries import Entry
-from include.xcom_viewer.source import StoreLookup
+from include.xcom_viewer.readers import Readers
+from include.xcom_viewer.source import Source, StoreLookup
 from include.xcom_viewer.work import Busy, Pool
 
 MAX_CARDS = 40
@@ -62,7 +67,8 @@ def allowed(request: Request, user: GetUserDep) -> Asked:
     """
     query = request.query_params
     twice = len(query) != len(query.multi_items())
-    if twice or "\0" in str(query.values()) or query.get("dag_id", "") in ("", "~"):
+    has_nul = any("\0" in value for value in query.values())  # which PostgreSQL would not take
+    if twice or has_nul or query.get("dag_id", "") in ("", "~"):
         raise HTTPException(400, "This address was not made by Airflow's UI.")
     # Checked is the very text that rows are read by.
     check = requires_access_dag("GET", DagAccessEntity.XCOM, query["dag_id"])
@@ -89,6 +95,7 @@ def application() -> FastAPI:
     app = FastAPI(title="XCom values", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.pool = Pool()
     app.state.lookup = StoreLookup()
+    app.state.readers = Readers()
     app.state.downloads = 0
     for path, endpoint in (
         ("/task", task_page),
@@ -123,11 +130,22 @@ async def task_page(request: Request, asked: Allowed) -> Response:
     )
 
 
-async def run_page(request: Request, asked: Allowed, start: Number = 0) -> Response:
+async def run_page(
+    request: Request,
+    asked: Allowed,
+    *,
+    start: Number = 0,
+    of_task: str = "",
+    of_key: str = "",
+    of_type: str = "",
+) -> Response:
     """Show the XComs of a DAG run, one line per XCom."""
+    wanted = overview.Filter(of_task, of_key, of_type)
     connect = _lookup(request).store
-    summary = await run_in_threadpool(overview.of_run, asked.dag_id, asked.run_id, start, connect)
-    return page("run.html", asked=asked, run=summary)
+    run = await run_in_threadpool(
+        overview.of_run, asked.dag_id, asked.run_id, start, wanted, connect
+    )
+    return page("run.html", asked=asked, run=run, wanted=wanted)
 
 
 async def value_page(
@@ -143,43 +161,59 @@ async def value_page(
     entry = await _entry(asked)
     window = preview.Window(row, column, raw=view == "raw")
     lookup = _lookup(request)
-    card = overview.card(entry, lookup.store)
-    body = state = None
+    shown = partial(
+        page,
+        "value_card.html" if view == "card" else "value.html",
+        asked=asked,
+        card=overview.card(entry, lookup.store),
+        leaf=leaf,
+        window=window,
+    )
+    app = request.app.state
     try:
-        body = await request.app.state.pool.run(partial(_preview, lookup, entry, leaf, window))
-    except states.EXPECTED as error:
-        state = states.of(error)
-    name = "value_card.html" if view == "card" else "value.html"
-    return page(name, asked=asked, card=card, body=body, state=state, leaf=leaf, window=window)
+        body = await app.pool.run(partial(_preview, app.readers, lookup, entry, leaf, window))
+        return shown(body=body, state=None)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is this value's trouble
+        return shown(body=None, state=states.of(error))
 
 
 async def download(request: Request, asked: Allowed, leaf: Number | None = None) -> Response:
     """Send the object of an XCom as a file, or as CSV."""
     entry = await _entry(asked)
-    if not entry.in_store:
-        raise HTTPException(404, _NO_FILE)
-    as_csv = request.query_params.get("as") == "csv"
+    wanted = request.query_params.get("as")
+    as_csv = wanted == "csv"
     app = request.app.state
     if app.downloads >= MAX_DOWNLOADS:
         return failed(Busy())
     app.downloads += 1
+    pieces: Iterator[bytes] | None = None
     try:
-        store = app.lookup.store()
-        found = await app.pool.run(partial(objects.locate, entry, store, leaf))
+        if not entry.in_store:
+            raise HTTPException(404, _NO_FILE)
+        store, readers = app.lookup.store(), app.readers
+        found, _path = await app.pool.run(partial(objects.locate, readers, entry, store, leaf))
         if as_csv and found.codec not in downloads.TABLE_CODECS:
             raise HTTPException(404, _NO_FILE)
-        pieces = downloads.csv(store, found) if as_csv else downloads.original(store, found)
-        first = await app.pool.run(partial(next, pieces, None), PIECE_SECONDS)
+        if wanted == "image":
+            picture: Response = await app.pool.run(partial(_image, store, found))
+            app.downloads -= 1
+            return picture
+        pieces = (
+            downloads.csv(readers, store, found) if as_csv else downloads.original(store, found)
+        )
+        first = await _next(app.pool, pieces)
     except BaseException as error:
         app.downloads -= 1
+        _close(pieces)
         if isinstance(error, REFUSED):
             app.lookup.forget()
-        if isinstance(error, states.EXPECTED):
-            return failed(error)
-        raise
+        if isinstance(error, HTTPException) or not isinstance(error, Exception):
+            raise
+        return failed(error)
 
     def finished() -> None:
         app.downloads -= 1
+        _close(pieces)
 
     return file(_pieces(app.pool, first, pieces), found, finished, as_csv=as_csv)
 
@@ -189,7 +223,32 @@ async def _pieces(pool: Pool, first: bytes | None, rest: Iterator[bytes]) -> Asy
     piece = first
     while piece is not None:
         yield piece
-        piece = await pool.run(partial(next, rest, None), PIECE_SECONDS)
+        piece = await _next(pool, rest)
+
+
+async def _next(pool: Pool, pieces: Iterator[bytes]) -> bytes | None:
+    """Return the next piece that is not empty, None after the last."""
+    piece: bytes | None = b""
+    while piece == b"":
+        piece = await pool.run(partial(next, pieces, None), PIECE_SECONDS)
+    return piece
+
+
+def _image(store: Store, stored: StoredObject) -> Response:
+    """Return an object of bytes as an image, if it is one."""
+    if stored.codec != binary.NAME or stored.bytes > images.MAX_BYTES:
+        raise HTTPException(404, _NO_FILE)
+    data = Source(store, stored).whole()
+    kind = images.media_type(bytes(data[:256]))
+    if kind is None:
+        raise HTTPException(404, _NO_FILE)
+    return image(data, kind, stored.uri.rpartition("/")[2])
+
+
+def _close(pieces: Iterator[bytes] | None) -> None:
+    """Let go what a download holds, unless a thread is at it: then that is the last to hold it."""
+    if isinstance(pieces, GeneratorType) and not pieces.gi_running:
+        pieces.close()
 
 
 async def _entry(asked: Asked) -> Entry:
@@ -206,13 +265,19 @@ def _lookup(request: Request) -> StoreLookup:
 
 
 def _preview(
-    lookup: StoreLookup, entry: Entry, leaf: int | None, window: preview.Window
+    readers: Readers, lookup: StoreLookup, entry: Entry, leaf: int | None, window: preview.Window
 ) -> preview.Body:
     if not entry.in_store:
-        return preview.of_database(entry, window)
+        return preview.of_database(readers, entry, window)
+    store = lookup.store()
     try:
-        store = lookup.store()
-        return preview.of_object(store, objects.locate(entry, store, leaf), window)
+        stored, path = objects.locate(readers, entry, store, leaf)
+        body = preview.of_object(readers, store, stored, window)
+        body.path = path
+        return body
     except REFUSED:
         lookup.forget()
+        raise
+    except StoreUnreachable as error:
+        lookup.was_silent(error)
         raise

@@ -5,9 +5,13 @@ Through Airflow's own session: this runs in the API server, which is where that 
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from functools import cached_property
+from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
+from include.xcom_store.errors import ObjectCorrupt
 from include.xcom_store.keys import Owner
 from include.xcom_store.record import is_record, is_reference
 
@@ -19,20 +23,34 @@ MAX_TASK_ROWS = 500
 """Of a task, mapped or not; more are not shown."""
 MAX_RUN_ROWS = 100_000
 """Of a run; more are not counted."""
+MAX_INT_DIGITS = 4_000
+"""Python reads 4,300. A list of XComs needs no more; a card's reader gets the text."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Entry:
     """One row.
 
     Attributes:
         owner: whose it is, all fields set. Taken from the row's columns, never from its value.
-        stored: what the database holds: a reference, or the value itself.
+        text: what the database holds, as JSON.
     """
 
     owner: Owner
     timestamp: dt.datetime
-    stored: Any
+    text: str
+
+    @cached_property
+    def stored(self) -> Any:
+        """What the database holds: a reference, or the value itself, a very long number cut.
+
+        Raises:
+            ObjectCorrupt: it is no JSON that Python reads.
+        """
+        try:
+            return json.loads(self.text, parse_int=lambda digits: int(digits[:MAX_INT_DIGITS]))
+        except (ValueError, RecursionError) as error:
+            raise ObjectCorrupt(f"the database's JSON cannot be read ({error}).") from error
 
     @property
     def record(self) -> dict[str, Any] | None:
@@ -67,20 +85,34 @@ def of_run(dag_id: str, run_id: str) -> Iterator[Entry]:
     return _read(dag_id, run_id, [], MAX_RUN_ROWS)
 
 
+def task_order(dag_id: str) -> dict[str, int]:
+    """Return the tasks of a DAG in the order in which they run; nothing if the DAG is gone."""
+    from airflow.models.dagbag import DBDagBag
+    from airflow.utils.session import create_session
+
+    with create_session(scoped=False) as session:
+        dag = DBDagBag().get_latest_version_of_dag(dag_id, session=session)
+        if dag is None:
+            return {}
+        upstream = {name: task.upstream_task_ids for name, task in dag.task_dict.items()}
+        return {name: n for n, name in enumerate(TopologicalSorter(upstream).static_order())}
+
+
 def _read(dag_id: str, run_id: str, conditions: list[Any], limit: int) -> Iterator[Entry]:
     from airflow.models.xcom import XComModel
     from airflow.utils.session import create_session
-    from sqlalchemy import select
+    from sqlalchemy import Text, cast, select
 
     columns = (XComModel.task_id, XComModel.map_index, XComModel.key)
     query = (
-        select(*columns, XComModel.timestamp, XComModel.value)
+        # As text: what cannot be parsed is one card's trouble, and not that of the page.
+        select(*columns, XComModel.timestamp, cast(XComModel.value, Text))
         .where(XComModel.dag_id == dag_id, XComModel.run_id == run_id, *conditions)
         .order_by(*columns)
         .limit(limit)
         .execution_options(yield_per=500)  # values of other backends may be large
     )
     with create_session(scoped=False) as session:
-        for task_id, map_index, key, timestamp, stored in session.execute(query):
+        for task_id, map_index, key, timestamp, text in session.execute(query):
             owner = Owner(dag_id, run_id, task_id, map_index, key)
-            yield Entry(owner=owner, timestamp=timestamp, stored=stored)
+            yield Entry(owner=owner, timestamp=timestamp, text="null" if text is None else text)

@@ -5,18 +5,20 @@ Nothing is requested from the store: these pages are shown at once, whatever the
 
 from __future__ import annotations
 
+import heapq
 import json
+import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from include.xcom_store.codecs import binary
+from include.xcom_store.codecs import binary, ge_result
 from include.xcom_store.errors import XComStoreError
 from include.xcom_store.record import Reference, inline_text
-from include.xcom_viewer import downloads, entries, expectations, states
+from include.xcom_viewer import downloads, entries, states
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from include.xcom_store.keys import Owner
     from include.xcom_store.record import StoredObject
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from include.xcom_viewer.states import State
 
 PAGE_LINES = 200
+MAX_SHOWN_CHARACTERS = 120
+"""Of the JSON of a small value, which stands in the place of a summary."""
+_MET = re.compile(r"(\d{1,9}) of (\d{1,9}) expectations met")
 
 
 @dataclass(kw_only=True)
@@ -52,6 +57,18 @@ class Card:
     inexact: int = 0
 
     @property
+    def expectations(self) -> tuple[int, int] | None:
+        """Of a validation, how many expectations are met, and how many there are."""
+        found = _MET.match(self.summary)
+        return (int(found[1]), int(found[2])) if found else None
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether it is a validation that was not as expected."""
+        met, count = self.expectations or (0, 0)
+        return met < count
+
+    @property
     def short_type(self) -> str:
         """The type without its module."""
         return self.type.rpartition(".")[2]
@@ -72,21 +89,27 @@ def card(entry: Entry, connect: Callable[[], Store]) -> Card:
         connect: returns the store that a reference has to lead to. Called for nothing else:
             settings that cannot be used do not hide what is in the database.
     """
-    record = entry.record
-    if record is None:
-        return _plain(entry)
     try:
-        if not entry.in_store:
-            size = len(inline_text(record).encode())
-            found = _card(entry, record["type"], record["summary"], size)
-            found.inexact = record.get("inexact", 0)
-            return found
-        reference = Reference.from_record(record)
-        connect().find(reference.stored.uri, entry.owner)
-    except XComStoreError as error:
-        found = _card(entry, "reference", "", 0)
+        return _known(entry, connect)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is this card's trouble
+        found = _card(entry, "reference" if isinstance(error, XComStoreError) else "unknown", "", 0)
         found.state = states.of(error)
         return found
+
+
+def _known(entry: Entry, connect: Callable[[], Store]) -> Card:
+    record = entry.record
+    if record is None:
+        value = entry.stored
+        summary = ge_result.describe(value) or _short(value, entry.text)
+        return _card(entry, type(value).__name__, summary, len(entry.text))
+    if not entry.in_store:
+        size = len(inline_text(record).encode(errors="replace"))
+        found = _card(entry, record["type"], record["summary"], size)
+        found.inexact = record.get("inexact", 0)
+        return found
+    reference = Reference.from_record(record)
+    connect().find(reference.stored.uri, entry.owner)
     stored = reference.stored
     found = _card(entry, stored.type, reference.summary, stored.bytes)
     found.stored = stored
@@ -96,11 +119,12 @@ def card(entry: Entry, connect: Callable[[], Store]) -> Card:
     return found
 
 
-def _plain(entry: Entry) -> Card:
-    value = entry.stored
-    verdict = expectations.read(value)
-    summary = f"{verdict.met} of {verdict.met + verdict.failed} expectations met" if verdict else ""
-    return _card(entry, type(value).__name__, summary, len(json.dumps(value, default=str)))
+def _short(value: Any, text: str) -> str:
+    """Return the JSON of a small value, of a large one nothing."""
+    if len(text) > 4 * MAX_SHOWN_CHARACTERS:
+        return ""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= MAX_SHOWN_CHARACTERS else ""
 
 
 def _card(entry: Entry, kind: str, summary: str, size: int) -> Card:
@@ -109,9 +133,32 @@ def _card(entry: Entry, kind: str, summary: str, size: int) -> Card:
     )
 
 
+class Filter(NamedTuple):
+    """Parts of the names that a run's lines must have; letters of either case."""
+
+    task: str = ""
+    key: str = ""
+    type: str = ""
+
+    @property
+    def query(self) -> dict[str, str]:
+        """As it stands in an address."""
+        return {f"of_{name}": part for name, part in self._asdict().items() if part}
+
+    def takes(self, card: Card) -> bool:
+        """Tell whether a line is wanted."""
+        has = (card.owner.task_id or "", card.owner.key or "", card.type)
+        return all(part.lower() in name.lower() for part, name in zip(self, has, strict=True))
+
+
 @dataclass
 class Run:
-    """The XComs of a DAG run; totals are of all, lines of one page."""
+    """The XComs of a DAG run; totals are of all that the filter takes, lines of one page.
+
+    Attributes:
+        failed: validations that were not as expected; they are the first lines.
+        met: expectations, so are `expectations`, which counts all.
+    """
 
     start: int
     lines: list[Card] = field(default_factory=list)
@@ -120,6 +167,10 @@ class Run:
     in_store: int = 0
     bytes_in_store: int = 0
     bytes_in_database: int = 0
+    validations: int = 0
+    failed: int = 0
+    met: int = 0
+    expectations: int = 0
     is_cut: bool = False
 
     @property
@@ -127,22 +178,47 @@ class Run:
         """The position after the last line."""
         return self.start + len(self.lines)
 
-
-def of_run(dag_id: str, run_id: str, start: int, connect: Callable[[], Store]) -> Run:
-    """Return the lines from `start` on, and the totals; for `connect` see `card`."""
-    run = Run(max(0, start))
-    tasks: set[Any] = set()
-    for entry in entries.of_run(dag_id, run_id):
-        found = card(entry, connect)
-        if run.start <= run.total < run.start + PAGE_LINES:
-            run.lines.append(found)
-        run.total += 1
-        tasks.add((entry.owner.task_id, entry.owner.map_index))
-        run.in_store += entry.in_store
-        if entry.in_store:
-            run.bytes_in_store += found.bytes
+    def add(self, card: Card) -> None:
+        """Count a line."""
+        self.total += 1
+        if card.stored:
+            self.in_store += 1
+            self.bytes_in_store += card.bytes
         else:
-            run.bytes_in_database += found.bytes
+            self.bytes_in_database += card.bytes
+        if card.expectations is not None:
+            met, count = card.expectations
+            self.validations += 1
+            self.failed += met < count
+            self.met += met
+            self.expectations += count
+
+
+def of_run(
+    dag_id: str, run_id: str, start: int, wanted: Filter, connect: Callable[[], Store]
+) -> Run:
+    """Return the lines from `start` on, and the totals; for `connect` see `card`.
+
+    Validations that failed come first, then the tasks in the order in which they run.
+    """
+    run, tasks = Run(max(0, start)), set()
+    order = entries.task_order(dag_id)
+
+    def lines() -> Iterator[Card]:
+        for entry in entries.of_run(dag_id, run_id):
+            found = card(entry, connect)
+            if wanted.takes(found):
+                run.add(found)
+                tasks.add((entry.owner.task_id, entry.owner.map_index))
+                yield found
+
+    def place(card: Card) -> tuple[Any, ...]:
+        owner = card.owner
+        return not card.is_failed, order.get(owner.task_id or "", len(order)), *owner[2:]
+
+    # No more lines are kept than are needed, however many the run has.
+    first = heapq.nsmallest(run.start + PAGE_LINES, lines(), key=place)
+    run.lines = first[run.start :]
     run.tasks = len(tasks)
     run.is_cut = run.total >= entries.MAX_RUN_ROWS
     return run

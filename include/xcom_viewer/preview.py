@@ -1,31 +1,27 @@
-"""One XCom's value as what its card shows, by the codec that wrote it."""
+"""The content of a card: what a reader makes of one XCom's value."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from include.xcom_store import documents
-from include.xcom_store.codecs import arrow, binary, ge_result, json_text, npy, polars_frame
-from include.xcom_store.codecs import frames as frame_codec
-from include.xcom_store.record import inline_text
-from include.xcom_viewer import arrays, arrow_tables, expectations, frames, objects, trees
-from include.xcom_viewer.source import NoPreview, Source
+from include.xcom_store.codecs import ge_result, json_text, npy
+from include.xcom_store.record import StoredObject, inline_text
+from include.xcom_viewer import downloads
+from include.xcom_viewer.pipe import BUDGET_BYTES
+from include.xcom_viewer.shown import TooLarge
+from include.xcom_viewer.source import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from include.xcom_store.record import StoredObject
     from include.xcom_store.stores.base import Store
     from include.xcom_viewer.entries import Entry
+    from include.xcom_viewer.readers import Readers
 
-MAX_TEXT_CHARACTERS = 100_000
-"""Of a text, or of raw JSON."""
 WHOLE_BYTES = 1024 * 1024
 """Objects up to this size are read whole: one request, and their SHA-256 is checked."""
-HEAD_BYTES = 256
-"""Of a value of bytes, what is shown."""
+JSON_CODECS = (json_text.NAME, ge_result.NAME)
+"""Of these all is needed."""
+FILE_CODECS = (*downloads.TABLE_CODECS, npy.NAME)
 
 
 @dataclass
@@ -34,9 +30,11 @@ class Body:
 
     Attributes:
         kind: names the template.
+        content: see `shown`.
         bytes_read: from the store.
         checked: whether size and SHA-256 of the whole object were checked.
         stored: the object; None for a value of the database.
+        path: of a part of a value, the keys that lead to it.
     """
 
     kind: str
@@ -44,6 +42,7 @@ class Body:
     bytes_read: int = 0
     checked: bool = False
     stored: StoredObject | None = None
+    path: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -55,80 +54,62 @@ class Window:
     raw: bool = False
 
 
-def of_database(entry: Entry, window: Window) -> Body:
+def of_database(readers: Readers, entry: Entry, window: Window) -> Body:
     """Return what the card of a value in the database shows.
 
     Raises:
         ObjectCorrupt: it is not what this backend wrote.
+        Busy, Unsafe, Failed, TooLarge: see `Readers.ask`.
     """
-    if entry.record is None:
-        return _of_json(entry.stored, window)
-    return _of_json(documents.load(inline_text(entry.record).encode()), window)
+    text = entry.text if entry.record is None else inline_text(entry.record)
+    data = text.encode(errors="surrogatepass")
+    job = {"do": "show", "codec": json_text.NAME, "size": len(data), "raw": window.raw}
+    return Body(*readers.ask(str(entry.owner), job, None, data))
 
 
-def of_object(store: Store, stored: StoredObject, window: Window) -> Body:
+def of_object(readers: Readers, store: Store, stored: StoredObject, window: Window) -> Body:
     """Return what the card of a value in the store shows. Reads the store.
 
     Args:
+        readers: parse it.
         store: where the object is.
         stored: the object, as `objects.locate` returned it.
         window: which part of it.
 
     Raises:
         XComStoreError, TooLarge, NoPreview: see `states`.
+        Busy, Unsafe, Failed: see `Readers.ask`.
     """
-    body = _of_codec(store, stored, window)
-    body.stored = stored
-    return body
+    job = {"do": "show", "row": window.row, "column": window.column, "raw": window.raw}
+    kind, content, source, whole = _asked(readers, store, stored, job)
+    return Body(kind, content, source.bytes_read, whole, stored)
 
 
-def _of_codec(store: Store, stored: StoredObject, window: Window) -> Body:
-    if stored.codec in (json_text.NAME, ge_result.NAME):
-        body = _of_json(objects.read_json(store, stored), window)
-        body.bytes_read, body.checked = stored.bytes, True
-        return body
-    source = Source(store, stored)
-    if stored.codec == binary.NAME:
-        data = source.read(0, min(HEAD_BYTES, source.size))
-        return Body("bytes", _hex_rows(data), source.bytes_read)
-    if stored.codec not in _PREVIEWS:
-        raise NoPreview(f"it was written with codec {stored.codec!r}")
-    kind, read = _PREVIEWS[stored.codec]
-    if whole := source.size <= WHOLE_BYTES:
-        source.read_whole()
-    return Body(kind, read(source, window), source.bytes_read, whole)
+def leaves(
+    readers: Readers, store: Store, stored: StoredObject
+) -> list[tuple[StoredObject, list[str]]]:
+    """Return the objects inside a document, as it names them, and the keys that lead there.
+
+    Raises as `of_object` does.
+    """
+    _kind, content, *_ = _asked(readers, store, stored, {"do": "leaves"})
+    return [
+        (StoredObject.parse(one, f"part {n} of this value"), content.paths.get(n, [str(n)]))
+        for n, one in enumerate(content.found)
+    ]
 
 
-def _of_arrow(source: Source, window: Window) -> Any:
-    return arrow_tables.preview(source, window.row, window.column)
-
-
-_PREVIEWS: dict[str, tuple[str, Callable[[Source, Window], Any]]] = {
-    frame_codec.NAME: ("table", lambda source, at: frames.preview(source, at.row, at.column)),
-    arrow.NAME: ("table", _of_arrow),
-    polars_frame.NAME: ("table", _of_arrow),
-    npy.NAME: ("array", lambda source, _at: arrays.preview(source)),
-}
-
-
-def _of_json(content: Any, window: Window) -> Body:
-    most = MAX_TEXT_CHARACTERS
-    if window.raw:
-        text = content if isinstance(content, str) else json.dumps(content, indent=2)
-        return Body("raw", text if len(text) <= most else f"{text[:most]}…")
-    if isinstance(content, str):
-        return Body("text", {"text": content[:most], "hidden": max(0, len(content) - most)})
-    if verdict := expectations.read(content):
-        return Body("expectations", verdict)
-    leaves, document = objects.split_leaves(content)
-    return Body("tree", trees.tree(document, leaves))
-
-
-def _hex_rows(data: bytes) -> list[tuple[str, str, str]]:
-    """Return offset, bytes and characters, 16 to a row."""
-    rows = []
-    for start in range(0, len(data), 16):
-        part = data[start : start + 16]
-        letters = "".join(chr(byte) if 32 <= byte < 127 else "·" for byte in part)
-        rows.append((f"{start:04x}", part.hex(" "), letters))
-    return rows
+def _asked(
+    readers: Readers, store: Store, stored: StoredObject, job: dict[str, Any]
+) -> tuple[str, Any, Source, bool]:
+    """Return the answer, what was read for it, and whether that is all, and right."""
+    source, whole = Source(store, stored), None
+    is_json = stored.codec in JSON_CODECS
+    if is_json and source.size > BUDGET_BYTES:
+        raise TooLarge
+    # Before a reader is asked: who waits for the store keeps none from others.
+    if is_json or (source.size <= WHOLE_BYTES and stored.codec in FILE_CODECS):
+        whole = source.whole()
+    job |= {"codec": stored.codec, "size": source.size}
+    kind, content = readers.ask(stored.uri, job, source, whole)
+    return kind, content, source, whole is not None

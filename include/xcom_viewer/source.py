@@ -6,29 +6,25 @@ a page that somebody is waiting for. How much of one object a page may read is b
 
 from __future__ import annotations
 
+import hashlib
 import time
 from typing import TYPE_CHECKING
 
 from include.xcom_store import settings
-from include.xcom_store.errors import ObjectCorrupt
+from include.xcom_store.errors import ObjectCorrupt, StoreUnreachable
 from include.xcom_store.stores.base import Store
-from include.xcom_store.stores.files import ObjectFile
+from include.xcom_viewer.pipe import BUDGET_BYTES, PIECE_BYTES
+from include.xcom_viewer.shown import TooLarge
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from include.xcom_store.record import StoredObject
 
 REFRESH_SECONDS = 300
 """After them the connection is looked up again: the API server lives long, and keys change."""
-BUDGET_BYTES = 4 * 1024 * 1024
-"""Bytes of an object that one preview reads at most."""
-
-
-class TooLarge(Exception):
-    """A preview would have to read, or to hold in memory, more than it may."""
-
-
-class NoPreview(Exception):
-    """The value is of a type that nothing here can show."""
+SILENT_SECONDS = 2.0
+"""A store that has not answered is left alone for so long."""
 
 
 class StoreLookup:
@@ -36,14 +32,18 @@ class StoreLookup:
 
     def __init__(self) -> None:
         self._found: tuple[float, Store] | None = None
+        self._silent: tuple[float, StoreUnreachable] | None = None
 
     def store(self) -> Store:
         """Return the store, with a page's timeouts.
 
         Raises:
             ConfigurationError: the settings cannot be used.
+            StoreUnreachable: it has just not answered. Cards that wait need not find out again.
         """
         now, found = time.monotonic(), self._found
+        if self._silent and now - self._silent[0] < SILENT_SECONDS:
+            raise StoreUnreachable(str(self._silent[1]))
         if found is None or now - found[0] >= REFRESH_SECONDS:
             options = settings.at_most(
                 settings.load(),
@@ -57,28 +57,29 @@ class StoreLookup:
 
     def forget(self) -> None:
         """Look the connection up again next time: this one was refused."""
-        self._found = None
+        self._found = self._silent = None
+
+    def was_silent(self, error: StoreUnreachable) -> None:
+        """Ask nothing of the store for a moment: it has not answered."""
+        self._silent = time.monotonic(), error
 
 
 class Source:
-    """One object as a page reads it: counted, bounded, and no part requested twice.
+    """One object as a page reads it: counted, and bounded.
 
     Args:
         store: where the object is.
         stored: the object, as `objects.locate` returned it.
-        budget: bytes that may be read; None reads all, and remembers nothing.
+        budget: bytes that may be read.
 
     Attributes:
         bytes_read: from the store so far.
     """
 
-    def __init__(
-        self, store: Store, stored: StoredObject, budget: int | None = BUDGET_BYTES
-    ) -> None:
+    def __init__(self, store: Store, stored: StoredObject, budget: int = BUDGET_BYTES) -> None:
         self._store, self._key = store.find(stored.uri)
         self._stored = stored
         self._budget = budget
-        self._known: list[tuple[int, bytes | bytearray]] = []
         self.bytes_read = 0
 
     @property
@@ -96,27 +97,37 @@ class Source:
         """
         if not 0 <= start <= end <= self.size:
             raise ObjectCorrupt(f"it refers to bytes {start:,} to {end:,} of its {self.size:,}.")
-        for first, data in self._known:
-            if first <= start and end <= first + len(data):
-                return bytes(data[start - first : end - first])
-        count = end - start
-        if self._budget is not None and self.bytes_read + count > self._budget:
+        if self.bytes_read + end - start > self._budget:
             raise TooLarge
         part = self._store.read_range(self._key, start, end, self.size)
-        if self._budget is not None:
-            self._known.append((start, part))
-        self.bytes_read += count
+        self.bytes_read += end - start
         return part
 
-    def read_whole(self) -> None:
-        """Read all of it in advance, and check its SHA-256.
+    def whole(self) -> bytes | bytearray:
+        """Return all of it.
 
         Raises:
             ObjectCorrupt: it is not what was written.
+            XComStoreError: the store does not give it.
         """
-        self._known = [(0, self._store.get(self._key, self.size, self._stored.sha256))]
+        data = self._store.get(self._key, self.size, self._stored.sha256)
         self.bytes_read += self.size
+        return data
 
-    def file(self) -> ObjectFile:
-        """Return it as a file; see `read`."""
-        return ObjectFile(self.read, self.size)
+    def pieces(self) -> Iterator[bytes]:
+        """Yield all of it piece by piece, the last one if the SHA-256 is right.
+
+        Raises:
+            ObjectCorrupt: it is not what was written.
+            XComStoreError: the store does not give it.
+        """
+        found = hashlib.sha256()
+        for start in range(0, self.size, PIECE_BYTES):
+            end = min(start + PIECE_BYTES, self.size)
+            piece = self._store.read_range(self._key, start, end, self.size)
+            found.update(piece)
+            if end == self.size and found.hexdigest() != self._stored.sha256:
+                raise ObjectCorrupt(
+                    f"{self._stored.uri} does not have the SHA-256 that was written."
+                )
+            yield piece

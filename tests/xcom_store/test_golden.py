@@ -25,7 +25,7 @@ def record_of(name):
 def test_it_is_read_as_it_was_written(name):
     record, store = record_of(name), MemoryStore()
     if "uri" in record:
-        own = store.key(record["uri"])
+        own = store.find(record["uri"])[1]
         store.objects[own] = (HERE / name / file_name(record, own)).read_bytes()
         for leaf in (HERE / name).glob("leaves/*"):
             store.objects[f"{keys.stem(own)}/{leaf.name}"] = leaf.read_bytes()

@@ -117,7 +117,7 @@ def test_an_inline_record():
 
 
 def test_its_own_object_is_found():
-    assert STORE.key(reference().stored.uri, OWNER) == KEY
+    assert STORE.find(reference().stored.uri, OWNER) == (STORE, KEY)
 
 
 @pytest.mark.parametrize("uri", [
@@ -133,9 +133,42 @@ def test_its_own_object_is_found():
 ])  # fmt: skip
 def test_any_other_place_is_refused(uri):
     with pytest.raises(AccessDenied):
-        STORE.key(uri, OWNER)
+        STORE.find(uri, OWNER)
 
 
 def test_without_a_bucket_nothing_is_followed():
     with pytest.raises(ConfigurationError, match="no store is set"):
-        Store(Settings()).key(reference().stored.uri, OWNER)
+        Store(Settings()).find(reference().stored.uri, OWNER)
+
+
+class TestStoresThatWereUsedBefore:
+    """`also_read`: a reference is followed in the store whose URL it begins with, the longest first."""
+
+    NESTED = Store(Settings(url="s3://bucket/xcom", also_read="gs://old/a s3://bucket/xcom/older"))
+
+    @pytest.mark.parametrize(("root", "where"), [
+        ("s3://bucket/xcom", "s3://bucket/xcom/"), ("gs://old/a", "gs://old/a/"),
+        ("s3://bucket/xcom/older", "s3://bucket/xcom/older/"),
+    ])  # fmt: skip
+    def test_the_longest(self, root, where):
+        store, key = self.NESTED.find(f"{root}/{KEY}", OWNER)
+        assert (store.uri(), key) == (where, KEY)
+
+    @pytest.mark.parametrize("root", ["gs://old/ab", "gs://old", "az://old/a", "s3://old/a"])
+    def test_nowhere_else(self, root):
+        with pytest.raises(AccessDenied, match=r"gs://old/a/.*also_read"):
+            self.NESTED.find(f"{root}/{KEY}", OWNER)
+
+    def test_the_binding_is_the_same_in_each(self):
+        with pytest.raises(AccessDenied, match="not an object of"):
+            self.NESTED.find(f"gs://old/a/{KEY}", OWNER._replace(task_id="another"))
+
+    def test_without_a_url_to_write_to(self):
+        store = Store(Settings(also_read="gs://old/a"))
+        assert store.find(f"gs://old/a/{KEY}", OWNER)[0].uri() == "gs://old/a/"
+        with pytest.raises(ConfigurationError, match="no store is set"):
+            store.uri()
+
+    def test_one_that_cannot_be_read_is_named_at_once(self):
+        with pytest.raises(ConfigurationError, match="AIRFLOW__XCOM_STORE__ALSO_READ"):
+            Store(Settings(url="s3://bucket", also_read="gcs://old"))

@@ -201,8 +201,8 @@ class TestGoogle:
 
 
 @pytest.fixture(scope="module")
-def azurite(tmp_path_factory):
-    found = services.start("azure", tmp_path_factory.mktemp("azure"))
+def azurite(request, tmp_path_factory):
+    found = services.start("azure", tmp_path_factory.mktemp("azure"), request.config)
     with found.server:
         yield found
 

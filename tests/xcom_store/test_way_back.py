@@ -1,4 +1,4 @@
-"""The way back to Airflow's own backend, in the order of the README's "Turning it off"."""
+"""The way back to Airflow's own backend, in the order of docs/switching.md."""
 
 from __future__ import annotations
 

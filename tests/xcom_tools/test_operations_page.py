@@ -152,12 +152,12 @@ def test_the_messages_are_those_of_the_code():
 
 def test_no_failure_is_left_out():
     from include.xcom_store import errors
-    from include.xcom_store.stores import base, failures
+    from include.xcom_store.stores import failures, s3
 
     messages = [text for row in table("When something fails") for text in quoted(row[1])]
     kinds = {kind.__name__ for kind in errors.XComStoreError.__subclasses__()}
     assert kinds <= set(messages)
-    for module in (failures, *base.SERVICES.values()):
+    for module in (failures, s3):  # what the others say is in their modules alone
         for held in vars(module).values():
             for failure in held.values() if isinstance(held, dict) else [held]:
                 if isinstance(failure, failures.Failure):

@@ -7,11 +7,13 @@ and the S3 server stands a `FaultProxy`, so that a test can make S3 hang.
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import obstore
 import psutil
@@ -137,6 +139,23 @@ class Site:
         with self._opener.open(f"{self.url}/{path}", timeout=120) as answer:
             assert answer.status == 200
             return sum(len(piece) for piece in iter(lambda: answer.read(1 << 20), b""))
+
+    def page(self, url: str) -> Answer:
+        """What the server answers to a GET, whatever its status; of a broken download, nothing."""
+        try:
+            with self._opener.open(url, timeout=120) as answer:
+                return Answer(answer.status, answer.read().decode(errors="replace"))
+        except urllib.error.HTTPError as error:
+            return Answer(error.code, error.read().decode(errors="replace"))
+        except (http.client.HTTPException, ConnectionError):
+            return Answer(0, "")
+
+
+class Answer(NamedTuple):
+    """A status, 0 where the connection broke off, and a text."""
+
+    status: int
+    text: str
 
 
 def _quote(part: str) -> str:

@@ -51,13 +51,14 @@ def table(airflow_app):
 
     connection = sqlite3.connect(settings.engine.url.database)
 
-    def put(stored, *, dag_id=DAG, run_id=RUN, task_id="load", map_index=-1, key="return_value"):
+    def put(stored, *, dag_id=DAG, run_id=RUN, task_id="load", map_index=-1, key="return_value",
+            text=None):  # fmt: skip
         connection.execute(
             "INSERT OR REPLACE INTO xcom"
             " (dag_run_id, task_id, map_index, key, dag_id, run_id, value, timestamp)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, '2026-11-22 10:00:05.000000')",
             (1 if dag_id == DAG else 2, task_id, map_index, key, dag_id, run_id,
-             json.dumps(stored)),
+             text or json.dumps(stored)),
         )  # fmt: skip
         connection.commit()
         return stored

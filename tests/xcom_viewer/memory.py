@@ -9,12 +9,15 @@ import sys
 from types import SimpleNamespace
 
 from include.xcom_store import values
-from include.xcom_viewer import answers, objects, overview, preview
+from include.xcom_viewer import answers, downloads, objects, overview, preview
 from include.xcom_viewer.app import Asked
 from include.xcom_viewer.entries import Entry
+from include.xcom_viewer.readers import Readers
 from tests.astro_project import ROOT
 from tests.xcom_store.memory import OWNER, MemoryStore
 
+READERS = Readers()
+"""Two processes for the tests of one file, and not for each test."""
 WHEN = dt.datetime(2026, 11, 22, tzinfo=dt.UTC)
 
 
@@ -41,15 +44,24 @@ class ViewerInMemory(MemoryStore):
 
     def push(self, value):
         """The row of a value."""
-        return Entry(owner=OWNER, timestamp=WHEN, stored=values.push(value, OWNER, self))
+        text = json.dumps(values.push(value, OWNER, self))
+        return Entry(owner=OWNER, timestamp=WHEN, text=text)
+
+    def locate(self, entry, leaf=None):
+        """The object of a value, or of one inside it."""
+        return objects.locate(READERS, entry, self, leaf)[0]
+
+    def csv(self, stored):
+        """All of an object as CSV."""
+        return b"".join(downloads.csv(READERS, self, stored))
 
     def show(self, entry, leaf=None, **window):
         """What is shown of it: as data, and as HTML."""
         window = preview.Window(**window)
         if entry.in_store:
-            body = preview.of_object(self, objects.locate(entry, self, leaf), window)
+            body = preview.of_object(READERS, self, self.locate(entry, leaf), window)
         else:
-            body = preview.of_database(entry, window)
+            body = preview.of_database(READERS, entry, window)
         html = answers.page(
             "value.html", asked=Asked(*OWNER), card=overview.card(entry, lambda: self), body=body,
             state=None, leaf=leaf, window=window,
@@ -59,36 +71,25 @@ class ViewerInMemory(MemoryStore):
 
 ELSEWHERE = """
 import json, pathlib, sys
-from include.xcom_store import keys
-from include.xcom_store.settings import Settings
-from include.xcom_store.stores.base import Store
-from include.xcom_viewer import downloads, objects, overview, preview, source
-from include.xcom_viewer.entries import Entry
+from include.xcom_viewer import shown
+from include.xcom_viewer.reader import csv_pieces, preview
+from include.xcom_viewer.reader.remote import Source
 
-rows, folder = json.loads(sys.argv[1]), pathlib.Path(sys.argv[2])
-
-class Folder(Store):
-    def read_range(self, key, start, end, size=None):
-        with (folder / key.replace("/", "#")).open("rb") as file:
-            file.seek(start)
-            return file.read(end - start)
-    def get(self, key, size, sha256):
-        return self.read_range(key, 0, size)
-
-store = Folder(Settings(url=sys.argv[3]))
-owner = keys.Owner("trips", "manual__1", "load", -1, "return_value")
-entries = [Entry(owner=owner, timestamp=None, stored=row) for row in rows]
+def objects():
+    for number, codec in enumerate(json.loads(sys.argv[1])):
+        data = (pathlib.Path(sys.argv[2]) / str(number)).read_bytes()
+        yield codec, Source(None, len(data), data)
 """
 
 
 def in_a_fresh_process(memory, entries, folder, code):
-    """Run code on these entries where nothing is imported and no memory taken; what it printed."""
-    for key, data in memory.objects.items():
-        (folder / key.replace("/", "#")).write_bytes(data)
-    rows = json.dumps([entry.stored for entry in entries])
+    """Run code on these objects where nothing is imported and no memory taken; what it printed."""
+    found = [memory.locate(e, n) for e in entries for n in (None, *range(e.stored["leaves"]))]
+    for number, stored in enumerate(found):
+        (folder / str(number)).write_bytes(memory.objects[memory.key(stored.uri)])
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", ELSEWHERE + code, rows, str(folder),
-         memory.settings.url],
+        [sys.executable, "-W", "ignore", "-c", ELSEWHERE + code,
+         json.dumps([stored.codec for stored in found]), str(folder)],
         cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

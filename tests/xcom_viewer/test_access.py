@@ -19,8 +19,7 @@ SECRET = "the-salary-of-everybody"
 PAGES = ["task", "run", "value", "download"]
 
 
-@pytest.mark.parametrize("page", PAGES)
-@pytest.mark.parametrize(
+WHO_SEES_WHAT = pytest.mark.parametrize(
     ("user", "dag_id", "status"),
     [
         (None, DAG, 401),
@@ -32,6 +31,29 @@ PAGES = ["task", "run", "value", "download"]
         (None, OTHER_DAG, 401),
     ],
 )
+
+
+@WHO_SEES_WHAT
+def test_who_may_see_a_picture(viewer, user, dag_id, status):
+    for dag in (DAG, OTHER_DAG):
+        viewer.push(b"GIF89a" + SECRET.encode() + bytes(2_000), dag_id=dag)
+    answer = viewer.get("download", user, dag_id=dag_id, **{"as": "image"})
+    assert answer.status_code == status
+    assert (SECRET in answer.text) is (status == 200)
+
+
+@WHO_SEES_WHAT
+@pytest.mark.parametrize("of_task", ["", "load"])
+def test_who_may_filter_a_run(viewer, user, dag_id, status, of_task):
+    for dag in (DAG, OTHER_DAG):
+        viewer.push(SECRET, dag_id=dag)
+    answer = viewer.get("run", user, dag_id=dag_id, of_task=of_task)
+    assert answer.status_code == status
+    assert (SECRET in answer.text) is (status == 200)
+
+
+@pytest.mark.parametrize("page", PAGES)
+@WHO_SEES_WHAT
 def test_who_may_see_what(viewer, page, user, dag_id, status):
     for dag in (DAG, OTHER_DAG):
         viewer.push([SECRET + "." * 2_000], dag_id=dag)

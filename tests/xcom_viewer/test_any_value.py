@@ -17,8 +17,8 @@ from hypothesis import settings as hypothesis_settings
 
 from include.xcom_store.codecs.arrow_stream import NAME as ARROW_STREAM
 from include.xcom_store.errors import ValueNotStorable
-from include.xcom_viewer import downloads, objects
-from include.xcom_viewer.source import NoPreview
+from include.xcom_viewer import downloads
+from include.xcom_viewer.shown import NoPreview
 from tests.xcom_store.cases import VALUES
 from tests.xcom_store.generated import frames, values
 from tests.xcom_store.test_properties import SLOW_IS_FINE
@@ -48,11 +48,11 @@ def check(value, threshold=0):
         shown = memory.show(entry)
         assert "Error" not in shown.html or "Error" in str(value)
         for leaf in (None, *range((entry.record or {}).get("leaves", 0))):
-            stored = objects.locate(entry, memory, leaf) if entry.in_store else None
+            stored = memory.locate(entry, leaf) if entry.in_store else None
             if not (stored and stored.codec == ARROW_STREAM):
                 memory.show(entry, leaf)
             if stored and stored.codec in downloads.TABLE_CODECS:
-                text = b"".join(downloads.csv(memory, stored)).decode()
+                text = memory.csv(stored).decode()
                 rows = list(csv.reader(io.StringIO(text)))
                 assert len({len(row) for row in rows if row}) <= 1
 

@@ -98,7 +98,11 @@ def test_the_tab_shows_a_task_instances_values_in_light_and_dark(site, visit):
     visit.page.get_by_role("link", name="Rendered Templates").wait_for()  # of the task instance
     values = visit.open_tab()
     frame = card(values, "return_value")
-    for text in ("5,000 rows", "11 columns", "datetime64[us]", "timedelta64[us]", "Int8", "11.1%"):
+    for text in ("5,000 rows", "11 columns", "1000000007"):
+        expect(frame.get_by_text(text).first).to_be_visible()
+    visit.picture("task-rows")
+    frame.get_by_role("button", name="Columns and figures").click()
+    for text in ("datetime64[us]", "timedelta64[us]", "Int8", "11.1%"):
         expect(frame.get_by_text(text).first).to_be_visible()
     root = values.locator("html")
     expect(root).not_to_have_class(re.compile("dark"))
@@ -112,11 +116,12 @@ def test_the_tab_shows_a_task_instances_values_in_light_and_dark(site, visit):
 def test_the_tab_of_a_run(site, visit):
     visit.page.goto(site.run_page(DAG))
     values = visit.open_tab()
-    expect(values.get_by_role("row")).to_have_count(1 + 20)
+    expect(values.get_by_role("row")).to_have_count(2 + 20)
     visit.picture("run-light")
     visit.appearance("Dark Mode")
     visit.picture("run-dark")
-    values.get_by_role("row", name=re.compile("mapped 2 return_value")).get_by_role("link").click()
+    row = values.get_by_role("row", name=re.compile("mapped 2 return_value"))
+    row.get_by_role("link", name="return_value").click()
     expect(card(values, "return_value")).to_be_visible()
 
 
@@ -126,7 +131,10 @@ def test_an_instance_of_a_mapped_task(site, visit):
     visit.page.goto(site.task_page(DAG, "mapped", number))
     values = visit.open_tab()
     frame = card(values, "return_value")
-    assert frame.locator("tbody tr").last.locator("td").all_inner_texts() == [str(number), "19"]
+    assert frame.locator(".rows tbody tr").last.locator("td").all_inner_texts() == [
+        str(number),
+        "19",
+    ]
     visit.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     frame.get_by_role("button", name="Copy URI").click()
     uri = site.row(DAG, "mapped", "return_value", number)["uri"]
@@ -170,15 +178,97 @@ def test_rows_are_paged_and_a_nested_frame_is_opened(site, visit):
     values = visit.open_tab()
     frame = card(values, "return_value")
     frame.get_by_role("link", name="Next rows").click()
-    expect(frame.get_by_role("cell", name="1000000027")).to_be_visible()
-    expect(frame.get_by_role("cell", name="1000000007")).to_have_count(1)  # the least
+    expect(frame.get_by_role("cell", name="1000000057")).to_be_visible()
+    expect(frame.get_by_role("cell", name="1000000007")).to_have_count(0)
     card(values, "nested").get_by_role("link", name="Open").first.click()
-    expect(values.get_by_role("heading", name="nested, object 0")).to_be_visible()
+    expect(values.get_by_role("heading", name="frames › 0")).to_be_visible()
     expect(values.get_by_role("row").last.get_by_role("cell")).to_have_text(["7", "19"])
     visit.picture("nested-leaf")
     _, data = download(visit, values.get_by_role("link", name="Download", exact=True))
     [leaf] = site.leaves(DAG, "values", "nested", 0)
     assert data == bytes(obstore.get(site.store, leaf).bytes())
+
+
+@pytest.mark.long
+def test_rows_are_sorted_searched_and_unfolded(site, visit):
+    visit.page.goto(site.task_page(DAG, "values"))
+    values = visit.open_tab()
+    frame = card(values, "return_value")
+    head = frame.get_by_role("columnheader", name="fare")
+    head.click()
+    assert head.get_attribute("aria-sort") == "ascending"
+    fares = every_float(frame, head)
+    assert fares == sorted(fares)
+    head.click()
+    assert every_float(frame, head) == sorted(fares, reverse=True)
+    frame.get_by_role("searchbox").fill("queensbridge")
+    expect(frame.locator(".rows tbody tr").filter(has_text="Chelsea").first).to_be_hidden()
+    expect(frame.locator(".rows tbody tr").filter(has_text="Queensbridge").first).to_be_visible()
+    note = frame.locator(".rows tbody tr:visible td").filter(has_text="rather long").first
+    note.click()
+    assert "open" in note.get_attribute("class")
+    visit.picture("rows-sorted")
+
+
+def every_float(frame, head):
+    """What a column of the rows holds, without what is missing."""
+    position = head.evaluate("head => head.cellIndex")
+    cells = frame.locator(f".rows tbody tr > :nth-child({position + 1})").all_inner_texts()
+    return [float(cell) for cell in cells if cell not in ("NaN", "null")]
+
+
+@pytest.mark.long
+def test_a_tree_is_unfolded_and_searched(site, visit):
+    visit.page.goto(site.task_page(DAG, "values"))
+    tree = card(visit.open_tab(), "nested").locator("[data-tree]")
+    tree.get_by_role("button", name="Collapse all").click()
+    expect(tree.get_by_text("linear", exact=True)).to_be_hidden()
+    tree.get_by_role("searchbox").fill("alpha")
+    expect(tree.locator("mark")).to_be_visible()
+    tree.get_by_role("button", name="Expand all").click()
+    expect(tree.get_by_text("linear", exact=True)).to_be_visible()
+    visit.picture("tree")
+
+
+@pytest.mark.long
+def test_a_link_opens_the_same_card_in_airflows_own_page(site, visit):
+    visit.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    visit.page.goto(site.task_page(DAG, "mapped", 1))
+    card(visit.open_tab(), "return_value").get_by_role("button", name="Copy link").click()
+    link = visit.page.evaluate("navigator.clipboard.readText()")
+    assert link.startswith(site.task_page(DAG, "mapped", 1))
+    visit.page.goto("about:blank")
+    visit.page.goto(link)
+    expect(visit.values().locator(".card.target")).to_be_visible()
+    visit.page.goto(site.run_page(DAG))
+    row = visit.open_tab().get_by_role("row", name=re.compile("mapped 2 return_value"))
+    row.get_by_role("link", name="mapped").click()
+    visit.page.wait_for_url(re.compile("/tasks/mapped/mapped/2/"))
+    visit.values()
+
+
+@pytest.mark.long
+def test_a_runs_list_is_filtered(site, visit):
+    visit.page.goto(site.run_page(DAG))
+    values = visit.open_tab()
+    visit.picture("run-validation-failed")
+    expect(values.locator("tbody tr").first).to_contain_text("failed")
+    field = values.get_by_label("Filter by task")
+    field.fill("mapped")
+    field.press("Enter")
+    expect(values.get_by_role("row")).to_have_count(2 + browser_dags.MAPPED)
+
+
+@pytest.mark.long
+def test_times_are_those_of_airflows_ui(site, visit):
+    visit.page.goto(site.run_page(DAG))
+    utc = visit.open_tab().locator("time").first.inner_text()
+    assert utc.endswith(" UTC")
+    visit.page.evaluate("localStorage.setItem('timezone', JSON.stringify('Asia/Kolkata'))")
+    visit.page.reload()
+    there = visit.values().locator("time").first.inner_text()
+    moments = (pd.Timestamp(utc), pd.Timestamp(there.removesuffix(" Asia/Kolkata")))
+    assert moments[1] == moments[0].tz_convert("Asia/Kolkata").tz_localize(None)
 
 
 @pytest.mark.long

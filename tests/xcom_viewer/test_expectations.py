@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 pytest.importorskip("include.xcom_viewer", reason="the viewer was deleted")
-from include.xcom_viewer import expectations
+from include.xcom_viewer.reader import expectations
 
 
 @pytest.mark.parametrize(

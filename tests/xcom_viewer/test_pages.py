@@ -146,10 +146,14 @@ def test_a_run_is_a_line_each_and_totals(viewer):
     viewer.push({"n": 1}, task_id="c")
     answer = viewer.get("run")
     shown = text(answer)
-    assert "XComs 3 Task instances 3 In S3 2" in shown
-    assert f"In S3 2 {size_text(first['bytes'] + second['bytes'])}" in shown
+    assert "XComs 3 Task instances 3 In the store 2" in shown
+    assert f"In the store 2 {size_text(first['bytes'] + second['bytes'])}" in shown
     assert "In the database 1 8 B" in shown
-    assert re.findall(r'<td class="id">(\w)</td>', answer.text) == ["a", "b", "c"]
+    assert re.findall(r'title="Open this task in Airflow"><bdi>(\w)</bdi>', answer.text) == [
+        "a",
+        "b",
+        "c",
+    ]
     assert "b 3 return_value bytes 2.0 kB S3" in shown
 
 
@@ -159,8 +163,79 @@ def test_a_long_run_is_paged(viewer):
     first, second = viewer.get("run"), viewer.get("run", start=200)
     assert "1 to 200 of 205" in text(first)
     assert "201 to 205 of 205" in text(second)
-    assert second.text.count('<td class="id">many</td>') == 5
+    assert second.text.count("<bdi>many</bdi>") == 5
     assert "XComs 205" in text(second)
+
+
+def validation(met, total):
+    counts = {"evaluated_expectations": total, "successful_expectations": met}
+    return {"success": met == total, "statistics": counts, "expectations": []}
+
+
+def test_a_run_is_judged_by_its_list(viewer, monkeypatch):
+    """Failed validations first, then the order of the DAG; sums of what is expected."""
+    order = {"z_first": 0, "m_then": 1, "a_last": 2}
+    monkeypatch.setattr("include.xcom_viewer.entries.task_order", lambda _dag_id: order)
+    viewer.push(validation(3, 3), task_id="z_first")
+    viewer.push(validation(1, 4), task_id="a_last")
+    viewer.push("small", task_id="m_then")
+    viewer.push(5, task_id="not there any more")
+    answer = viewer.get("run")
+    shown = text(answer)
+    tasks = re.findall(r'title="Open this task in Airflow"><bdi>([^<]+)</bdi>', answer.text)
+    assert tasks == ["a_last", "z_first", "m_then", "not there any more"]
+    assert "Validations 2 1 failed Expectations met 4 of 7" in shown
+    assert "failed 1 of 4 expectations met" in shown
+    assert '"small"' in shown
+    assert answer.text.count('<tr class="failed">') == 1
+
+
+def test_tasks_are_ordered_as_the_dag_runs_them(airflow_app, monkeypatch):
+    from types import SimpleNamespace
+
+    from include.xcom_viewer import entries
+
+    tasks = {"b": ["c"], "a": ["b"], "c": []}
+    dag = SimpleNamespace(
+        task_dict={n: SimpleNamespace(upstream_task_ids=u) for n, u in tasks.items()}
+    )
+    bag = "airflow.models.dagbag.DBDagBag.get_latest_version_of_dag"
+    assert entries.task_order("no such DAG") == {}
+    monkeypatch.setattr(bag, lambda *_, **__: dag)
+    assert list(entries.task_order("any")) == ["c", "b", "a"]
+
+
+def test_a_runs_list_is_filtered(viewer):
+    viewer.push("x", task_id="load_trips")
+    viewer.push(5, task_id="load_zones")
+    viewer.push("y", task_id="report", key="trips")
+
+    def found(**wanted):
+        return re.findall(r'Airflow"><bdi>(\w+)</bdi>', viewer.get("run", **wanted).text)
+
+    assert found(of_task="LOAD") == ["load_trips", "load_zones"]
+    assert found(of_key="trips") == ["report"]
+    assert found(of_task="load", of_type="str") == ["load_trips"]
+    empty = viewer.get("run", of_task="nothing")
+    assert state(empty) is None
+    assert 'data-filter="of_task" value="nothing"' in empty.text
+
+
+def test_where_one_is(viewer):
+    """Task, map index and key; a part by its key; and the address of the same in Airflow's page."""
+    import numpy as np
+
+    where = {"task_id": "mapped task", "map_index": 3, "key": "a/b"}
+    viewer.push({"weights": [np.arange(3)]}, **where)
+    part = viewer.get("value", leaf=0, **where)
+    assert "mapped task map index 3 › a/b › weights › 0" in text(part)
+    assert "<h2><bdi>weights › 0</bdi>" in part.text
+    page = viewer.get("task", task_id="mapped task", map_index=3)
+    link = (
+        "../dags/trips/runs/manual__2026-11-22T10%3A00%3A00%2B00%3A00/tasks/mapped%20task/mapped/3"
+    )
+    assert f'data-copy-link="{link}/plugin/xcom_values#a/b"' in page.text
+    assert 'id="a/b"' in page.text
 
 
 # ---------------------------------------------------------------------------- values
@@ -444,3 +519,79 @@ def test_an_error_of_ours(airflow_app, viewer, monkeypatch):
     assert state(answer) == "status-500"
     assert "division" not in answer.text
     assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+# ---------------------------------------------------------------------------- one value, one card
+
+VALIDATION = {"success": False, "expectation_type": "x", "kwargs": {}, "result": {}}
+ODD = {
+    "run results": '{"success": true, "run_results": 5}',
+    "a percentage": json.dumps(
+        {"success": False, "expectations": [VALIDATION | {"result": {"unexpected_percent": 10**400}}]}
+    ),
+    "a mostly": json.dumps(
+        {"success": False, "expectations": [VALIDATION | {"kwargs": {"mostly": -(10**400)}}]}
+    ),
+    "a tag in a validation": json.dumps(
+        {"success": False, "expectations": [VALIDATION | {"kwargs": {"$xcom": 5}}]}
+    ),
+    "statistics": '{"success": true, "statistics": {"evaluated_expectations": 1e999}}',
+    "bytes of a reference": json.dumps(
+        {"__id__": "xcom_store/1", "uri": "x", "codec": "x", "type": "x", "summary": "", "leaves": 0,
+         "bytes": 10**400, "sha256": "0" * 64, "written_by": {}}
+    ),
+    "a tag": '{"$xcom": 5}',
+    "a deep list": "[" * 5_000 + "]" * 5_000,
+    "no JSON": "[1,",
+    "a mark": '{"__id__": "xcom_store/1", "inline": 5}',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_whatever_an_entry_holds_the_page_and_the_others_stay(viewer, name):
+    viewer.table("fine", key="a")
+    viewer.table(0, key="odd", text=ODD[name])
+    viewer.table("fine", key="z")
+    for page in (viewer.get("task"), viewer.get("run")):
+        assert page.status_code == 200, page.text
+        assert page.text.count(">odd<") >= 1
+    assert viewer.get("value", key="odd").status_code == 200
+    assert viewer.get("value", key="odd", view="raw").status_code == 200
+    assert text(viewer.get("value", key="z")).endswith("fine")
+    assert viewer.get("download", key="odd").status_code in (400, 404, 502)
+
+
+def test_a_long_number_is_no_damage(viewer):
+    digits = "7" * 5_000
+    viewer.table(0, text=f'{{"n": {digits}}}')
+    assert state(viewer.get("task")) == state(viewer.get("run")) is None
+    shown = viewer.get("value")
+    assert state(shown) is None
+    assert digits[:2_000] in text(shown)
+    assert digits in text(viewer.get("value", view="raw"))
+
+
+@pytest.mark.parametrize("name", ["dag_id", "run_id", "task_id", "key"])
+def test_nul_is_refused(viewer, name):
+    assert viewer.get("value", **{name: "a\0b"}).status_code == 400
+
+
+def test_what_would_deceive_is_escaped(viewer):
+    """U+202E turned "1.5" into "5.1"; NUL, BEL and the like are nothing that a page can show."""
+    turned = "\u202e1.5\u202c \x07 \u2066"
+    values = {
+        "list": [turned], "text": turned, turned: 1,
+        "verdict": {"success": False, "expectations": [
+            VALIDATION | {"kwargs": {"column": turned}, "result": {"observed_value": turned}}]},
+    }  # fmt: skip
+    for key, value in values.items():
+        viewer.table(value, key=key)
+    for page in (viewer.get("run"), viewer.get("task"), *(viewer.get("value", key=key) for key in values)):  # fmt: skip
+        assert not set(turned) - set("1.5 ") & set(page.text)
+        assert r"\u202e1.5\u202c \x07 \u2066" in page.text
+    assert f"<bdi>{chr(0x5D0)}" in viewer_page(viewer, f"{chr(0x5D0)}1.5")
+
+
+def viewer_page(viewer, value):
+    viewer.table([value], key="rtl")
+    return viewer.get("value", key="rtl").text.replace(' class="scalar scalar-str"', "")

@@ -91,18 +91,6 @@ def test_as_dev_up_starts_it(tmp_path, monkeypatch):
     assert_on(*listed(tmp_path, **keep))
 
 
-@pytest.mark.long
-@pytest.mark.skipif(not (ROOT / ".env").exists(), reason="the image has no .env")
-def test_as_the_astro_cli_starts_it_without_docker(tmp_path):
-    """`.env` names the plugins folder, relative to the project."""
-    from tests import astro_cli
-
-    made = astro_cli.environment(ROOT, 8080)
-    keep = {k: v for k, v in made.items() if k.startswith("AIRFLOW__")}
-    assert keep["AIRFLOW__CORE__PLUGINS_FOLDER"] == "plugins"
-    assert_on(*listed(tmp_path, **keep))
-
-
 @pytest.mark.skipif(not (ROOT / ".env").exists(), reason="the image has no .env")
 @pytest.mark.parametrize(
     "env_file",

@@ -13,7 +13,7 @@ pytest.importorskip("include.xcom_viewer", reason="the viewer was deleted")
 from include.xcom_store.errors import StoreUnreachable
 from include.xcom_viewer import source, work
 from include.xcom_viewer.source import StoreLookup
-from include.xcom_viewer.work import Busy, Pool
+from include.xcom_viewer.work import Busy, Pool, TooSlow
 from tests.xcom_viewer.test_pages import state
 
 
@@ -41,7 +41,7 @@ def test_what_takes_too_long_is_given_up():
 
     async def main():
         pool = Pool()
-        with pytest.raises(StoreUnreachable, match=r"0\.05 seconds"):
+        with pytest.raises(TooSlow, match=r"0\.05 seconds"):
             await pool.run(held.wait, 0.05)
         assert pool.unfinished == 1  # its thread waits still
         held.set()
@@ -68,10 +68,26 @@ def test_too_much_at_once_is_turned_away():
     run(main())
 
 
+def test_a_slot_is_given_back_whatever_happens():
+    """No future can hold a StopIteration: it would never be done."""
+
+    def stops():
+        raise StopIteration
+
+    async def main():
+        pool = Pool()
+        for _ in range(work.MAX_UNFINISHED + 1):
+            with pytest.raises(RuntimeError):
+                await pool.run(stops, 5)
+        assert pool.unfinished == 0
+
+    run(main())
+
+
 def test_an_error_after_all_have_gone_is_no_noise(caplog):
     async def main():
         pool = Pool()
-        with pytest.raises(StoreUnreachable):
+        with pytest.raises(TooSlow):
             await pool.run(lambda: (time.sleep(0.1), 1 / 0), 0.01)
         await asyncio.sleep(0.3)
 
@@ -102,6 +118,18 @@ def test_a_page_waits_for_a_few_seconds_only(viewer, monkeypatch):
     assert state(answer) == "unreachable"
     assert "data-retry" in answer.text
     assert took < work.ANSWER_SECONDS + 2
+
+
+def test_cards_that_wait_need_not_find_out_again(configure, monkeypatch):
+    configure(url="s3://bucket")
+    lookup = StoreLookup()
+    first = lookup.store()
+    lookup.was_silent(StoreUnreachable("too slow"))
+    with pytest.raises(StoreUnreachable, match="too slow"):
+        lookup.store()
+    later = time.monotonic() + source.SILENT_SECONDS
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    assert lookup.store() is first
 
 
 def test_the_connection_is_looked_up_again(viewer, monkeypatch):

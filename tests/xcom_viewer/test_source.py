@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 
 import pytest
@@ -13,8 +14,10 @@ import pyarrow as pa
 
 from include.xcom_store.errors import AccessDenied, ObjectCorrupt, StoreUnreachable
 from include.xcom_store.record import StoredObject
-from include.xcom_viewer import downloads, objects
-from include.xcom_viewer.source import Source, TooLarge
+from include.xcom_viewer import pipe
+from include.xcom_viewer.reader import remote
+from include.xcom_viewer.shown import TooLarge
+from include.xcom_viewer.source import Source
 from tests.xcom_viewer.memory import ViewerInMemory
 
 DATA = bytes(range(250)) * 40
@@ -31,14 +34,49 @@ def stored_in(memory, data=DATA, sha256=None):
     return StoredObject(memory.uri("k"), "python-bytes", "bytes", len(data), sha256)
 
 
-def test_parts_are_counted_and_not_requested_twice(memory):
-    found = Source(memory, stored_in(memory))
+class Server:
+    """The server's end of a reader's pipe."""
+
+    def __init__(self, *answers):
+        self.asked, self._answers = [], iter(answers)
+
+    def send(self, _kind, data):
+        self.asked.append(pipe.ENDS.unpack(data))
+
+    def receive(self):
+        start, end = self.asked[-1]
+        return next(self._answers, (pipe.DATA, DATA[start:end]))
+
+
+def test_a_reader_asks_for_no_part_twice():
+    server = Server()
+    found = remote.Source(server, len(DATA))
     assert found.read(10, 50) == DATA[10:50]
     assert found.read(20, 30) == DATA[20:30]
     assert found.read(10, 50) == DATA[10:50]
     assert found.read(40, 60) == DATA[40:60]
-    assert memory.asked == [40, 20]
-    assert found.bytes_read == 60
+    assert server.asked == [(10, 50), (40, 60)]
+
+
+def test_a_reader_keeps_nothing_of_what_it_writes_as_csv():
+    server = Server()
+    found = remote.Source(server, len(DATA), keeps=False)
+    assert found.read(0, 10) + found.read(0, 10) == DATA[:10] * 2
+    assert len(server.asked) == 2
+
+
+def test_a_reader_asks_for_nothing_of_what_it_was_given():
+    file = remote.Source(Server(), len(DATA), DATA).file()
+    file.seek(-3, 2)
+    assert file.read() == DATA[-3:]
+
+
+def test_what_a_reader_may_not_have():
+    found = remote.Source(Server((pipe.LIMIT, b""), (pipe.STOP, b"")), len(DATA))
+    with pytest.raises(TooLarge):
+        found.read(0, 10)
+    with pytest.raises(remote.Stopped):
+        found.read(0, 10)
 
 
 def test_the_budget_ends_it(memory):
@@ -46,32 +84,33 @@ def test_the_budget_ends_it(memory):
     found.read(0, 60)
     with pytest.raises(TooLarge):
         found.read(60, 101)
-    assert found.read(60, 100) == DATA[60:100]
-    assert found.read(0, 60) == DATA[:60]  # what is known costs nothing
+    found.read(60, 100)
     assert memory.asked == [60, 40]
-
-
-def test_without_a_budget_all_is_read_and_nothing_kept(memory):
-    found = Source(memory, stored_in(memory), budget=None)
-    assert found.read(0, len(DATA)) + found.read(0, 10) == DATA + DATA[:10]
-    assert memory.asked == [len(DATA), 10]
+    assert found.bytes_read == 100
 
 
 def test_a_whole_object_is_one_request(memory):
     found = Source(memory, stored_in(memory))
-    found.read_whole()
-    file = found.file()
-    file.seek(-3, 2)
-    assert file.read() == DATA[-3:]
-    assert found.read(5, 9) == DATA[5:9]
+    assert found.whole() == DATA
     assert (memory.asked, found.bytes_read) == ([len(DATA)], len(DATA))
 
 
-@pytest.mark.parametrize(("start", "end"), [(-1, 5), (5, 4), (0, 10_001), (2**70, 2**70 + 1)])
+def test_pieces_end_well_only_if_the_hash_is_right(memory, monkeypatch):
+    monkeypatch.setattr("include.xcom_viewer.source.PIECE_BYTES", 3_000)
+    assert b"".join(Source(memory, stored_in(memory)).pieces()) == DATA
+    pieces = Source(memory, stored_in(memory, sha256="0" * 64)).pieces()
+    assert [len(next(pieces)) for _ in range(3)] == [3_000] * 3
+    with pytest.raises(ObjectCorrupt, match="SHA-256"):
+        next(pieces)
+
+
+@pytest.mark.parametrize(("start", "end"), [(-1, 5), (5, 4), (0, 10_001), (2**63, 2**63 + 1)])
 def test_what_the_object_has_not_is_not_asked_for(memory, start, end):
-    with pytest.raises(ObjectCorrupt, match="bytes"):
-        Source(memory, stored_in(memory)).read(start, end)
-    assert memory.asked == []
+    server = Server()
+    for source in (Source(memory, stored_in(memory)), remote.Source(server, len(DATA))):
+        with pytest.raises(ObjectCorrupt, match="bytes"):
+            source.read(start, end)
+    assert memory.asked == server.asked == []
 
 
 class FailsAfter(ViewerInMemory):
@@ -100,20 +139,21 @@ def test_a_store_that_fails_is_no_damaged_file(error, parts, kind):
     }
     with pytest.raises(error, match="too slow"):
         memory.show(memory.push(made[kind]()))
+    assert memory.show(memory.push(5)).body.kind == "tree"  # the reader goes on
 
 
 @pytest.mark.parametrize("at", [0, 4, 8, 16])
 def test_an_arrow_file_that_refers_beyond_itself(memory, at):
     """The positions of its batches are whatever somebody has written there."""
     entry = memory.push(pa.table({"a": np.random.default_rng(0).random(200_000)}))
-    stored = objects.locate(entry, memory)
+    stored = memory.locate(entry)
     key = memory.key(stored.uri)
     data = bytearray(memory.objects[key])
     length = int.from_bytes(data[-10:-6], "little")
     for position in range(len(data) - 10 - length + at, len(data) - 10, 20):
         data[position : position + 4] = b"\xff\xff\xff\x7f"
         memory.objects[key] = bytes(data)
-        with pytest.raises((ObjectCorrupt, TooLarge)):
+        with contextlib.suppress(ObjectCorrupt, TooLarge):  # or the damage is not in what it reads
             memory.show(entry)
-        with pytest.raises((ObjectCorrupt, TooLarge)):  # before anything has been sent
-            next(downloads.csv(memory, stored))
+        with pytest.raises(ObjectCorrupt):  # before anything has been sent
+            memory.csv(stored)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import enum
+import json
 import uuid
 import zoneinfo
 from decimal import Decimal
@@ -19,8 +20,8 @@ import pendulum
 
 from include.xcom_store import documents
 from include.xcom_store.errors import ObjectCorrupt
-from include.xcom_viewer import trees
 from include.xcom_viewer.entries import Entry
+from include.xcom_viewer.reader import trees
 from tests.xcom_store.generated import Point, Trip
 from tests.xcom_viewer.memory import OWNER, WHEN, ViewerInMemory
 
@@ -108,7 +109,7 @@ def test_leaves_are_told_by_what_the_top_of_the_document_says():
 def test_what_is_no_document_is_shown_or_refused(odd):
     """Whoever may write XComs past this backend may write this."""
     for value in ({"$xcom": odd}, [{"$xcom": odd}], expectation({"$xcom": odd})):
-        entry = Entry(owner=OWNER, timestamp=WHEN, stored=value)
+        entry = Entry(owner=OWNER, timestamp=WHEN, text=json.dumps(value))
         with contextlib.suppress(ObjectCorrupt):
             assert "</html>" in ViewerInMemory().show(entry).html
 

@@ -1,10 +1,11 @@
 """pyarrow Table, RecordBatch, Array and ChunkedArray as an Arrow IPC file, exactly.
 
 Schema, metadata and chunks are kept. A file holds record batches, in which all columns are cut at
-the same rows. Where the chunks of a column are others, their lengths are in the file's footer; so
-are the columns' types where one is an extension type, which not every process knows. An Array or a
-ChunkedArray is the only column, without a name. Columns whose chunks have different dictionaries
-are left to `arrow_stream`, for a file has one dictionary per column.
+the same rows. The first one is small: who wants to see the first rows need not unpack all of it.
+Where the chunks of a column are others, their lengths are in the file's footer; so are the columns'
+types where one is an extension type, which not every process knows. An Array or a ChunkedArray is
+the only column, without a name. Columns whose chunks have different dictionaries are left to
+`arrow_stream`, for a file has one dictionary per column.
 """
 
 from __future__ import annotations
@@ -14,9 +15,13 @@ import sys
 from typing import Any
 
 from include.xcom_store.codecs.base import Encoded, Sink
-from include.xcom_store.errors import ConfigurationError, ValueNotStorable
+from include.xcom_store.errors import ConfigurationError, ObjectCorrupt, ValueNotStorable
 
 NAME = "pyarrow-ipc"
+HEAD_ROWS, HEAD_BYTES = 1_000, 256 * 1024
+"""Of the first batch, unless one row has more."""
+WHOLE_BYTES = 1024 * 1024
+"""In memory. What is smaller is not cut."""
 _FOOTER = b"xcom_store"
 
 
@@ -31,13 +36,17 @@ def encode(value: Any, compression: str) -> Encoded:
     import pyarrow as pa
 
     table = as_table(value)
-    footer = make_footer(table)
+    written = with_small_head(table)
+    footer = make_footer(table, written)
     packing = pa.ipc.IpcWriteOptions(compression=None if compression == "none" else compression)
 
     def write(sink: Sink) -> None:
         file = pa.PythonFile(sink, "w")
         with pa.ipc.new_file(file, table.schema, options=packing, metadata=footer) as writer:
-            write_batches(writer, value, table)
+            if written is table and isinstance(value, (pa.RecordBatch, pa.Array)):
+                writer.write_batch(_batch(value))
+            else:
+                writer.write_table(written)
 
     return Encoded("arrow", write, summary(table))
 
@@ -47,8 +56,9 @@ def decode(data: bytes | bytearray, type_name: str) -> Any:
 
     with pa.ipc.open_file(pa.BufferReader(data)) as reader:
         footer = read_footer(reader.metadata, reader.schema)
-        if not type_name.endswith((".Table", ".ChunkedArray")):
-            return from_batch(reader.get_batch(0), type_name)
+        is_cut = "rows" in footer  # perhaps
+        if not is_cut and not type_name.endswith((".Table", ".ChunkedArray")):
+            return from_batch(reader.get_batch(0), type_name)  # also of no rows
         return from_table(reader.read_all(), footer.get("chunks"), type_name)
 
 
@@ -74,17 +84,45 @@ def as_table(value: Any) -> Any:
     return table
 
 
-def make_footer(table: Any) -> dict[bytes, bytes] | None:
-    """Return what is to be known of a table besides its batches."""
+def with_small_head(table: Any) -> Any:
+    """Return a table of the same rows, whose first batch is small."""
+    import pyarrow as pa
+
+    if table.nbytes <= WHOLE_BYTES or not (batches := table.to_batches()):
+        return table
+    rows = batches[0].num_rows
+    head = max(1, min(HEAD_ROWS, rows, HEAD_BYTES * rows // max(1, batches[0].nbytes)))
+    if head == rows:
+        return table
+    return pa.Table.from_batches([batches[0][:head], batches[0][head:], *batches[1:]])
+
+
+def make_footer(table: Any, written: Any) -> dict[bytes, bytes] | None:
+    """Return what is to be known of a table besides the batches that are written of it."""
     footer: dict[str, Any] = {}
-    batches = [batch.num_rows for batch in table.to_batches()]
+    batches = [batch.num_rows for batch in written.to_batches()]
     chunks = [[len(chunk) for chunk in column.chunks] for column in table.columns]
     if any(lengths != batches for lengths in chunks):
         footer["chunks"] = chunks
+    if table.nbytes > WHOLE_BYTES:
+        footer["rows"], footer["bytes"] = table.num_rows, table.nbytes
     types = [str(kind) for kind in table.schema.types]
     if any("extension<" in name for name in types):
         footer["types"] = types
     return {_FOOTER: json.dumps(footer).encode()} if footer else None
+
+
+def size_of(metadata: Any) -> tuple[int | None, int | None]:
+    """Return rows and bytes of a table in memory, as its footer has them; None if it does not say.
+
+    Nothing holds a file to it: what counts is what its batches have.
+    """
+    try:
+        footer = json.loads((metadata or {}).get(_FOOTER, b"{}"))
+        found = footer.get("rows"), footer.get("bytes")
+    except (ValueError, AttributeError) as error:
+        raise ObjectCorrupt(f"the Arrow file's footer is not ours ({error}).") from error
+    return found if all(type(count) is int and count >= 0 for count in found) else (None, None)
 
 
 def read_footer(metadata: Any, schema: Any) -> dict[str, Any]:
@@ -103,15 +141,10 @@ def read_footer(metadata: Any, schema: Any) -> dict[str, Any]:
     return footer
 
 
-def write_batches(writer: Any, value: Any, table: Any) -> None:
-    """Write a value as record batches, one for what is one piece."""
+def _batch(value: Any) -> Any:
     import pyarrow as pa
 
-    if isinstance(value, (pa.RecordBatch, pa.Array)):
-        batch = value if isinstance(value, pa.RecordBatch) else pa.record_batch([value], [""])
-        writer.write_batch(batch)
-    else:
-        writer.write_table(table)
+    return value if isinstance(value, pa.RecordBatch) else pa.record_batch([value], [""])
 
 
 def from_batch(batch: Any, type_name: str) -> Any:
@@ -120,13 +153,20 @@ def from_batch(batch: Any, type_name: str) -> Any:
 
 
 def from_table(table: Any, lengths: list[list[int]] | None, type_name: str) -> Any:
-    """Return the Table or the ChunkedArray that was written, its chunks as they were."""
+    """Return the value that was written as a table, its chunks as they were."""
     import pyarrow as pa
 
     if lengths is not None:
-        columns = [_cut(*pair) for pair in zip(table.columns, lengths, strict=True)]
-        table = pa.Table.from_arrays(columns, schema=table.schema)
-    return table.column(0) if type_name.endswith(".ChunkedArray") else table
+        schema, columns = table.schema, table.columns
+        del table  # each column is let go when it has been put together
+        columns.reverse()
+        made = [_cut(columns.pop(), chunks) for chunks in lengths]
+        table = pa.Table.from_arrays(made, schema=schema)
+    if type_name.endswith(".Table"):
+        return table
+    if type_name.endswith(".ChunkedArray"):
+        return table.column(0)
+    return from_batch(table.to_batches()[0], type_name)
 
 
 def _cut(column: Any, lengths: list[int]) -> Any:

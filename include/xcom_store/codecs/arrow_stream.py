@@ -39,7 +39,7 @@ def encode(value: Any, compression: str) -> Encoded:
     packing = pa.ipc.IpcWriteOptions(compression=None if compression == "none" else compression)
 
     def write(sink: Sink) -> None:
-        footer = arrow.make_footer(table)
+        footer = arrow.make_footer(table, table)
         with pa.ipc.new_stream(pa.PythonFile(sink, "w"), table.schema, options=packing) as stream:
             for batch in table.to_batches():
                 stream.write_batch(batch, custom_metadata=footer)

@@ -14,6 +14,8 @@ from include.xcom_store.codecs.failures import is_failure
 from include.xcom_store.errors import ValueNotStorable
 
 NAME = "polars-ipc"
+BATCH_BYTES = 1024 * 1024
+"""Of one record batch in memory, unless one row has more."""
 
 
 def accepts(value: Any) -> bool:
@@ -38,7 +40,9 @@ def encode(value: Any, compression: str) -> Encoded:
     summary = f"{frame.height:,} rows × {frame.width:,} columns: {columns}"
 
     def write(sink: Any) -> None:
-        frame.write_ipc(sink, compression=packing)
+        # In small batches: who wants to see the first rows need not unpack many.
+        rows = BATCH_BYTES * frame.height // max(1, int(frame.estimated_size()))
+        frame.write_ipc(sink, compression=packing, record_batch_size=max(1, rows))
 
     return Encoded("arrow", write, summary)
 

@@ -26,7 +26,8 @@ class Failure(NamedTuple):
 MISSING = Failure(
     ObjectMissing,
     "The object was deleted or has expired (a lifecycle rule, a sweep); clear the task that pushed"
-    " it to have it written again.",
+    " it to have it written again. (A bucket of the same name in another account, or at another"
+    " endpoint, cannot be told from this one.)",
 )
 _DENIED = Failure(AccessDenied, "Check the keys or the role, and what their policy allows.")
 _UNREACHABLE = Failure(
@@ -71,7 +72,8 @@ def _by_status(error: Exception, text: str) -> Failure:
     if "InvalidCertificate" in text:  # an upload's errors do not say so
         return _UNTRUSTED
     status = _first(r"status code: (\d+)", text) or _first(r"\(code: (\d+)\)", text)
-    if status in ("401", "403"):
+    # Of a credential provider that fails there is no status.
+    if status in ("401", "403") or (not status and "lacked valid authentication" in text):
         return _DENIED
     passing = not status.startswith("4") or status in ("408", "429")
     return _UNREACHABLE if passing else _REFUSED

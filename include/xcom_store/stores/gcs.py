@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -132,7 +133,9 @@ def _default(headers: Hidden) -> Access:
     except ImportError as error:
         why = f"{path}, of type {key.get('type')!r},"
         raise service.provider("google-auth (and requests)", why) from error
-    credentials, _project = load_credentials_from_file(str(path), scopes=[_SCOPE])
+    with warnings.catch_warnings():  # it warns of files by others; this one is the operator's
+        warnings.simplefilter("ignore", DeprecationWarning)
+        credentials, _project = load_credentials_from_file(str(path), scopes=[_SCOPE])
     return Access(None, None, GoogleCredentialProvider(credentials), source, Hidden(), headers)
 
 

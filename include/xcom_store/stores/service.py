@@ -87,8 +87,8 @@ def refuse_extras(conn_id: str, names: list[str], url: str, advice: str = "") ->
     if names:
         raise ConfigurationError(
             f"connection {conn_id!r} has extras that this backend would have to follow and does "
-            f"not: {', '.join(sorted(names))}. Remove them, or give it a connection of its own "
-            f"([xcom_store] url: {url}).{advice}"
+            f"not know: {', '.join(sorted(names))}. Remove them, or give it a connection of its "
+            f"own ([xcom_store] url: {url}).{advice}"
         )
 
 

@@ -1,6 +1,7 @@
 "use strict";
-// Follows the colours of Airflow's UI, which shows this page in a frame; fills the cards; copies and
-// downloads, which the frame's sandbox would not let a plain link do.
+// Follows the colours of Airflow's UI, which shows this page in a frame; fills the cards; sorts and
+// searches what is in them; copies, downloads, and opens Airflow's own pages, which the frame's
+// sandbox would not let a plain link do.
 
 const frame = (() => {
   try {
@@ -33,6 +34,23 @@ function followTheme() {
   };
   apply();
   new MutationObserver(apply).observe(theirs, { attributes: true, attributeFilter: ["class"] });
+}
+
+// Times are shown in the zone that Airflow's UI is set to; without one they stay in UTC.
+function showTimes() {
+  let timeZone;
+  try {
+    timeZone = JSON.parse(localStorage.getItem("timezone"));
+    if (!timeZone || timeZone === "UTC") return;
+    const style = { dateStyle: "short", timeStyle: "medium", timeZone };
+    const shown = new Intl.DateTimeFormat("sv-SE", style); // 2026-11-22 11:00:05
+    for (const time of document.querySelectorAll("time")) {
+      time.title = time.textContent;
+      time.textContent = `${shown.format(new Date(time.dateTime))} ${timeZone}`;
+    }
+  } catch {
+    // a setting that is none
+  }
 }
 
 async function fill(body, address) {
@@ -70,8 +88,7 @@ async function fillAll() {
   await Promise.all([worker(), worker(), worker()]);
 }
 
-async function copy(button) {
-  const text = button.dataset.copy;
+async function copy(button, text) {
   let done = true;
   try {
     await navigator.clipboard.writeText(text);
@@ -88,19 +105,132 @@ async function copy(button) {
   setTimeout(() => (button.textContent = before), 1500);
 }
 
-function download(link) {
+// Clicked in the page around this frame, which may do what the frame may not.
+function clickAround(link, isDownload) {
   const home = (frame || window).document;
   const other = home.createElement("a");
   other.href = link.href;
-  other.download = "";
+  if (isDownload) other.download = "";
   home.body.append(other);
   other.click();
   other.remove();
 }
 
+
+// Of the address of the page around this frame, what follows # names the card to show.
+function showTarget() {
+  const name = (frame || window).location.hash.slice(1);
+  const card = name && document.getElementById(name);
+  if (!card) return;
+  card.classList.add("target");
+  card.scrollIntoView();
+}
+
+function value(row, position) {
+  const cell = row.cells[position].querySelector("[title]") || row.cells[position];
+  return cell.title || cell.textContent.trim();
+}
+
+// Sorts the rows that are loaded: numbers as such, what is missing last.
+function sort(head) {
+  const table = head.closest("table");
+  const position = head.cellIndex;
+  const up = head.getAttribute("aria-sort") !== "ascending";
+  for (const other of head.parentNode.cells) other.removeAttribute("aria-sort");
+  head.setAttribute("aria-sort", up ? "ascending" : "descending");
+  const body = table.tBodies[0];
+  const rows = [...body.rows].map((row) => {
+    const text = value(row, position);
+    const missing = text === "NaN" || row.cells[position].querySelector(".null") !== null;
+    const number = head.classList.contains("family-number") || head.classList.contains("number")
+      ? Number(text) : NaN;
+    return { row, missing, text, number };
+  });
+  rows.sort((one, other) => {
+    if (one.missing !== other.missing) return one.missing ? 1 : -1;
+    const less = Number.isNaN(one.number) || Number.isNaN(other.number)
+      ? one.text.localeCompare(other.text, undefined, { numeric: true })
+      : one.number - other.number;
+    return up ? less : -less;
+  });
+  body.append(...rows.map((each) => each.row));
+}
+
+function search(field) {
+  const text = field.value.toLowerCase();
+  const tree = field.closest("[data-tree]");
+  if (!tree) {
+    for (const row of field.closest("[data-tabs]").querySelectorAll(".rows tbody tr")) {
+      row.hidden = !row.textContent.toLowerCase().includes(text);
+    }
+    return;
+  }
+  for (const old of tree.querySelectorAll("mark")) old.replaceWith(...old.childNodes);
+  let first = null;
+  for (const part of tree.querySelectorAll(".key bdi, .scalar")) {
+    if (!text || !part.textContent.toLowerCase().includes(text)) continue;
+    const mark = document.createElement("mark");
+    mark.append(...part.childNodes);
+    part.append(mark);
+    for (let up = part.closest("details"); up; up = up.parentNode.closest("details")) {
+      up.open = true;
+    }
+    first = first || mark;
+  }
+  if (first) first.scrollIntoView({ block: "nearest" });
+}
+
+function filter() {
+  const found = new URL(location.href);
+  found.searchParams.delete("start");
+  for (const field of document.querySelectorAll("[data-filter]")) {
+    if (field.value) found.searchParams.set(field.dataset.filter, field.value);
+    else found.searchParams.delete(field.dataset.filter);
+  }
+  if (found.href !== location.href) location.href = found.href;
+}
+
+document.addEventListener("input", (event) => {
+  if (event.target.matches("[data-search]")) search(event.target);
+});
+
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-filter]")) filter();
+});
+
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-copy]");
-  if (button) copy(button);
+  if (button) copy(button, button.dataset.copy);
+  const share = event.target.closest("[data-copy-link]");
+  if (share) copy(share, new URL(share.dataset.copyLink, location.href).href);
+  const around = event.target.closest("a[data-top]");
+  if (around) {
+    event.preventDefault();
+    clickAround(around, false);
+  }
+  const head = event.target.closest("[data-sort]");
+  if (head) sort(head);
+  const cell = event.target.closest(".rows tbody td");
+  if (cell && !String(window.getSelection())) cell.classList.toggle("open");
+  const fold = event.target.closest("[data-fold]");
+  if (fold) {
+    for (const node of fold.closest("[data-tree]").querySelectorAll("details")) {
+      node.open = Boolean(fold.dataset.fold);
+    }
+  }
+  const tab = event.target.closest("[data-tab]");
+  if (tab) {
+    const tabs = tab.closest("[data-tabs]");
+    for (const other of tabs.querySelectorAll("[data-tab]")) {
+      other.setAttribute("aria-pressed", String(other === tab));
+    }
+    for (const panel of tabs.querySelectorAll("[data-panel]")) {
+      panel.hidden = panel.dataset.panel !== tab.dataset.tab;
+    }
+    for (const field of tabs.querySelectorAll("[data-search]")) {
+      field.hidden = tab.dataset.tab !== "rows";
+    }
+  }
   const retry = event.target.closest("[data-retry]");
   if (retry) {
     const body = retry.closest("[data-src]");
@@ -110,7 +240,7 @@ document.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-download]");
   if (link) {
     event.preventDefault();
-    download(link);
+    clickAround(link, true);
   }
   const part = event.target.closest("a[data-part]");
   if (part) {
@@ -122,5 +252,7 @@ document.addEventListener("click", (event) => {
 });
 
 followTheme();
+showTimes();
 document.querySelectorAll(".card").forEach(offerDownloads);
 fillAll();
+showTarget();

@@ -3,8 +3,9 @@
 A pull restores the frame from the same recipes with pandas (`columns`). A page needs words only.
 pandas costs the API server seconds and hundreds of megabytes, so this is pyarrow and numpy alone.
 
-What the file says is not trusted. Anything unexpected raises `ObjectCorrupt`, and no more than
-`MOST_UNPACKED` bytes of labels or categories are unpacked at once.
+What the file says is not trusted: anything unexpected raises `ObjectCorrupt`. How much memory its
+labels and categories take is known when they are unpacked, so the process needs a limit of its own;
+of more than `MAX_WORDS` no texts are made (`MemoryError`, as beyond that limit).
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from include.xcom_store import documents
-from include.xcom_store.codecs.arrow_messages import unpacked_size
 from include.xcom_store.codecs.frames import read_metadata
 from include.xcom_store.errors import ObjectCorrupt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-MOST_UNPACKED = 32 * 1024 * 1024
+MAX_WORDS = 200_000
+"""Labels or categories of one frame or column."""
 
 
 class Meaning(NamedTuple):
@@ -100,6 +101,8 @@ def describe(file: Any, texts: Callable[[Any, Meaning], Any]) -> Frame:
         recipe, written = read_metadata(file.metadata)
         index, columns = recipe["index"], recipe["columns"]
         levels = _recipes(index)
+        if len(columns) + len(levels) != len(file.schema_arrow):
+            raise ValueError(f"{len(columns)} columns, {len(levels)} levels in {file.schema_arrow}")
         labels = _labels(recipe["labels"], len(columns), texts)
         labels += [_name(name, texts) for name, _ in zip(index["names"], levels, strict=False)]
         fields = [
@@ -120,7 +123,7 @@ def describe(file: Any, texts: Callable[[Any, Meaning], Any]) -> Frame:
 def _nothing_trusted() -> Iterator[None]:
     try:
         yield
-    except ObjectCorrupt:
+    except (ObjectCorrupt, MemoryError):
         raise
     except Exception as error:  # whatever can go wrong with what is not ours
         raise ObjectCorrupt(
@@ -238,12 +241,11 @@ def _levels(packed: dict[str, Any], texts: Any) -> list[Any]:
     import pyarrow as pa
 
     raw = base64.b64decode(packed["data"], validate=True)
-    messages = [*pa.ipc.MessageReader.open_stream(raw)]
-    if sum(map(unpacked_size, messages[1:])) > MOST_UNPACKED:  # the first is the schema
-        raise ValueError(f"labels or categories of more than {MOST_UNPACKED:,} bytes")
     with pa.ipc.open_stream(raw) as stream:
         table = stream.read_all()
     table.validate(full=True)
+    if table.num_rows > MAX_WORDS:
+        raise MemoryError(f"{table.num_rows:,} labels or categories")
     shown = []
     for column, recipe in zip(table.columns, _recipes(packed), strict=True):
         meaning, words = _meaning(recipe, column.type, texts)

@@ -9,17 +9,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from include.xcom_store.codecs.frames.describe import describe
-from include.xcom_store.errors import ObjectCorrupt, XComStoreError
-from include.xcom_viewer import cells, footer, statistics, tables
-from include.xcom_viewer.source import BUDGET_BYTES, TooLarge
-from include.xcom_viewer.tables import ColumnView, TablePage
+from include.xcom_store.errors import ObjectCorrupt
+from include.xcom_viewer.pipe import BUDGET_BYTES
+from include.xcom_viewer.reader import cells, footer, tables
+from include.xcom_viewer.shown import (
+    MAX_LEVELS,
+    PAGE_COLUMNS,
+    PAGE_ROWS,
+    ColumnView,
+    Figures,
+    TablePage,
+    TooLarge,
+)
 
 if TYPE_CHECKING:
     from include.xcom_store.codecs.frames.describe import Field, Frame
-    from include.xcom_viewer.source import Source
+    from include.xcom_viewer.reader.remote import Source
 
-STREAM_BUFFER_BYTES = 1024 * 1024
-"""Of one column, read at once where the whole file is read."""
+STREAM_BUFFER_BYTES = 16 * 1024 * 1024
+"""Of all columns together, read at once where the whole file is read."""
 
 
 class RowGroups(NamedTuple):
@@ -42,24 +50,27 @@ def preview(source: Source, first_row: int, first_column: int) -> TablePage:
         TooLarge: not even the footer can be read within the budget.
         ObjectCorrupt: it is not a Parquet file of this backend.
     """
+    import pyarrow as pa
+
     file = open_file(source)
     frame = describe(file, cells.words)
     levels = [field for field in frame.fields if field.is_index]
     columns = [field for field in frame.fields if not field.is_index]
     first_column = min(first_column, max(0, len(columns) - 1))
-    chosen = levels + columns[first_column : first_column + tables.PAGE_COLUMNS]
-    chunks = _Chunks(file.metadata, chosen, BUDGET_BYTES - source.bytes_read)
+    chosen = levels[:MAX_LEVELS] + columns[first_column : first_column + PAGE_COLUMNS]
+    chunks = _Chunks(file.metadata, chosen)
     groups = chunks.row_groups(first_row)
     if not groups.first_row <= first_row < groups.first_row + groups.rows:
         first_row = 0
+    names = [field.name for field in chunks.readable]
     try:
-        names = [field.name for field in chunks.readable]
-        data = file.read_row_groups(groups.numbers, columns=names)
-    except XComStoreError:  # some of which are OSErrors, too
-        raise
-    except OSError as error:
+        data = file.read_row_groups(groups.numbers, columns=names, use_threads=False)
+        data.validate(full=True)
+    except (pa.ArrowInvalid, OSError) as error:
         raise ObjectCorrupt(f"a part of the Parquet file is damaged ({error}).") from error
-    rows = range(first_row, min(first_row + tables.PAGE_ROWS, groups.first_row + groups.rows))
+    if data.num_rows != groups.rows and names:
+        raise ObjectCorrupt(f"the Parquet file has {data.num_rows:,} rows, not {groups.rows:,}.")
+    rows = range(first_row, min(first_row + PAGE_ROWS, groups.first_row + groups.rows))
     table = TablePage(
         rows=file.metadata.num_rows,
         columns_total=len(columns),
@@ -96,21 +107,34 @@ def open_file(source: Source, *, streamed: bool = False) -> Any:
     import pyarrow.parquet as pq
 
     try:
-        metadata = pq.read_metadata(pa.PythonFile(source.file(), "r"))
+        metadata = pq.read_metadata(source.file())
         group = metadata.row_group(0)
         chunks = [group.column(position) for position in range(metadata.num_columns)]
         texts = [one.path_in_schema for one in chunks if one.physical_type == "BYTE_ARRAY"]
         return pq.ParquetFile(
-            pa.PythonFile(source.file(), "r"),
+            source.file(),
             metadata=metadata,
             read_dictionary=texts,  # takes no more memory than what is in the file
             pre_buffer=not streamed,
-            buffer_size=STREAM_BUFFER_BYTES if streamed else 0,
+            buffer_size=STREAM_BUFFER_BYTES // max(16, len(chunks)) if streamed else 0,
         )
-    except (XComStoreError, TooLarge):
-        raise
-    except (pa.ArrowException, OSError, IndexError) as error:
+    except (pa.ArrowInvalid, OSError, IndexError) as error:
         raise ObjectCorrupt(f"the object is not a readable Parquet file ({error}).") from error
+
+
+def rows_of_cells(metadata: Any, cells: int) -> int:
+    """Return of how many rows no column has more than its share of so many cells, at least 1.
+
+    Raises:
+        TooLarge: there may be a row that alone has more than a page may hold.
+    """
+    most = 1
+    for group in map(metadata.row_group, range(metadata.num_row_groups)):
+        for chunk in map(group.column, range(metadata.num_columns)):
+            most = max(most, int(chunk.num_values) // max(1, int(group.num_rows)))
+    if most > tables.MAX_CELLS:
+        raise TooLarge
+    return max(1, cells // (most * max(1, int(metadata.num_columns))))
 
 
 class _Chunks:
@@ -121,10 +145,9 @@ class _Chunks:
         readable: the columns of which the first row group may be read, all at once.
     """
 
-    def __init__(self, metadata: Any, chosen: list[Field], budget: int) -> None:
+    def __init__(self, metadata: Any, chosen: list[Field]) -> None:
         self.metadata = metadata
         self.schema = metadata.schema.to_arrow_schema()
-        self._budget = budget
         self.positions: dict[str, list[int]] = {field.name: [] for field in chosen}
         first = metadata.row_group(0)
         for position in range(metadata.num_columns):
@@ -180,11 +203,18 @@ class _Chunks:
             for group in groups
             for position in wanted
         ]
-        cells_held = len(wanted) * sum(map(self._rows, groups))
-        return (
-            cells_held <= tables.MAX_CELLS
-            and sum(chunk.total_compressed_size for chunk in found) <= self._budget
-            and sum(chunk.total_uncompressed_size for chunk in found) <= tables.MAX_UNPACKED_BYTES
+        sizes = [
+            (chunk.num_values, chunk.total_compressed_size, chunk.total_uncompressed_size)
+            for chunk in found
+        ]
+        if any(number < 0 for size in sizes for number in size):
+            raise ObjectCorrupt("the Parquet file has parts of less than nothing.")
+        # Of a list, the values count: a million zeros take a few bytes.
+        values, packed, unpacked = map(sum, zip(*sizes, strict=True)) if sizes else (0, 0, 0)
+        return bool(
+            max(values, len(wanted) * sum(map(self._rows, groups))) <= tables.MAX_CELLS
+            and packed <= BUDGET_BYTES
+            and unpacked <= tables.MAX_UNPACKED_BYTES
         )
 
 
@@ -197,7 +227,7 @@ def _column(field: Field, data: Any, rows: range, groups: RowGroups, chunks: _Ch
         values = field.to_show(data.column(field.name))
         first = groups.first_row
         tables.fill(column, values, rows.start - first, rows.stop - first, field.meaning)
-    column.figures = column.figures or statistics.Figures(0)
+    column.figures = column.figures or Figures(0)
     if not pa.types.is_nested(arrow) and field.words is None:
         [position] = chunks.positions[field.name]
         footer.complete(column.figures, chunks.metadata, position, arrow, field)

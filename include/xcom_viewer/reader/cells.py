@@ -13,7 +13,7 @@ from include.xcom_store import documents
 from include.xcom_store.codecs.frames.describe import Meaning
 from include.xcom_store.errors import ObjectCorrupt
 from include.xcom_store.sizes import size_text
-from include.xcom_viewer import trees
+from include.xcom_viewer.reader import trees
 
 MAX_CHARACTERS = 300
 MAX_SHOWN_BYTES = 32

@@ -2,43 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from include.xcom_store.codecs import npy
 from include.xcom_store.codecs.frames.describe import Meaning
 from include.xcom_store.errors import ObjectCorrupt
-from include.xcom_viewer import cells, statistics
-from include.xcom_viewer.source import BUDGET_BYTES
+from include.xcom_viewer.pipe import BUDGET_BYTES
+from include.xcom_viewer.reader import cells, pictures, statistics
+from include.xcom_viewer.shown import Array
 
 if TYPE_CHECKING:
-    from include.xcom_viewer.source import Source
-    from include.xcom_viewer.statistics import Figures
+    from include.xcom_viewer.reader.remote import Source
+    from include.xcom_viewer.shown import Figures
 
 HEAD_BYTES = 16 * 1024
 """Read at first: the whole header of all but arrays of a thousand fields."""
 SHOWN_ROWS, SHOWN_COLUMNS = 20, 12
 MAX_CELL_CHARACTERS = 80
-
-
-@dataclass(kw_only=True)
-class Array:
-    """An array, of which the first elements were read.
-
-    Attributes:
-        size: elements in all.
-        read: elements in the figures.
-        figures: for numbers, else None.
-        rows: of texts; one value a row, or the corner of a matrix.
-    """
-
-    shape: tuple[int, ...]
-    dtype: str
-    order: str
-    size: int
-    read: int
-    figures: Figures | None
-    rows: list[list[str]]
 
 
 def preview(source: Source) -> Array:
@@ -58,14 +38,20 @@ def preview(source: Source) -> Array:
     left = BUDGET_BYTES - max(HEAD_BYTES, start)
     count = size if source.size <= HEAD_BYTES else min(size, left // dtype.itemsize)
     values = np.frombuffer(source.read(start, start + count * dtype.itemsize), dtype, count)
+    fortran, is_all = order == "F", count == size
+    picture, words = (
+        pictures.of_array(values, shape, fortran=fortran) if is_all and size else ("", "")
+    )
     return Array(
-        shape=shape,
+        shape=list(shape),
         dtype=str(dtype),
         order="column by column (Fortran)" if order == "F" and len(shape) > 1 else "",
         size=size,
         read=count,
         figures=_figures(values),
-        rows=_rows(values, shape, fortran=order == "F"),
+        rows=_rows(values, shape, fortran=fortran),
+        picture=picture,
+        picture_words=words,
     )
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from include.xcom_store.documents import TAG, TAGS
 from include.xcom_store.errors import ObjectCorrupt
 from include.xcom_store.sizes import size_text
+from include.xcom_viewer.shown import Node
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,29 +32,6 @@ OBJECTS = ("namedtuple", "dataclass", "attrs", "pydantic")
 """Written as their class and their fields."""
 OPEN_DEPTH, OPEN_ITEMS = 2, 20
 """Levels that are unfolded at first, unless they have more items."""
-
-
-@dataclass
-class Node:
-    """One value in the tree.
-
-    Attributes:
-        label: its key or position in what holds it.
-        kind: of the value, as Python names it.
-        text: of a single value, or a short description of one that holds others.
-        hint: what is in it, for as long as it is folded.
-        leaf: number of the object that holds it, for frames, arrays and large bytes.
-        hidden: how many of its items are not shown.
-    """
-
-    label: str
-    kind: str
-    text: str = ""
-    hint: str = ""
-    children: list[Node] = field(default_factory=list)
-    leaf: int | None = None
-    hidden: int = 0
-    is_open: bool = False
 
 
 class Tree:
@@ -95,6 +72,26 @@ def tree(value: Any, leaves: Sequence[StoredObject] = ()) -> Node:
     """
     with _nothing_trusted():
         return Tree(leaves).node(value)
+
+
+def paths_of_leaves(value: Any, leaves: Sequence[StoredObject]) -> dict[int, list[str]]:
+    """Return the keys that lead to the leaves of a document; not of those that lie too deep.
+
+    Raises:
+        ObjectCorrupt: it is not a document.
+    """
+    found: dict[int, list[str]] = {}
+    waiting: list[tuple[list[str], Any]] = [([], value)]
+    with _nothing_trusted():
+        while waiting:
+            path, part = waiting.pop()
+            name, content = _tagged(part)
+            if name == "leaf":
+                found[int(content[0])] = path
+            elif len(path) < MAX_DEPTH:
+                pairs = _pairs(name, content, leaves) or []
+                waiting += [([*path, cut(key, MAX_HINT_CHARACTERS)], item) for key, item in pairs]
+    return found
 
 
 def brief(value: Any, *, bare: bool = False) -> str:

@@ -6,58 +6,13 @@ a checkpoint), and what this backend makes of result objects (`codecs/ge_result.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
-from include.xcom_viewer.trees import brief
+from include.xcom_viewer.reader.trees import brief
+from include.xcom_viewer.shown import Line, Validation, Verdict
 
 MAX_LINES = 300
 MAX_SAMPLES = 12
-
-
-@dataclass
-class Line:
-    """One expectation.
-
-    Attributes:
-        percent: of the values, how many are unexpected; None where it does not count values.
-        samples: unexpected values, with how often they occur.
-    """
-
-    success: bool
-    sentence: str
-    kind: str
-    observed: str = ""
-    percent: float | None = None
-    count: str = ""
-    samples: list[str] = field(default_factory=list)
-    error: str = ""
-    severity: str = ""
-
-
-@dataclass
-class Validation:
-    """The expectations of one suite on one batch, failed ones first."""
-
-    name: str
-    success: bool
-    lines: list[Line]
-    hidden: int = 0
-
-    @property
-    def met(self) -> int:
-        """How many of them are met."""
-        return sum(line.success for line in self.lines)
-
-
-@dataclass
-class Verdict:
-    """All of a result."""
-
-    success: bool
-    validations: list[Validation]
-    met: int
-    failed: int
 
 
 def read(content: Any) -> Verdict | None:
@@ -67,20 +22,19 @@ def read(content: Any) -> Verdict | None:
     parts = content.get("validation_results", content.get("run_results"))
     if parts is None:
         parts = [content]
-    named = list(parts.items()) if isinstance(parts, dict) else [("", part) for part in parts]
+    if isinstance(parts, list):
+        parts = dict(enumerate(parts))
+    named = parts.items() if isinstance(parts, dict) else []
     validations = [_validation(name, part) for name, part in named]
     found = [validation for validation in validations if validation is not None]
     if not found or len(found) != len(validations):
         return None
-    lines = [line for validation in found for line in validation.lines]
-    met = sum(line.success for line in lines)
-    for validation in found:
-        validation.hidden = max(0, len(validation.lines) - MAX_LINES)
-        validation.lines = validation.lines[:MAX_LINES]
-    return Verdict(content["success"], found, met, len(lines) - met)
+    met = sum(validation.met for validation in found)
+    total = sum(len(validation.lines) + validation.hidden for validation in found)
+    return Verdict(content["success"], found, met, total - met)
 
 
-def _validation(name: str, part: Any) -> Validation | None:
+def _validation(name: str | int, part: Any) -> Validation | None:
     if not isinstance(part, dict) or type(part.get("success")) is not bool:
         return None
     results = part.get("expectations", part.get("results"))
@@ -89,8 +43,14 @@ def _validation(name: str, part: Any) -> Validation | None:
     if not isinstance(results, list) or not all(isinstance(result, dict) for result in results):
         return None
     lines = sorted((_line(result) for result in results), key=lambda line: line.success)
-    suite = part.get("suite_name")
-    return Validation(str(suite or name), part["success"], lines)
+    title = part.get("suite_name") or ("" if isinstance(name, int) else name)
+    return Validation(
+        name=str(title),
+        success=part["success"],
+        lines=lines[:MAX_LINES],
+        met=sum(line.success for line in lines),
+        hidden=max(0, len(lines) - MAX_LINES),
+    )
 
 
 def _line(result: dict[str, Any]) -> Line:
@@ -103,7 +63,8 @@ def _line(result: dict[str, Any]) -> Line:
     if "observed_value" in found:
         line.observed = _words(found["observed_value"])
     percent = found.get("unexpected_percent")
-    line.percent = float(percent) if isinstance(percent, (int, float)) else None
+    if isinstance(percent, (int, float)) and 0 <= percent <= 100:
+        line.percent = float(percent)
     if isinstance(found.get("unexpected_count"), int) and isinstance(
         found.get("element_count"), int
     ):
@@ -159,7 +120,7 @@ def sentence(kind: str, kwargs: dict[str, Any]) -> str:
     except KeyError:
         text = _generic(kind, kwargs)
     mostly = kwargs.get("mostly")
-    if isinstance(mostly, (int, float)) and mostly < 1:
+    if isinstance(mostly, (int, float)) and 0 <= mostly < 1:
         text += f", for at least {100 * mostly:g}% of the values"
     return text + (f", where {words['row_condition']}" if kwargs.get("row_condition") else "")
 

@@ -7,56 +7,16 @@ the place of what only some rows say (`frames`); each figure tells over how many
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from include.xcom_viewer import cells
-from include.xcom_viewer.cells import PLAIN
+from include.xcom_viewer.reader import cells
+from include.xcom_viewer.reader.cells import PLAIN
+from include.xcom_viewer.shown import MAX_BARS, Figures, HistogramBar
 
 if TYPE_CHECKING:
     from include.xcom_store.codecs.frames.describe import Meaning
 
-HISTOGRAM_BINS = 16
 MAX_FREQUENT = 3
-
-
-@dataclass(frozen=True)
-class HistogramBar:
-    """One bar of a histogram: its values, how many, and its height from 0 to 1."""
-
-    label: str
-    count: int
-    height: float
-
-
-@dataclass
-class Figures:
-    """Of one column; None is unknown, or has no meaning for the type.
-
-    Attributes:
-        rows: that were read; `nulls`, `least` and `greatest` may know of more.
-        top: frequent values with how often they occur, most frequent first.
-        exact: names of the figures that hold for all rows of the table.
-    """
-
-    rows: int
-    nulls: int | None = None
-    nulls_of: int = 0
-    distinct: int | None = None
-    least: str | None = None
-    greatest: str | None = None
-    mean: str | None = None
-    top: list[tuple[str, int]] = field(default_factory=list)
-    bars: list[HistogramBar] = field(default_factory=list)
-    exact: set[str] = field(default_factory=set)
-
-    @property
-    def nulls_percent(self) -> str:
-        """The share of missing values."""
-        if not self.nulls or not self.nulls_of:
-            return "0%"
-        share = 100 * self.nulls / self.nulls_of
-        return "<0.1%" if share < 0.05 else f"{share:.3g}%"
 
 
 def of(column: Any, meaning: Meaning = PLAIN) -> Figures:
@@ -151,7 +111,7 @@ def _range(found: Figures, column: Any, meaning: Meaning) -> None:
 def _frequent(found: Figures, values: Any, times: Any, meaning: Meaning) -> None:
     import pyarrow.compute as pc
 
-    order = pc.sort_indices(times, sort_keys=[("", "descending")])[:HISTOGRAM_BINS]
+    order = pc.sort_indices(times, sort_keys=[("", "descending")])[:MAX_BARS]
     counts = times.take(order).to_pylist()
     if not counts or (counts[0] == 1 and len(values) > MAX_FREQUENT):
         return  # all differ: none is frequent
@@ -176,14 +136,14 @@ def _histogram(column: Any) -> list[HistogramBar]:
     if not width:
         return [HistogramBar(_edge(low, column.type), len(numbers), 1.0)]
     if isinstance(width, int):
-        step = width // HISTOGRAM_BINS + 1  # as many whole numbers in each bin
+        step = width // MAX_BARS + 1  # as many whole numbers in each bin
         ends = [low + step * number for number in range(width // step + 2)]
         offsets = numbers.astype(np.uint64) - np.uint64(low % 2**64)  # which may be beyond int64
         counts = np.bincount((offsets // np.uint64(step)).astype(int)).tolist()
     else:
-        ends = [low + width / HISTOGRAM_BINS * number for number in range(HISTOGRAM_BINS)] + [high]
+        ends = [low + width / MAX_BARS * number for number in range(MAX_BARS)] + [high]
         # From 0 to 1: bins of large numbers that differ by little are not distinct otherwise.
-        counts = np.histogram((numbers - low) / width, HISTOGRAM_BINS, (0, 1))[0].tolist()
+        counts = np.histogram((numbers - low) / width, MAX_BARS, (0, 1))[0].tolist()
     shown = [_edge(end, column.type) for end in ends]
     return [
         HistogramBar(f"{start} to {end}", count, count / max(counts))

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from include.xcom_viewer import cells, statistics
+from include.xcom_viewer.reader import cells, statistics
 
 if TYPE_CHECKING:
     from include.xcom_store.codecs.frames.describe import Field
-    from include.xcom_viewer.statistics import Figures
+    from include.xcom_viewer.shown import Figures
 
 
 def complete(figures: Figures, metadata: Any, position: int, arrow: Any, field: Field) -> None:
@@ -32,7 +32,7 @@ def complete(figures: Figures, metadata: Any, position: int, arrow: Any, field: 
     if not field.meaning.nan_is_missing:
         figures.nulls = sum(one.null_count for one in found)
         figures.nulls_of = metadata.num_rows
-        figures.exact.add("nulls")
+        figures.exact.append("nulls")
     ends = [one for one in found if one.has_min_max]
     silent = any(one.num_values and not one.has_min_max for one in found)
     if not statistics.has_range(arrow, field.meaning) or not ends:
@@ -44,7 +44,7 @@ def complete(figures: Figures, metadata: Any, position: int, arrow: Any, field: 
         return
     greatest = max(_end(one, "max", arrow) for one in ends)
     figures.least, figures.greatest = (_text(end, arrow, field) for end in (least, greatest))
-    figures.exact |= {"least", "greatest"}
+    figures.exact += ["least", "greatest"]
 
 
 def _end(found: Any, name: str, arrow: Any) -> Any:

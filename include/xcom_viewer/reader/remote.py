@@ -1,0 +1,91 @@
+"""The object of a job, as a reader has it: parts that the server sends, none of them twice."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Any
+
+from include.xcom_store.errors import ObjectCorrupt
+from include.xcom_store.stores.files import ObjectFile
+from include.xcom_viewer import pipe
+from include.xcom_viewer.shown import TooLarge
+
+IDLE_SECONDS = 60
+WORK_SECONDS = 120
+"""After either, SIGALRM ends this process, whatever it is doing: also when no server is left."""
+
+
+class Stopped(Exception):
+    """The server has no bytes for this job; it knows why."""
+
+
+class Pipe:
+    """The frames to and from the server; see `pipe`. Ends the process where the pipe ends."""
+
+    def __init__(self, receiving: int, sending: int) -> None:
+        self._receiving, self._sending = os.fdopen(receiving, "rb"), sending
+
+    def receive(self, seconds: int = WORK_SECONDS) -> tuple[bytes, bytes]:
+        """Return a frame's letter and content."""
+        signal.alarm(seconds)
+        head = self._receiving.read(pipe.HEAD.size)
+        if len(head) < pipe.HEAD.size:
+            raise SystemExit
+        kind, length = pipe.HEAD.unpack(head)
+        data = self._receiving.read(length)
+        signal.alarm(WORK_SECONDS)
+        return kind, data
+
+    def send(self, kind: bytes, data: bytes) -> None:
+        """Send a frame."""
+        rest = memoryview(pipe.HEAD.pack(kind, len(data)) + data)
+        while rest:
+            rest = rest[os.write(self._sending, rest) :]
+
+
+class Source:
+    """One object.
+
+    Args:
+        server: has it.
+        size: its bytes.
+        whole: all of them, if the server has read them in advance.
+        keeps: remembers parts that were read. Not where all of a large object is.
+    """
+
+    def __init__(
+        self, server: Pipe, size: int, whole: bytes | None = None, *, keeps: bool = True
+    ) -> None:
+        self._server, self.size, self.is_whole = server, size, whole is not None
+        self._known: list[tuple[int, bytes]] = [] if whole is None else [(0, whole)]
+        self._keeps = keeps
+
+    def read(self, start: int, end: int) -> bytes:
+        """Return the bytes from `start` up to `end`.
+
+        Raises:
+            TooLarge: more than a page may read would have been read.
+            ObjectCorrupt: the object does not reach that far.
+            Stopped: the server does not get them.
+        """
+        if not 0 <= start <= end <= self.size:
+            raise ObjectCorrupt(f"it refers to bytes {start:,} to {end:,} of its {self.size:,}.")
+        for first, data in self._known:
+            if first <= start and end <= first + len(data):
+                return data[start - first : end - first]
+        self._server.send(pipe.RANGE, pipe.ENDS.pack(start, end))
+        kind, data = self._server.receive()
+        if kind == pipe.LIMIT:
+            raise TooLarge
+        if kind != pipe.DATA:
+            raise Stopped
+        if self._keeps:
+            self._known.append((start, data))
+        return data
+
+    def file(self) -> Any:
+        """Return it as a file that pyarrow can read."""
+        import pyarrow as pa
+
+        return pa.PythonFile(ObjectFile(self.read, self.size), "r")

@@ -1,0 +1,139 @@
+"""`astro dev start` in containers: every DAG, the bucket, the viewer, restart, stop, kill.
+
+One story in the order in which a user would live it; a step counts on the one before. Half an hour
+of building and starting on two cores.
+"""
+
+from __future__ import annotations
+
+import re
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from dev import follow, ports, report, settings_file
+from dev.airflow_rest import AirflowApi
+from tests.astro.conftest import Project
+
+pytestmark = [pytest.mark.weekly, pytest.mark.usefixtures("engine")]
+
+DAG = "example_great_expectations_dag"
+
+
+@pytest.fixture(scope="module")
+def project(clone, tmp_path_factory):
+    project = Project(clone, tmp_path_factory.mktemp("home"), S3_PORT=str(ports.free_ports(1)[0]))
+    for name, port in zip(("api-server", "postgres"), ports.free_ports(2), strict=True):
+        project.astro("config", "set", f"{name}.port", str(port))
+    yield project
+    project.astro("dev", "kill", check=False)
+
+
+@pytest.fixture(scope="module")
+def said(project) -> str:
+    """What `astro dev start` says."""
+    return project.astro("dev", "start", "--no-browser", "--wait", "8m")
+
+
+@pytest.fixture(scope="module")
+def airflow(project, said) -> AirflowApi:
+    return api_of(project)
+
+
+def api_of(project: Project) -> AirflowApi:
+    address = project.run("docker", "port", project.container("api-server"), "8080/tcp")
+    return AirflowApi(f"http://localhost:{address.strip().rpartition(':')[2]}")
+
+
+@pytest.fixture(scope="module")
+def s3(project, said) -> Any:
+    """What `dev` wants to know of an S3 server, of the one in its container."""
+    key_id, secret = settings_file.read().keys
+    port = project.environment["S3_PORT"]
+    return SimpleNamespace(
+        bucket="airflow-xcoms", endpoint_url=f"http://127.0.0.1:{port}",
+        access_key_id=key_id, secret_access_key=secret,
+    )  # fmt: skip
+
+
+def run_of(airflow: AirflowApi, s3: Any, dag_id: str) -> report.DagReport:
+    server: Any = SimpleNamespace(
+        api=airflow, check_alive=lambda: None, log=lambda _: "its container's log"
+    )
+    run, tasks = follow.one_run(server, dag_id, print)
+    run_id = run["dag_run_id"]
+    stored = follow.objects_of_run(s3, "xcom", dag_id, run_id)
+    return report.make(run, tasks, airflow.xcoms(dag_id, run_id), stored)
+
+
+def test_start_imports_the_connection(said, airflow, project):
+    assert "Added Connection: aws_default" in said
+    assert airflow.call("GET", "api/v2/connections/aws_default")["login"] == "local-access-key"
+    assert airflow.version() == "3.3.0"
+    assert f"127.0.0.1:{project.environment['S3_PORT']}" in project.run(
+        "docker", "port", project.container("s3")
+    )
+
+
+def test_every_dag_ends_as_expected(airflow, s3):
+    assert airflow.import_errors() == []
+    assert {dag["dag_id"] for dag in airflow.dags()} == report.EXPECTED.keys()
+    for dag_id in report.EXPECTED:
+        assert run_of(airflow, s3, dag_id).problems == []
+
+
+def test_the_viewer_shows_a_value_through_the_cli_s_proxy(said, airflow):
+    """The CLI puts the UI under a name of its own, on another port."""
+    import httpx
+
+    (proxied,) = re.findall(r"Airflow UI: http://([\w.-]+):(\d+)", said)
+    run_id = airflow.runs(DAG)[0]["dag_run_id"]
+    query = urlencode({"dag_id": DAG, "run_id": run_id})
+    with httpx.Client(trust_env=False, headers={"Host": ":".join(proxied)}) as browser:
+        page = browser.get(f"http://127.0.0.1:{proxied[1]}/xcom_values/run?{query}")
+    assert page.status_code == 200, page.text[:500]
+    assert "ge_batch_kwargs_pass" in page.text
+    assert "frame-ancestors 'self'" in page.headers["content-security-policy"]
+
+
+def test_check_in_the_scheduler(project):
+    said = project.inside("scheduler", "python", "-m", "include.xcom_tools", "check")
+    assert "s3://airflow-xcoms/xcom/" in said
+    assert not re.search(r"^failed", said, re.MULTILINE), said
+
+
+def test_parse(project):
+    assert "No errors detected" in project.astro("dev", "parse")
+
+
+def test_pytest(project):
+    """Only what runs in the image; what is skipped there says why."""
+    said = project.astro("dev", "pytest", seconds=1200)
+    assert re.search(r"\d+ passed", said), said[-3_000:]
+
+
+def test_a_restart_takes_a_changed_line_and_keeps_the_data(project, airflow, s3):
+    before = airflow.runs(DAG)[0]["dag_run_id"]
+    module = project.root / "include/s3_xcom_backend.py"
+    module.write_text(module.read_text() + "\nCHANGED = True\n")
+    project.astro("dev", "restart", "--wait", "8m")
+    code = "import airflow.sdk; from include.s3_xcom_backend import CHANGED"
+    project.inside("scheduler", "python", "-W", "ignore", "-c", code)
+    assert before in {run["dag_run_id"] for run in api_of(project).runs(DAG)}
+    assert follow.objects_of_run(s3, "xcom", DAG, before)
+
+
+def test_stop_keeps_the_data_and_kill_deletes_it(project, s3):
+    project.astro("dev", "stop")
+    state = "{{.State.Status}} {{.State.ExitCode}}"
+    assert project.run("docker", "inspect", "-f", state, project.container("s3")).split() == [
+        "exited", "0"
+    ]  # fmt: skip
+    project.astro("dev", "start", "--no-browser", "--wait", "8m")
+    run_id = api_of(project).runs(DAG)[0]["dag_run_id"]
+    assert follow.objects_of_run(s3, "xcom", DAG, run_id)
+    name = project.compose_project()
+    project.astro("dev", "kill")
+    assert project.run("docker", "volume", "ls", "-q", "--filter", f"name={name}") == ""

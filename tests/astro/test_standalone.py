@@ -1,0 +1,83 @@
+"""`astro dev start --standalone`: Airflow without a container, the S3 server of `python3 -m dev s3`.
+
+The CLI needs `uv`, a Python of the image's version, and hosts of Astronomer for its constraints.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+
+import pytest
+
+from dev import follow, ports, report, settings_file
+from dev.airflow_rest import AirflowApi
+from dev.s3_server import S3Server
+from tests.astro.conftest import Project
+from tests.astro.test_docker import run_of
+from tests.astro_project import dotenv
+
+DAG = "example_great_expectations_dag"
+
+
+@pytest.fixture(scope="module")
+def project(clone, tmp_path_factory):
+    """Started, with a free port for S3 in `.env`, which is the one setting of it."""
+    if shutil.which("uv") is None:
+        pytest.skip("standalone mode needs uv on the PATH")
+    env = clone / ".env"
+    env.write_text(env.read_text().replace(":8333", f":{ports.free_ports(1)[0]}"))
+    project = Project(clone, tmp_path_factory.mktemp("home"))
+    project.astro("config", "set", "dev.mode", "standalone")
+    port = str(ports.free_ports(1)[0])
+    said = project.astro(
+        "dev", "start", "--no-browser", "--no-proxy", "--port", port, "--wait", "8m", check=False
+    )
+    if "constraints" in said and "Airflow is ready" not in said:
+        pytest.skip(f"the CLI cannot reach its hosts: {said[-300:]}")
+    assert "Added Connection: aws_default" in said, said[-5_000:]
+    project.api = AirflowApi(f"http://localhost:{port}")
+    yield project
+    project.astro("dev", "kill", check=False)
+
+
+@pytest.fixture(scope="module")
+def s3(project):
+    settings = dotenv(project.root)
+    key_id, secret = settings_file.read().keys
+    port = int(settings["AIRFLOW__XCOM_STORE__ENDPOINT_URL"].rpartition(":")[2])
+    with S3Server.start(
+        project.root / ".dev/s3", bucket="airflow-xcoms", port=port,
+        access_key_id=key_id, secret_access_key=secret,
+    ) as server:  # fmt: skip
+        yield server
+
+
+@pytest.mark.weekly
+def test_dags_without_dbt_end_as_expected(project, s3):
+    """dbt_venv is made by `python3 -m dev setup`, which would take the CLI's .venv for its own."""
+    for dag_id in report.EXPECTED.keys() - {"example_dbt_cosmos_dag"}:
+        assert run_of(project.api, s3, dag_id).problems == []
+    plugins = {plugin["name"] for plugin in project.api.call("GET", "api/v2/plugins")["plugins"]}
+    assert "xcom_viewer" in plugins
+
+
+@pytest.mark.weekly
+def test_parse_and_pytest(project):
+    """Of the tests those that need no more than the image has; what needs `dev` is skipped."""
+    assert "No errors detected" in project.astro("dev", "parse")
+    began = time.monotonic()
+    said = project.astro("dev", "pytest", seconds=600)
+    assert re.search(r"\d+ passed", said), said[-3_000:]
+    print(f"astro dev pytest: {time.monotonic() - began:.0f} s")
+    assert (project.root / ".venv/bin/airflow").exists(), "the tests have touched their environment"
+
+
+@pytest.mark.weekly
+def test_stop_and_kill(project, s3):
+    run_id = project.api.runs(DAG)[0]["dag_run_id"]
+    project.astro("dev", "stop")
+    assert not project.api.healthy()
+    project.astro("dev", "kill")
+    assert follow.objects_of_run(s3, "xcom", DAG, run_id)
