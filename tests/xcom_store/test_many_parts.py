@@ -101,6 +101,19 @@ class TestRequests:
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(there_and_back, range(40)))
 
+    def test_of_a_list_all_items_are_read_of_mapped_tasks_one(self, xcom, proxy):
+        """As docs/operations.md says: Airflow pulls a list whole, and of mapped tasks one row."""
+        frames = [pd.DataFrame({"a": [number]}) for number in range(30)]
+        xcom.push(frames)
+        for index, frame in enumerate(frames):
+            xcom.push(frame, task_id="mapped", map_index=index)
+        delayed(proxy, 0)
+        assert_identical(frames[7], xcom.pull()[7])
+        assert proxy.hits == 31
+        delayed(proxy, 0)
+        assert_identical(frames[7], xcom.pull(task_id="mapped", map_index=7))
+        assert proxy.hits == 1
+
 
 class TestAPartFails:
     @pytest.mark.parametrize("after", [0, 7, 49, 50], ids=["first", "8th", "last", "main object"])
