@@ -196,7 +196,7 @@ class Store:
         hurried.access = self.access
         try:
             hurried.delete(*keys)
-        except XComStoreError:
+        except Exception:  # what made the push fail is what is raised
             log.exception("Left what a failed push has written behind, for a sweep to delete")
 
     def create(self, key: str, data: bytes) -> bool:
