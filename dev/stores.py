@@ -332,8 +332,10 @@ def _run(command: list[str]) -> None:
     try:
         status, said = processes.capture(command, dict(os.environ), seconds=_INSTALL_SECONDS)
     except subprocess.TimeoutExpired as error:
-        message = f"{' '.join(command)} has not ended after {_INSTALL_SECONDS:.0f} s. Is its index reachable?"
-        raise DevError(message) from error
+        raise DevError(
+            f"{' '.join(command)} has not ended after {_INSTALL_SECONDS:.0f} s. Is its package "
+            "index reachable?"
+        ) from error
     if status:
         raise DevError(f"{' '.join(command)} failed:\n{said[-2000:]}")
 

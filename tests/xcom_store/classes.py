@@ -218,6 +218,9 @@ class Page(pydantic.BaseModel, Generic[T]):
     items: list[T]
 
 
+Page[int]  # pydantic keeps it in this module, where Airflow finds it, whatever runs first
+
+
 class Names(pydantic.RootModel[list[str]]):
     pass
 

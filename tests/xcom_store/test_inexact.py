@@ -19,7 +19,7 @@ import pandas as pd
 import pendulum
 
 from include.xcom_store.errors import ObjectCorrupt, ValueNotStorable
-from tests.xcom_store.classes import Decimal, Login, OnlyWrites, Own, Pair, Stop
+from tests.xcom_store.classes import Boxed, Decimal, Login, OnlyWrites, Own, Pair, Stop, T
 from tests.xcom_store.identical import assert_identical
 from tests.xcom_store.test_forgery import RECORD, Smuggler
 
@@ -173,6 +173,13 @@ def test_keys_that_would_become_equal_are_refused(xcom, value):
     with pytest.raises(ValueNotStorable, match="two keys"):
         xcom.push(value)
     assert (xcom.rows, xcom.s3.keys()) == ({}, [])
+
+
+@pytest.mark.parametrize("argument", [T, int | str, tuple[int, ...]], ids=str)
+def test_type_arguments_that_have_no_name_are_warned_of(xcom, warnings_of, argument):
+    assert xcom.push(Boxed[argument](1))["inexact"] == 1
+    assert "comes back without its type arguments" in warnings_of()[0]
+    assert (type(back := xcom.pull()), hasattr(back, "__orig_class__")) == (Boxed, False)
 
 
 def test_a_hundred_thousand_rows_are_one_warning(xcom, warnings_of):

@@ -174,6 +174,8 @@ def _write_fields(value: Any, writer: Any) -> list[Any]:
         else:
             unstorable.append(name)
     named = alias if permission.is_importable(alias) else kind
+    if alias and named is kind:
+        writer.note(value, f"comes back without its type arguments, {alias}")
     found = [writer.class_name(value, named), fields, beside]
     if unstorable or not (is_plain(kind) or is_tuple(kind)):
         found.append(_BY_CLASS)

@@ -14,6 +14,7 @@ import re
 import sys
 from contextlib import suppress
 from functools import lru_cache
+from types import UnionType
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from include.xcom_store.documents.tags import full_name
@@ -48,7 +49,7 @@ def is_importable(kind: Any) -> bool:
 
 @lru_cache(maxsize=1024)
 def _is_there(kind: Any) -> bool:
-    if not isinstance(kind, type):
+    if not isinstance(kind, type) or kind is UnionType:  # which cannot be made by `[…]`
         return False
     found: Any = sys.modules.get(kind.__module__)
     for part in kind.__qualname__.split("."):
