@@ -32,6 +32,7 @@ BENCHMARKS = (
     "first_value",
     "imports",
     "fan_in",
+    "many_parts",
     "many_tasks",
     "dag_parse",
     "demo_time",

@@ -13,7 +13,7 @@ import time
 from contextlib import contextmanager
 from contextvars import ContextVar
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.bases.xcom import BaseXCom
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PARALLEL_READS = 32
 READ_BY_AIRFLOW, LINKS = ("skipmixin_key", "past_depends_met"), "_link_"
 """Keys, and how keys begin, that scheduler and API server read from the database, past any backend:
 what a branch has chosen, links of operators. They keep Airflow's own form (docs/drop_in.md)."""
@@ -130,7 +129,7 @@ class XComBackend(BaseXCom):
 
         See `BaseXCom.get_all`, which reads them one after the other.
         """
-        from concurrent.futures import ThreadPoolExecutor
+        from include.xcom_store.stores.parallel import Ahead, Job
 
         rows = RawXCom.get_all(include_prior_dates=include_prior_dates, **which)
         if rows is None:
@@ -148,12 +147,8 @@ class XComBackend(BaseXCom):
         if any(is_reference(row.value) for row in rows):
             with _doing("pulling", owner):
                 _store().prepare()  # once, and not by each thread
-        with ThreadPoolExecutor(PARALLEL_READS, "xcom_store") as pool:
-            futures = [pool.submit(read, row) for row in rows]
-            try:
-                found = [future.result() for future in futures]
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
+        with Ahead((Job(partial(read, row)) for row in rows), len(rows)) as values:
+            found = list(values)
         milliseconds = 1000 * (time.perf_counter() - started)
         log.info("XCom pull: %s values of %s, %.0f ms", f"{len(found):,}", owner, milliseconds)
         return found

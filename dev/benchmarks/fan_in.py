@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from contextlib import contextmanager
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from dev import processes
+from dev.benchmarks import latency
 from dev.benchmarks.harness import Bar, Bench, Result, median, number, spread
-from dev.project import ROOT
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 TITLE = "get_all of 1,000 objects of 20 KB, 20 ms away"
 COUNT = 1_000
@@ -33,7 +27,7 @@ def run(bench: Bench) -> Result:
         for peer in PEERS:
             bench.say(f"{count:,} objects pushed by {peer}")
             records[peer] = bench.call(peer, env, "fan_in:push", peer=peer, count=count)
-        with _far_away(env, bench) as far:
+        with latency.far_away(env, bench, ROUND_TRIP_MS) as far:
             for round_number in range(1 if bench.quick else ROUNDS):
                 for name, peer in METHODS.items():
                     bench.say(f"round {round_number + 1}: {name}")
@@ -54,23 +48,6 @@ def run(bench: Bench) -> Result:
         ],
         {"count": count, "seconds": found},
     )
-
-
-@contextmanager
-def _far_away(env: dict[str, str], bench: Bench) -> Iterator[dict[str, str]]:
-    """The same environment, with the proxy as the endpoint."""
-    near = env["AIRFLOW__XCOM_STORE__ENDPOINT_URL"]
-    log = bench.folder / "latency.log"
-    command = [sys.executable, "-m", "dev.benchmarks.latency"]
-    with (
-        log.open("wb") as output,
-        processes.start(
-            [*command, near.rpartition(":")[2], str(ROUND_TRIP_MS)], output=output, cwd=ROOT
-        ) as proxy,
-    ):
-        processes.wait_until(lambda: log.read_text().endswith("\n"), proxy, "the proxy", log)
-        far = f"http://127.0.0.1:{int(log.read_text())}"
-        yield {name: value.replace(near, far) for name, value in env.items()}
 
 
 def push(peer: str, count: int) -> list[Any]:

@@ -10,11 +10,35 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
+from dev import processes
 from dev.ports import LOOPBACK
+from dev.project import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dev.benchmarks.harness import Bench
 
 _CHUNK = 256 * 1024
+
+
+@contextmanager
+def far_away(env: dict[str, str], bench: Bench, round_trip_ms: float) -> Iterator[dict[str, str]]:
+    """Run the proxy; yield the environment of a benchmark with the proxy as its endpoint."""
+    near = env["AIRFLOW__XCOM_STORE__ENDPOINT_URL"]
+    log = bench.folder / "latency.log"
+    command = [sys.executable, "-m", "dev.benchmarks.latency"]
+    arguments = [near.rpartition(":")[2], str(round_trip_ms)]
+    with (
+        log.open("wb") as output,
+        processes.start([*command, *arguments], output=output, cwd=ROOT) as proxy,
+    ):
+        processes.wait_until(lambda: log.read_text().endswith("\n"), proxy, "the proxy", log)
+        far = f"http://127.0.0.1:{int(log.read_text())}"
+        yield {name: value.replace(near, far) for name, value in env.items()}
 
 
 async def _pass_on(

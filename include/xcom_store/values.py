@@ -11,13 +11,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from include.xcom_store import codecs, documents, errors, keys, record
+from include.xcom_store import codecs, documents, keys, record
 from include.xcom_store.codecs import about, failures, ge_result, json_text
 from include.xcom_store.documents import inexact, way_back
 from include.xcom_store.documents.tags import type_name
 from include.xcom_store.stores import common_io
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from include.xcom_store.codecs.base import Encoded, Sink
     from include.xcom_store.keys import Owner
     from include.xcom_store.stores.base import Store
@@ -71,15 +73,18 @@ def push(value: Any, owner: Owner, store: Store, *, keep: int = 0, only_database
         said = type_name(value), about.summary(value)
         return record.inline_record(text.decode(), *said, changed)
     stem = keys.new_stem(owner)
-    if writer.leaves:  # first, for nothing is to refer to an object that is not there yet
-        noted = []
-        for number, (found, place, part) in enumerate(writer.leaves):
-            name = f"{number}.{found[1].extension}"
-            stored = _write(store, f"{stem}/{name}", found, part, f" at {place}")
-            noted.append(stored._replace(uri=name)._asdict())
-        text = documents.dump(documents.with_leaves(document, noted))
-    encoded = json_text.encode(text, compression)
-    stored = _write(store, f"{stem}.{encoded.extension}", (json_text.NAME, encoded), value)
+    leaves = {f"{n}.{each[0][1].extension}": each for n, each in enumerate(writer.leaves)}
+    parts = {
+        f"{stem}/{name}": _writing(found, part, f" at {place}")
+        for name, (found, place, part) in leaves.items()
+    }
+    with store.put_all(parts) as put:  # first, for nothing is to refer to what is not there yet
+        if put:
+            pairs = zip(leaves.items(), put, strict=True)
+            noted = [_stored(name, leaf[0], leaf[2], it)._asdict() for (name, leaf), it in pairs]
+            text = documents.dump(documents.with_leaves(document, noted))
+        encoded = json_text.encode(text, compression)
+        stored = _write(store, f"{stem}.{encoded.extension}", (json_text.NAME, encoded), value)
     return _reference(stored, about.summary(value), len(writer.leaves))
 
 
@@ -95,16 +100,21 @@ def pull(row: dict[str, Any], owner: Owner, store: Store) -> Any:
         return documents.read(documents.load(record.inline_text(row)))
     reference = record.Reference.from_record(row)
     store, key = store.find(reference.stored.uri, owner)
-    found = _read(store, key, reference.stored, reference)
-    if reference.stored.codec != json_text.NAME:
+    main = reference.stored
+    found = _decode(store.get(key, main.bytes, main.sha256), main.uri, main, reference)
+    if main.codec != json_text.NAME:
         return found
     leaves, document = documents.split_leaves(found)
+    parts = [record.StoredObject.parse(leaf, f"a leaf of {key}") for leaf in leaves]
+    wanted = [(keys.leaf(key, part.uri), part.bytes, part.sha256) for part in parts]
+    with store.get_all(wanted) as coming:
 
-    def read_leaf(number: int) -> Any:
-        stored = record.StoredObject.parse(leaves[number], f"leaf {number} of {key}")
-        return _read(store, keys.leaf(key, stored.uri), stored, reference)
+        def read_leaf(number: int) -> Any:
+            is_next = number == coming.taken  # they are read in the order they were written in
+            data = next(coming) if is_next else store.get(*wanted[number])
+            return _decode(data, store.uri(wanted[number][0]), parts[number], reference)
 
-    return documents.read(document, read_leaf)
+        return documents.read(document, read_leaf)
 
 
 def remove(row: dict[str, Any], owner: Owner, store: Store) -> None:
@@ -127,17 +137,20 @@ def _encode(value: Any, compression: str, min_bytes: int | None = None) -> _Enco
         return (codec.NAME, codec.encode(value, compression)) if codec else None
 
 
-def _write(
-    store: Store, key: str, found: _Encoded, value: Any, place: str = ""
-) -> record.StoredObject:
-    codec, encoded = found
+def _write(store: Store, key: str, found: _Encoded, value: Any) -> record.StoredObject:
+    return _stored(store.uri(key), found, value, store.put(key, _writing(found, value)))
 
+
+def _writing(found: _Encoded, value: Any, place: str = "") -> Callable[[Sink], None]:
     def write(sink: Sink) -> None:
         with failures.refusing(f"the {type_name(value)}{place}", sink):
-            encoded.write(sink)
+            found[1].write(sink)
 
-    size, sha256 = store.put(key, write)
-    return record.StoredObject(store.uri(key), codec, type_name(value), size, sha256)
+    return write
+
+
+def _stored(uri: str, found: _Encoded, value: Any, put: tuple[int, str]) -> record.StoredObject:
+    return record.StoredObject(uri, found[0], type_name(value), *put)
 
 
 def _reference(stored: record.StoredObject, summary: str, leaves: int = 0) -> dict[str, Any]:
@@ -145,22 +158,8 @@ def _reference(stored: record.StoredObject, summary: str, leaves: int = 0) -> di
     return record.Reference(stored, summary, leaves, about.versions(), changed).to_record()
 
 
-def _read(store: Store, key: str, stored: record.StoredObject, reference: record.Reference) -> Any:
+def _decode(data: Any, uri: str, stored: record.StoredObject, whole: record.Reference) -> Any:
     """Return what an object holds: a value, or the document that it is written as."""
     decode = codecs.decoder(stored.codec)
-    data = store.get(key, stored.bytes, stored.sha256)
-    try:
+    with failures.reading(uri, stored.codec, whole.written_by):
         return decode(data, stored.type)
-    except (errors.XComStoreError, MemoryError):
-        raise
-    except ImportError as error:
-        message = f"{store.uri(key)} needs a package that is missing here: {error}. Install it."
-        raise errors.ConfigurationError(message) from error
-    except BaseException as error:  # whatever a parser makes of it: the caller gets one typed error
-        if not failures.is_failure(error):
-            raise
-        raise errors.ObjectCorrupt(
-            f"{store.uri(key)} holds what was written, but codec {stored.codec!r} cannot read it "
-            f"({type(error).__name__}: {error}). Written by {reference.written_by}, read by "
-            f"{about.versions()}: are the versions too far apart?"
-        ) from error

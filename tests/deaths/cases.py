@@ -69,12 +69,22 @@ class Outcome(NamedTuple):
 
 
 class Recorder(FaultProxy):
-    """Stands before S3 and Airflow, and numbers what is asked of both."""
+    """Stands before S3 and Airflow, and numbers what is asked of both in the order it arrives.
+
+    Of requests on their way at once each is passed on when the one before has been answered; those
+    that come after the death do not arrive.
+    """
 
     def __init__(self, s3: int, airflow: int) -> None:
         super().__init__(s3)
         self.requests: list[str] = []
         self._airflow = FaultProxy(airflow)
+        self.turn = threading.Lock()
+
+    def _next(self) -> Fault | None:
+        if self._fault and self._fault.kind.startswith("call") and self.hits:
+            raise EOFError
+        return super()._next()
 
     def ask(self, head: bytes, body: bytes) -> bytes:
         self.requests.append(label(head))

@@ -16,7 +16,7 @@ import pytest
 
 pytest.importorskip("dev.bench", reason="dev/ is not shipped")
 from dev import bench, cli, ports, processes
-from dev.benchmarks import growth, harness, many_tasks, small_values, stored_size
+from dev.benchmarks import growth, harness, many_parts, many_tasks, small_values, stored_size
 from dev.project import ROOT
 
 BENCHMARKS = ROOT / "dev" / "benchmarks"
@@ -71,6 +71,15 @@ class TestMeasurements:
         monkeypatch.setattr(small_values, "QUICK_ROUNDS", 1)
         figures = run(small_values).figures
         assert all(times[0] > 0 for found in figures.values() for times in found.values())
+
+    def test_many_parts(self, run, monkeypatch):
+        monkeypatch.setattr(many_parts, "QUICK_COUNTS", (2, 4))
+        monkeypatch.setattr(many_parts, "QUICK_ROUNDS", 1)
+        figures = run(many_parts).figures
+        assert list(figures) == ["2 near", "2 far", "4 near", "4 far"]
+        way_there_and_back = many_parts.ROUND_TRIP_MS / 1000
+        for way in many_parts.WAYS:
+            assert all(one[way]["seconds"] > way_there_and_back for one in figures["4 far"])
 
     @pytest.mark.long
     def test_eight_processes_lose_nothing(self, run, monkeypatch):

@@ -4,6 +4,7 @@
         proxy.inject(Fault("reset answer", at=0.5))
         …
         proxy.hits                                 # how many requests were hit
+        proxy.most_at_once                         # how many there were, since that, at one time
 
 It understands as much of HTTP as it needs: one request and its answer after the other, of a known
 length. What it passes on it does not change, so the signatures stay valid.
@@ -52,10 +53,10 @@ class FaultProxy:
 
     def __init__(self, upstream: int) -> None:
         self.upstream = upstream
-        self.hits = 0
+        self.hits = self.most_at_once = self._at_once = self._seen = 0
         self._fault: Fault | None = None
-        self._seen = 0
-        self._lock = threading.Lock()
+        self._lock, self._of_thread = threading.Lock(), threading.local()
+        self.turn: contextlib.AbstractContextManager[object] = contextlib.nullcontext()
         self._server = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.url = f"http://127.0.0.1:{self._server.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
@@ -64,6 +65,7 @@ class FaultProxy:
         """Break requests from now on in this way; None: pass all on."""
         with self._lock:
             self._fault, self.hits, self._seen = fault, 0, 0
+            self.most_at_once = self._at_once
 
     def __enter__(self) -> Self:
         return self
@@ -96,9 +98,23 @@ class FaultProxy:
             buffer = Buffer(client)
             while True:
                 head = buffer.head()
-                fault = self._next()
-                if not (KINDS[fault.kind] if fault else pass_on)(self, fault, client, buffer, head):
-                    return
+                self._count(1)
+                try:
+                    with self.turn:
+                        fault = self._next()
+                        answer = KINDS[fault.kind] if fault else pass_on
+                        if not answer(self, fault, client, buffer, head):
+                            return
+                finally:
+                    self._count(-1)
+
+    def _count(self, more: int) -> None:
+        """Count this thread's request as one that is here; no more, once its answer is known."""
+        with self._lock:
+            if getattr(self._of_thread, "is_here", False) != (more > 0):
+                self._of_thread.is_here = more > 0
+                self._at_once += more
+                self.most_at_once = max(self.most_at_once, self._at_once)
 
     def ask(self, head: bytes, body: bytes) -> bytes:
         """The server's whole answer to a request, head and body."""
@@ -108,9 +124,10 @@ class FaultProxy:
             answer_head = answer.head()
             while answer_head.split(b" ", 2)[1] == b"100":  # HDFS says so without being asked
                 answer_head = answer.head()
-            if head.startswith(b"HEAD ") or answer_head.split(b" ", 2)[1] in (b"204", b"304"):
-                return answer_head
-            return answer_head + answer.body(answer_head)
+            without = head.startswith(b"HEAD ") or answer_head.split(b" ", 2)[1] in (b"204", b"304")
+            body = b"" if without else answer.body(answer_head)
+            self._count(-1)  # before it is sent: who has it may ask for the next thing
+            return answer_head + body
 
 
 class HdfsFaultProxy(FaultProxy):

@@ -24,6 +24,7 @@ from dateutil import tz
 from include.xcom_store import documents, values
 from include.xcom_store.documents import stack
 from include.xcom_store.errors import ObjectCorrupt, StoreUnreachable, ValueNotStorable
+from include.xcom_store.stores import files
 from include.xcom_store.stores.files import HashingSink
 from tests.xcom_store.classes import Frozen, Loose, Open
 from tests.xcom_store.identical import assert_identical
@@ -236,12 +237,12 @@ class NoStore(MemoryStore):
     """Takes no bytes."""
 
     def put(self, key, write):
-        write(HashingSink(Full(), lambda: None))
+        write(HashingSink(Full, lambda: None))
 
 
 class SlowStore(MemoryStore):
     def put(self, key, write):
-        write(HashingSink(io.BytesIO(), self.too_late))
+        write(HashingSink(io.BytesIO, self.too_late))
 
     def too_late(self):
         raise StoreUnreachable("too slow")
@@ -260,7 +261,8 @@ LARGE = {
 
 
 @pytest.mark.parametrize("name", LARGE)
-def test_what_the_store_raises_is_not_taken_for_the_values(name):
+def test_what_the_store_raises_is_not_taken_for_the_values(name, monkeypatch):
+    monkeypatch.setattr(files, "PUT_PART_BYTES", 0)  # all bytes go on as soon as they are written
     with pytest.raises(OSError, match="no space") as error:
         values.push(LARGE[name](), OWNER, NoStore())
     assert type(error.value) is OSError

@@ -1,11 +1,17 @@
-"""An encoder's failure as `ValueNotStorable`, told apart from that of the store it writes to."""
+"""Failures of encoders and decoders as errors of ours, told apart from those of the store."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from include.xcom_store.errors import ValueNotStorable, XComStoreError
+from include.xcom_store.codecs import about
+from include.xcom_store.errors import (
+    ConfigurationError,
+    ObjectCorrupt,
+    ValueNotStorable,
+    XComStoreError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,3 +37,23 @@ def refusing(what: str, sink: Sink | None = None) -> Iterator[None]:
             raise
         message = f"{what} cannot be stored: {type(error).__name__}: {error}"
         raise ValueNotStorable(message) from error
+
+
+@contextmanager
+def reading(uri: str, codec: str, written_by: dict[str, str]) -> Iterator[None]:
+    """Turn whatever a decoder makes of an object's bytes into one typed error."""
+    try:
+        yield
+    except (XComStoreError, MemoryError):
+        raise
+    except ImportError as error:
+        message = f"{uri} needs a package that is missing here: {error}. Install it."
+        raise ConfigurationError(message) from error
+    except BaseException as error:
+        if not is_failure(error):
+            raise
+        raise ObjectCorrupt(
+            f"{uri} holds what was written, but codec {codec!r} cannot read it "
+            f"({type(error).__name__}: {error}). Written by {written_by}, read by "
+            f"{about.versions()}: are the versions too far apart?"
+        ) from error

@@ -4,6 +4,7 @@
 |---|---|
 | `location` | the `[xcom_store] url` and its parts |
 | `base`     | `Store`: what backend, tools and viewer call; on obstore, whatever the service |
+| `parallel` | requests at once: one limit for the process, and what runs ahead |
 | `files`    | the ends of a stream: what is written hashed, what is stored as a file to read |
 | `failures` | what a failed request means, in words that hold for every service |
 | `s3`       | Amazon S3: connection, region, endpoint, encryption, its codes of failure |

@@ -7,11 +7,12 @@ to do. A push is one put, a pull is one get; only the leaves of a value are list
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import threading
 import time
-from contextlib import contextmanager
-from functools import cached_property, lru_cache
+from contextlib import ExitStack, contextmanager
+from functools import cached_property, lru_cache, partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -23,14 +24,14 @@ from include.xcom_store.errors import (
     StoreUnreachable,
     XComStoreError,
 )
-from include.xcom_store.settings import variable
-from include.xcom_store.stores import failures
-from include.xcom_store.stores.files import HashingSink, ObjectFile
+from include.xcom_store.settings import at_most, variable
+from include.xcom_store.stores import failures, parallel
+from include.xcom_store.stores.files import PUT_PART_BYTES, HashingSink, ObjectFile
 from include.xcom_store.stores.location import parse_url
+from include.xcom_store.stores.parallel import Ahead, Job
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from concurrent.futures import ThreadPoolExecutor
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from include.xcom_store.keys import Owner
@@ -38,19 +39,25 @@ if TYPE_CHECKING:
     from include.xcom_store.stores.location import Location
     from include.xcom_store.stores.service import Access, Service
 
-PUT_PART_BYTES = 8 * 1024 * 1024
-"""One part of an upload. Objects that are larger are read in parts, too."""
+PARALLEL_PUTS = 8
+"""Parts of a large upload at once."""
 GET_PART_BYTES = 4 * 1024 * 1024
 """One ranged read."""
 PARALLEL_GETS = 4
-"""Ranged reads at once, shared by all large pulls. obstore keeps its buffers: with 8 they take
-twice the memory."""
+"""Ranged reads of a large object at once. obstore keeps its buffers: with 8 they take twice the
+memory."""
 LIST_PAGE = 1000
 """Objects per request, the most that S3 gives."""
 
-
 SERVICES = {"s3": "s3", "gs": "gcs", "az": "azure", "hdfs": "hdfs"}
 """The modules of the services, by the scheme of their URLs; only the one in use is imported."""
+
+
+log = logging.getLogger(__name__)
+
+if TYPE_CHECKING:
+    Write = Callable[[HashingSink], Any]
+    Written = tuple[int, str]
 
 
 class ObjectInfo(NamedTuple):
@@ -132,19 +139,65 @@ class Store:
             )
         return store, key
 
-    def put(self, key: str, write: Callable[[HashingSink], Any]) -> tuple[int, str]:
+    def put(self, key: str, write: Write) -> Written:
         """Write an object; return its size in bytes and its SHA-256.
 
         It becomes visible when it is complete. An exception, also one from `write`, aborts it. What
         `write` raises by itself, while `sink.failure` is None, is not the store's.
         """
-        with (
-            self._request("writing", key) as client,
-            self._writer(client, key) as target,
-        ):
-            sink = HashingSink(target, self._deadline())
+        return self._encoded(key, write).run()
+
+    @contextmanager
+    def put_all(self, parts: Mapping[str, Write]) -> Iterator[list[Written]]:
+        """Write objects, several at a time, and give what `put` returns of each.
+
+        They are encoded one after the other, by who calls. If one fails, or what is done while they
+        are there, all of them are deleted again.
+        """
+        begun: list[str] = []
+
+        def jobs() -> Iterator[Job[Written]]:
+            for key, write in parts.items():
+                begun.append(key)
+                yield self._encoded(key, write)
+
+        try:
+            with Ahead(jobs()) as written:
+                found = list(written)
+            yield found
+        except BaseException:
+            self._discard(begun)
+            raise
+
+    def _encoded(self, key: str, write: Write) -> Job[Written]:
+        """Encode an object, and return what sends it; that of a large one is under way before."""
+        with self._request("writing", key, 0) as client, ExitStack() as upload:
+
+            def begin() -> Any:
+                upload.enter_context(parallel.SLOTS(PARALLEL_PUTS))
+                return upload.enter_context(self._writer(client, key))
+
+            sink = HashingSink(begin, self._deadline())
             write(sink)
-        return sink.bytes, sink.sha256
+        written, kept = (sink.bytes, sink.sha256), sink.kept
+
+        def send() -> Written:
+            if kept is not None:
+                with self._request("writing", key) as client, self._writer(client, key) as target:
+                    target.write(kept)
+            return written
+
+        return Job(send, len(kept or b""))
+
+    def _discard(self, keys: Collection[str]) -> None:
+        """Delete what a failed push has written. If that fails, too, it is left to a sweep."""
+        soon = {"connect_timeout": 5.0, "request_timeout": 10.0, "retry_timeout": 5.0}
+        hurried = Store(at_most(self.settings, **soon))
+        hurried.access = self.access
+        try:
+            hurried.delete(*keys)
+        except Exception:  # what made the push fail is what is raised
+            log.exception("Left what a failed push has written behind, for a sweep to delete")
 
     def create(self, key: str, data: bytes) -> bool:
         """Write a small object unless there is one of that key; tell whether it was written."""
@@ -159,19 +212,22 @@ class Store:
 
     def get(self, key: str, size: int, sha256: str) -> bytes | bytearray:
         """Return the whole object, which must have this size and SHA-256."""
-        with self._request("reading", key) as client:
-            options: Any = {"range": (0, GET_PART_BYTES)} if size > PUT_PART_BYTES else {}
-            first = client.get(key, options=options)
-            self._check_size(key, first.meta["size"], size)  # before any memory is taken for it
-            data: bytes | bytearray
-            if size > PUT_PART_BYTES:
-                data, found = self._get_parts(client, key, size, first)
-            else:
-                data = bytes(first.bytes())
-                found = hashlib.sha256(data).hexdigest()
+        data: bytes | bytearray
+        if size > PUT_PART_BYTES:
+            data, found = self._get_parts(key, size)
+        else:
+            with self._request("reading", key) as client:
+                answer = client.get(key)
+                self._check_size(key, answer.meta["size"], size)
+                data = bytes(answer.bytes())
+            found = hashlib.sha256(data).hexdigest()
         if found != sha256:
             raise self._corrupt(key, "does not have the SHA-256 that was written")
         return data
+
+    def get_all(self, wanted: Iterable[tuple[str, int, str]]) -> Ahead[bytes | bytearray]:
+        """Return objects one after the other, while the next ones are read; see `get`, `Ahead`."""
+        return Ahead(Job(partial(self.get, *one), one[1]) for one in wanted)
 
     def read_range(self, key: str, start: int, end: int, size: int | None = None) -> bytes:
         """Return the bytes from `start` up to `end`; their SHA-256 is not checked.
@@ -216,9 +272,8 @@ class Store:
             under: whole segments of their keys; all for none.
             after: a key; only what follows it.
         """
-        with self._request("listing", under) as client:
-            for page in client.list(under or None, offset=after, chunk_size=LIST_PAGE):
-                yield from map(_info, page)
+        for page in self._pages("listing", under, after):
+            yield from map(_info, page)
 
     def delete(self, *keys: str) -> None:
         """Delete objects; one that is not there is no error."""
@@ -235,9 +290,18 @@ class Store:
         """Delete all objects whose key begins with `prefix`, which is not empty, and a slash."""
         if not prefix:
             raise ValueError("not all objects of a store can be deleted at once")
-        with self._request("deleting", f"{prefix}/") as client:
-            for page in client.list(prefix, chunk_size=LIST_PAGE):
-                self.delete(*(found["path"] for found in page))
+        for page in self._pages("deleting", prefix):
+            self.delete(*(found["path"] for found in page))
+
+    def _pages(self, doing: str, under: str, after: str | None = None) -> Iterator[Any]:
+        with self._request(doing, under, 0) as client:
+            pages = iter(client.list(under or None, offset=after, chunk_size=LIST_PAGE))
+        while True:
+            with self._request(doing, under):
+                page = next(pages, None)
+            if page is None:
+                return
+            yield page
 
     @property
     def service(self) -> Service:
@@ -250,17 +314,19 @@ class Store:
 
         if hasattr(client, "open_writer"):  # obstore has this one only as a function
             return client.open_writer(key)
-        return obstore.open_writer(client, key, buffer_size=PUT_PART_BYTES)
+        size, at_once = PUT_PART_BYTES, PARALLEL_PUTS
+        return obstore.open_writer(client, key, buffer_size=size, max_concurrency=at_once)
 
     @contextmanager
-    def _request(self, doing: str, key: str) -> Iterator[Any]:
-        """Give obstore's client, and turn what it raises into an error of ours."""
+    def _request(self, doing: str, key: str, slots: int = 1) -> Iterator[Any]:
+        """Give obstore's client for a request, and turn what it raises into an error of ours."""
         from obstore.exceptions import BaseError
 
         doing = f"{doing} {self.uri(key)}"
         client = self._client(doing)
         try:
-            yield client
+            with parallel.SLOTS(slots):
+                yield client
         except XComStoreError:
             raise
         except (BaseError, OSError) as error:  # an upload's errors are bare OSErrors
@@ -295,36 +361,39 @@ class Store:
                 f"obstore does not take ({type(error).__name__}). Correct it."
             ) from None
 
-    def _get_parts(self, client: Any, key: str, size: int, first: Any) -> tuple[bytearray, str]:
-        """Read what follows the first part, several parts at a time, and hash them meanwhile."""
-        data = bytearray(size)
+    def _get_parts(self, key: str, size: int) -> tuple[bytearray, str]:
+        """Read a large object, several parts at a time, and hash them meanwhile."""
         check_time = self._deadline()
+        digest = hashlib.sha256()
 
-        def read(start: int) -> memoryview:
-            check_time()
+        def take(start: int, answer: Any) -> memoryview:
             end = min(start + GET_PART_BYTES, size)
             with self._panic_as_corrupt(key):
-                rest: Any = {"range": (start, end)}
-                chunk = (client.get(key, options=rest) if start else first).bytes()
+                chunk = answer.bytes()
             self._check_range(key, start, end, chunk)  # or it would shift all that follows
             data[start:end] = memoryview(chunk)
             return memoryview(data)[start:end]
 
-        digest = hashlib.sha256()
-        chunks = [self._readers.submit(read, start) for start in range(0, size, GET_PART_BYTES)]
-        try:
+        def read(start: int) -> memoryview:
+            check_time()
+            with self._request("reading", key) as client:
+                return take(start, client.get(key, options=ranged(start)))
+
+        def ranged(start: int) -> Any:
+            return {"range": (start, min(start + GET_PART_BYTES, size))}
+
+        starts = range(GET_PART_BYTES, size, GET_PART_BYTES)
+        jobs = (Job(partial(read, start)) for start in starts)
+        with ExitStack() as stack:
+            with self._request("reading", key) as client:
+                first = client.get(key, options=ranged(0))
+                self._check_size(key, first.meta["size"], size)  # before memory is taken for it
+                data = bytearray(size)
+                chunks = stack.enter_context(Ahead(jobs, PARALLEL_GETS))
+                digest.update(take(0, first))
             for chunk in chunks:
-                digest.update(chunk.result())
-        finally:
-            for chunk in chunks:
-                chunk.cancel()
+                digest.update(chunk)
         return data, digest.hexdigest()
-
-    @cached_property
-    def _readers(self) -> ThreadPoolExecutor:
-        from concurrent.futures import ThreadPoolExecutor
-
-        return ThreadPoolExecutor(PARALLEL_GETS, "xcom_store_parts")
 
     @contextmanager
     def _panic_as_corrupt(self, key: str) -> Iterator[None]:

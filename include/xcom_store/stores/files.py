@@ -9,20 +9,30 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+PUT_PART_BYTES = 8 * 1024 * 1024
+"""One part of an upload. Objects that are larger are read in parts, too."""
+
 
 class HashingSink(io.RawIOBase):
-    """Counts and hashes the bytes on their way to the object.
+    """Counts and hashes the bytes on their way to the object; keeps what one request takes.
+
+    Args:
+        open_target: opens what takes the bytes, once there are more than that.
+        check_time: raises when it has taken too long.
 
     Attributes:
-        bytes: passed on so far.
+        bytes: taken so far.
+        kept: all of them, as long as one request takes them; None as soon as they are passed on.
         failure: what kept bytes from being passed on; None as long as nothing did.
     """
 
-    def __init__(self, target: Any, check_time: Callable[[], None]) -> None:
-        self._target = target
+    def __init__(self, open_target: Callable[[], Any], check_time: Callable[[], None]) -> None:
+        self._open = open_target
+        self._target: Any = None
         self._check_time = check_time
         self._hash = hashlib.sha256()
         self.bytes = 0
+        self.kept: bytearray | None = bytearray()
         self.failure: BaseException | None = None
 
     def writable(self) -> bool:
@@ -30,17 +40,27 @@ class HashingSink(io.RawIOBase):
         return True
 
     def write(self, data: Any, /) -> int:
-        """Pass bytes on; return how many."""
+        """Take bytes; return how many."""
         data = memoryview(data).cast("B")
         self._hash.update(data)
         try:
             self._check_time()
-            self._target.write(data)
+            self._take(data)
         except BaseException as error:
             self.failure = error
             raise
         self.bytes += len(data)
         return len(data)
+
+    def _take(self, data: memoryview) -> None:
+        if self.kept is not None:
+            if len(self.kept) + len(data) <= PUT_PART_BYTES:
+                self.kept += data
+                return
+            self._target = self._open()
+            self._target.write(self.kept)
+            self.kept = None
+        self._target.write(data)
 
     @property
     def sha256(self) -> str:
