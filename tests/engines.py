@@ -25,6 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from include.xcom_reference import BucketAccess
+from include.xcom_store import documents
 from include.xcom_store.codecs import find, frames
 
 YES, MOMENT, JSON, NO, NO_FILE, WRONG = "yes", "moment", "JSON", "no", "no file", "**wrong**"
@@ -146,15 +147,16 @@ def _kind(recipe: dict[str, Any], array: Any) -> str:
     [(name, detail)] = recipe.items()
     if name == "codes" and detail["values"] and "flat" in detail["index"]:
         [(name, detail)] = detail["index"]["flat"].items()
-    if name == "pandas" and detail.startswith(("period", "interval")):
-        return str(detail).partition("[")[0]
+    dtype = str(documents.read(detail)) if name == "dtype" else ""
+    if dtype.startswith(("period", "interval")):
+        return dtype.partition("[")[0]
     kind, types = array.type, pa.types
     is_one: dict[str, bool] = {
         "mixed": name == "object" and detail,
         "codes": name == "codes" and not detail["values"],
-        "bool8": name == "extension" and "bool8" in detail[1],
+        "bool8": "extension<arrow.bool8>" in dtype,
         "uuids": "extension<" in str(kind),
-        "uuid": name == "extension",
+        "uuid": "extension<" in dtype,
         "wide": "decimal256" in str(kind),
         "zoned[ns]": types.is_timestamp(kind) and kind.tz and kind.unit == "ns",
         "zoned": types.is_timestamp(kind) and kind.tz,
@@ -368,13 +370,15 @@ def table(
             for kind, found in made_of(engine, push, make()):
                 words[engine.name, kind].add(found)
     return {
-        engine.name: {title: _cell(words[engine.name, kind]) for kind, title in KINDS.items()}
+        engine.name: {
+            title: _cell(title, words[engine.name, kind]) for kind, title in KINDS.items()
+        }
         for engine in engines
     }
 
 
-def _cell(words: set[str]) -> str:
-    assert words, "no value of the matrix has a column of this kind"
+def _cell(title: str, words: set[str]) -> str:
+    assert words, f"no value of the matrix has a column of this kind: {title}"
     if words == {YES, MOMENT}:  # of UTC, which is the zone of this session
         return MOMENT
     return ", ".join(sorted(words))

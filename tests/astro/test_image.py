@@ -9,6 +9,7 @@ import re
 
 import pytest
 
+pytest.importorskip("dev.ports", reason="dev/ is not shipped")
 from dev import ports
 from tests.astro.conftest import Project
 from tests.astro_project import project_files, ships
