@@ -69,7 +69,7 @@ class XComBackend(BaseXCom):
         if key in READ_BY_AIRFLOW or (key and key.startswith(LINKS)):
             return BaseXCom.serialize_value(value)
         options = settings.load()
-        values, connect = _rooms()
+        values, connect = _values_and_connect()
         if values.stays(value, options.threshold):
             return value
         owner = Owner(dag_id, run_id, task_id, -1 if map_index is None else map_index, key)
@@ -110,7 +110,11 @@ class XComBackend(BaseXCom):
         owner = _asked_for.get() or _same_run()
         started = time.perf_counter()
         with _doing("pulling", owner):
-            value = common_io.read(result) if earlier else _rooms()[0].pull(record, owner, _store())
+            value = (
+                common_io.read(result)
+                if earlier
+                else _values_and_connect()[0].pull(record, owner, _store())
+            )
         if is_reference(record):
             _report("pull", record, started, quiet=isinstance(owner, _OneOfMany))
         return value
@@ -134,8 +138,8 @@ class XComBackend(BaseXCom):
         rows = RawXCom.get_all(include_prior_dates=include_prior_dates, **which)
         if rows is None:
             return None
-        kind, run_id = Owner if len(rows) == 1 else _OneOfMany, which["run_id"]
-        owner = kind(**which | {"run_id": None if include_prior_dates else run_id})
+        kind = Owner if len(rows) == 1 else _OneOfMany
+        owner = kind(**which | ({"run_id": None} if include_prior_dates else {}))
         started = time.perf_counter()
 
         def read(row: Any) -> Any:
@@ -183,7 +187,7 @@ class XComBackend(BaseXCom):
         for row in rows:
             try:
                 if is_reference(row.value):
-                    _rooms()[0].remove(row.value, owner, _store())
+                    _values_and_connect()[0].remove(row.value, owner, _store())
                 else:
                     common_io.remove(row, owner)
                 uri = row.value if isinstance(row.value, str) else row.value["uri"]
@@ -215,8 +219,8 @@ class RawXCom(BaseXCom):
 
 
 @cache
-def _rooms() -> tuple[Any, Callable[[Settings], Store]]:
-    """Import what moves values, with the first that is moved, and once: it takes its time."""
+def _values_and_connect() -> tuple[Any, Callable[[Settings], Store]]:
+    """Return the module `values` and what opens a store; imported with the first value only."""
     from include.xcom_store import values
     from include.xcom_store.stores import base
 
@@ -224,7 +228,7 @@ def _rooms() -> tuple[Any, Callable[[Settings], Store]]:
 
 
 def _store() -> Store:
-    return _rooms()[1](settings.load())
+    return _values_and_connect()[1](settings.load())
 
 
 def _same_run() -> Owner:

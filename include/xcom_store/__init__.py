@@ -4,6 +4,7 @@ To read in this order:
 
 | module | knows |
 |---|---|
+| `sizes`      | how a number of bytes is written for people |
 | `settings`   | the `[xcom_store]` section of Airflow's configuration |
 | `errors`     | what can go wrong |
 | `keys`       | where in the store a value of a task instance lies |
@@ -12,7 +13,6 @@ To read in this order:
 | `codecs/`    | rich values (frames, tables, arrays, bytes, validation results) as bytes |
 | `stores/`    | bytes to a service and back; its timeouts and retries |
 | `values`     | a value to its database record and back: the pieces put together |
-| `sizes`      | how a number of bytes is written for people |
 
 Imports run one way: `values` knows the others; `documents` and `codecs` know nothing of stores, and
 `stores` nothing of values.

@@ -79,7 +79,7 @@ class Reference(NamedTuple):
     def to_record(self) -> dict[str, Any]:
         """Return the JSON object for the metadata database."""
         about = self._replace(summary=cut(self.summary))._asdict()
-        return _counted({MARK_KEY: MARK, **about.pop("stored")._asdict(), **about})
+        return _without_zero_count({MARK_KEY: MARK, **about.pop("stored")._asdict(), **about})
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Reference:
@@ -111,7 +111,7 @@ def is_reference(value: object) -> TypeGuard[dict[str, Any]]:
 def inline_record(text: str, type_name: str, summary: str, inexact: int = 0) -> dict[str, Any]:
     """Return the record that holds a small document itself."""
     about = {"type": type_name, "summary": cut(summary), "inexact": inexact, "inline": text}
-    return _counted({MARK_KEY: MARK, **about})
+    return _without_zero_count({MARK_KEY: MARK, **about})
 
 
 def inline_text(record: dict[str, Any]) -> str:
@@ -149,7 +149,7 @@ def _checked(record: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in record.items() if name != MARK_KEY}
 
 
-def _counted(record: dict[str, Any]) -> dict[str, Any]:
+def _without_zero_count(record: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in record.items() if name != "inexact" or value}
 
 

@@ -27,14 +27,14 @@ class Settings(NamedTuple):  # creating a dataclass takes a millisecond of every
     like if left out. The prefix, `xcom` if left out, belongs to one deployment alone."""
 
     also_read: str = ""
-    """Further such URLs, divided by blanks, of stores that were used before."""
+    """Further such URLs, separated by spaces, of stores that were used before."""
 
     threshold: int = 1024
     """Bytes of JSON. Plain values up to it stay in the metadata database; 0 sends all to the store.
     Frames, arrays, tables and Great Expectations results always go there."""
 
     keep_in_database: str = ""
-    """Globs of `dag_id/task_id/key`, divided by blanks: XComs that clients without this backend
+    """Globs of `dag_id/task_id/key`, separated by spaces: XComs that clients without this backend
     read. Their JSON of up to 64 KiB stays in the database; a push of anything else warns."""
 
     inexact: str = "warn"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from include.xcom_store.keys import Owner
     from include.xcom_store.stores.base import Store
 
-    _Encoded = tuple[str, Encoded]
+    _Named = tuple[str, Encoded]  # the codec's name, and the value ready to be written
 
 MAX_KEPT_BYTES = 64 * 1024
 """JSON that clients without this backend read stays in the database up to this size, at least."""
@@ -128,7 +128,7 @@ def remove(row: dict[str, Any], owner: Owner, store: Store) -> None:
         store.delete(key)
 
 
-def _encode(value: Any, compression: str, min_bytes: int | None = None) -> _Encoded | None:
+def _encode(value: Any, compression: str, min_bytes: int | None = None) -> _Named | None:
     """Return a value ready to be written, with the codec's name; None if it is no object."""
     if type(value) in codecs.PLAIN:
         return None
@@ -137,11 +137,11 @@ def _encode(value: Any, compression: str, min_bytes: int | None = None) -> _Enco
         return (codec.NAME, codec.encode(value, compression)) if codec else None
 
 
-def _write(store: Store, key: str, found: _Encoded, value: Any) -> record.StoredObject:
+def _write(store: Store, key: str, found: _Named, value: Any) -> record.StoredObject:
     return _stored(store.uri(key), found, value, store.put(key, _writing(found, value)))
 
 
-def _writing(found: _Encoded, value: Any, place: str = "") -> Callable[[Sink], None]:
+def _writing(found: _Named, value: Any, place: str = "") -> Callable[[Sink], None]:
     def write(sink: Sink) -> None:
         with failures.refusing(f"the {type_name(value)}{place}", sink):
             found[1].write(sink)
@@ -149,7 +149,7 @@ def _writing(found: _Encoded, value: Any, place: str = "") -> Callable[[Sink], N
     return write
 
 
-def _stored(uri: str, found: _Encoded, value: Any, put: tuple[int, str]) -> record.StoredObject:
+def _stored(uri: str, found: _Named, value: Any, put: tuple[int, str]) -> record.StoredObject:
     return record.StoredObject(uri, found[0], type_name(value), *put)
 
 

@@ -9,7 +9,7 @@ A codec module has
 - `encode(value, compression)`: an `Encoded`; raises `ValueNotStorable` for what would change.
 - `decode(data, type_name)`: the value from the object's bytes.
 
-To add a type, write such a module, add it to `_MODULES`, and add a line to the round-trip table in
+To add a codec, write such a module, add it to `_MODULES`, and add a line to the round-trip table in
 tests/xcom_store/cases.py.
 """
 

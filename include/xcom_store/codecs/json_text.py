@@ -1,4 +1,4 @@
-"""Documents (see `documents`) as UTF-8 JSON, compressed from 64 KB on.
+"""Documents (see `documents`) as UTF-8 JSON, compressed from 64 KiB on.
 
 `values` writes what no codec takes as a document, `ge_result` its results.
 """

@@ -80,12 +80,12 @@ def missing(name: Any) -> str:
     from airflow.sdk import serde
 
     with suppress(re.error):  # of a setting like *, with which Airflow reads none
-        if serde._match(name) or name in serde._extra_allowed:  # noqa: SLF001 - no other door
+        if serde._match(name) or name in serde._extra_allowed:  # noqa: SLF001 - no public way
             return ""
     return (
         f"Airflow may not read objects of the class {name} back. If you trust it, set "
-        f"AIRFLOW__CORE__ALLOWED_DESERIALIZATION_CLASSES='airflow.* {name}' (a list divided by "
-        "blanks) for all components"
+        f"AIRFLOW__CORE__ALLOWED_DESERIALIZATION_CLASSES='airflow.* {name}' (a list separated by "
+        "spaces) for all components"
     )
 
 

@@ -1,6 +1,6 @@
 """HDFS by WebHDFS: `hdfs://[conn_id@]host:port/path`, by a connection of type webhdfs.
 
-What stands in the URL is for engines; requests go to the connection's host (several, divided by
+What stands in the URL is for engines; requests go to the connection's host (several, separated by
 commas, for high availability) and port, as the connection's login or, without one, this process's
 user. Of its extras `use_ssl` and `verify` (the file of a CA) are followed. Kerberos is refused.
 

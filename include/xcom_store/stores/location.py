@@ -62,7 +62,7 @@ def parse_url(url: str, setting: str = "url") -> Location:
         _refuse(url, setting)
     prefix = (match[4] or "").strip("/") or DEFAULT_PREFIX
     if not _PREFIX.fullmatch(prefix) or len(prefix) > MAX_PREFIX_BYTES:
-        parts = "letters, digits, - and _ in parts divided by /"
+        parts = "letters, digits, - and _ in parts separated by /"
         refuse(setting, url, f"a prefix of {parts}, {MAX_PREFIX_BYTES} characters at most")
     return Location(match[1], match[2] or CONNECTIONS[match[1]], match[3], prefix)
 
