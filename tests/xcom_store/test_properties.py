@@ -122,6 +122,8 @@ def test_what_is_in_a_dataclass_is_the_same_or_refused(inside):
     [(values(), 8_000), (objects(values()), 3_000), (frames(), 3_000)],
     ids=["values", "objects", "frames"],
 )
+# Of the strategy, which Hypothesis writes out where an example could not be drawn.
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")
 def test_thousands(strategy, examples, capsys):
     counts = Counter()
 
