@@ -325,3 +325,17 @@ def test_attrs_are_not_changed_by_pandas_copies():
 
     frame = frame_with_attrs(pendulum.duration(seconds=0.0))
     assert_identical(frame, there_and_back(frame))
+
+
+class Nameless(type):
+    """A metaclass whose classes do not say where they are."""
+
+    @property
+    def __module__(cls):
+        raise RuntimeError("nowhere")
+
+
+def test_a_class_that_hides_its_name_is_refused_by_name(xcom):
+    hidden = Nameless("Hidden", (), {})
+    with pytest.raises(ValueNotStorable, match="Hidden"):
+        xcom.push([hidden()])

@@ -109,8 +109,13 @@ def finder(table: Iterable[Tag]) -> Callable[[Any], Tag | None]:
     return find
 
 
+_MODULE, _QUALNAME = (type.__dict__[name].__get__ for name in ("__module__", "__qualname__"))
+
+
 def full_name(kind: type) -> str:
-    """Return the name by which a class can be imported."""
+    """Return the name by which a class can be imported, whatever its metaclass says."""
+    if isinstance(kind, type):
+        return f"{_MODULE(kind)}.{_QUALNAME(kind)}"
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
