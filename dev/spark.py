@@ -1,6 +1,6 @@
 """Spark for example_spark_dag: `python3 -m dev spark` makes spark_venv, with the jars for `s3a://`.
 
-It takes 0.8 GB, and Java, so nothing else makes it: where it is not there, that DAG is left out.
+It takes 0.6 GB, and Java, so nothing else makes it: where it is not there, that DAG is left out.
 """
 
 from __future__ import annotations

@@ -117,6 +117,15 @@ def test_commands_are_those_of_dev(command):
         assert option in done.stdout, f"{command} {option}"
 
 
+@pages
+def test_the_latest_run_is_one_of_a_dag(page):
+    """As the tool has it, which no `--help` shows."""
+    for line in re.findall(
+        r"^.*(?:dev|include\.xcom_)[ ]?tools .*--latest.*$", TEXT[page], re.MULTILINE
+    ):
+        assert "--dag-id" in line
+
+
 def test_the_commands_are_found():
     assert {"demo", "up", "test", "s3", "setup", "lock"} <= commands().keys()
 
