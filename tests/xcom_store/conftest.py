@@ -18,10 +18,11 @@ DAG, RUN, TASK = "trips", "manual__2026-11-22T10:00:00+00:00", "load"
 def configure(monkeypatch):
     """Set `[xcom_store]` options, and forget what was read before."""
     from include.xcom_store import settings
-    from include.xcom_store.stores import base
+    from include.xcom_store.stores import base, common_io
 
     def forget():
         settings.load.cache_clear()
+        common_io.base_path.cache_clear()
         base.connect.cache_clear()
 
     def configure(**options):

@@ -13,6 +13,7 @@ import pytest
 pytest.importorskip("obstore")
 pytest.importorskip("airflow.providers.common.io", reason="an optional provider of Airflow")
 from include.xcom_store.errors import ObjectMissing, ValueNotStorable
+from include.xcom_store.stores import common_io
 from tests.xcom_store.conftest import DAG, RUN, TASK
 
 WHERE = {"dag_id": DAG, "run_id": RUN, "task_id": TASK}
@@ -38,6 +39,7 @@ def before(xcom, supervisor, monkeypatch, tmp_path):
         else:
             monkeypatch.setenv(SETTING, str(path))
         monkeypatch.delitem(sys.modules, MODULE, raising=False)  # it keeps its settings
+        common_io.base_path.cache_clear()
 
     def backend():
         return importlib.import_module(MODULE).XComObjectStorageBackend

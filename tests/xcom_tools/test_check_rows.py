@@ -21,6 +21,7 @@ def rows(command, airflow, connect, s3, monkeypatch):
     def rows(*values, path=None):
         if path:
             monkeypatch.setenv(common_io.VARIABLE, path)
+        common_io.base_path.cache_clear()
         for number, value in enumerate(values):
             airflow.put(value, owner(key=f"k{number}"))
         found = command("check", "--rows", "--json")

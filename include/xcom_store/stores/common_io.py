@@ -7,6 +7,7 @@ every string is a string. Its objects are read and deleted by its own class, nev
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from include.xcom_store.errors import AccessDenied, ObjectMissing
@@ -20,7 +21,7 @@ VARIABLE = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH"
 
 def names_object(value: Any) -> bool:
     """Tell whether common-io would take a row's value for the path of an object."""
-    if not (isinstance(value, str) and ":" in value and (base := _base())):
+    if not (isinstance(value, str) and ":" in value and (base := base_path())):
         return False
     if value.startswith(f"{base.rstrip('/')}/"):
         return True  # also where its file system is missing here, which `read` will say
@@ -56,13 +57,15 @@ def remove(xcom: Any, owner: Owner) -> None:
     from airflow.providers.common.io.xcom.backend import XComObjectStorageBackend
     from airflow.sdk import ObjectStoragePath
 
-    own = ObjectStoragePath(_base(), str(owner.dag_id), str(owner.run_id), str(owner.task_id))
+    own = ObjectStoragePath(base_path(), str(owner.dag_id), str(owner.run_id), str(owner.task_id))
     if ObjectStoragePath(xcom.value).parent != own:
         raise AccessDenied(f"{xcom.value} is not an object of {owner}.")
     XComObjectStorageBackend.purge(xcom)
 
 
-def _base() -> str:
+@cache
+def base_path() -> str:
+    """Return what is set, read once like this backend's own settings; empty if nothing is."""
     from airflow.sdk.configuration import conf
 
     return (conf.get(SECTION, PATH, fallback=None) or "").strip()
