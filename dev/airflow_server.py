@@ -16,7 +16,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple
 
 from dev import airflow_environment, environment, ports, processes
 from dev.airflow_rest import AirflowApi
@@ -25,7 +25,6 @@ from dev.project import ROOT, STATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from types import TracebackType
 
     from dev.settings_file import LocalSettings
 
@@ -56,7 +55,7 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-class AirflowServer:
+class AirflowServer(processes.Stoppable):
     """A running Airflow; a context manager that stops it.
 
     `say` is told what is waited for, and what has died.
@@ -220,17 +219,6 @@ class AirflowServer:
 
     def stop(self) -> None:
         processes.stop_all(self.components.values())
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     def make_database(self) -> None:
         """An empty migrated database if there is none; SQLite's is a copy of an earlier one."""

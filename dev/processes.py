@@ -17,7 +17,7 @@ from dev.errors import DevError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from types import FrameType, TracebackType
+    from types import FrameType
 
 _GUARD = Path(__file__).with_name("guard.py")
 _TAIL_LINES = 30
@@ -53,7 +53,21 @@ def interrupt_on_signals() -> None:
         signal.signal(signal.SIGHUP, interrupt)
 
 
-class Process:
+class Stoppable:
+    """What runs until `stop`, which also the end of a `with` block calls."""
+
+    def stop(self) -> None:
+        """End it; returns when it is gone."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+class Process(Stoppable):
     """A command under its guard (see `guard.py`), in a session and process group of its own."""
 
     def __init__(self, popen: subprocess.Popen[bytes], grace: float) -> None:
@@ -91,17 +105,6 @@ class Process:
         if not self._asked and self._popen.poll() is None:
             self._popen.terminate()
         self._asked = True
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     def hurry(self) -> None:
         """No more grace: a further signal makes the guard use SIGKILL."""

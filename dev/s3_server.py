@@ -24,13 +24,10 @@ import platform
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
 from dev import ports, processes
 from dev.errors import DevError
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 _REGION = "us-east-1"  # SeaweedFS takes any; the signature just has to name one
 _PLATFORMS = {("linux", "x86_64"), ("linux", "aarch64"), ("linux", "arm64"), ("darwin", "arm64")}
@@ -53,7 +50,7 @@ class _Options(TypedDict, total=False):
     weed: Path | None
 
 
-class S3Server:
+class S3Server(processes.Stoppable):
     """A running S3 server with one bucket; also a context manager that stops it."""
 
     def __init__(
@@ -137,17 +134,6 @@ class S3Server:
         """End it with SIGKILL, as a crash would."""
         self.process.kill()
         self._remove_sockets()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     def wait_until_ready(self, timeout: float = 60.0) -> None:
         """Return once the bucket answers to the keys; else it is stopped and S3ServerError."""

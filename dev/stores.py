@@ -54,7 +54,7 @@ _HADOOP = {
 _COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 
 
-class Server:
+class Server(processes.Stoppable):
     """A running service; also a context manager that stops it.
 
     Attributes:
@@ -120,12 +120,6 @@ class Server:
     def kill(self) -> None:
         """End it with SIGKILL, as a crash would."""
         self.process.kill()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
 
 class Gcs(Server):

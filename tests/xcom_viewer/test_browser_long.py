@@ -22,6 +22,7 @@ from tests.xcom_store.fault_proxy import Fault
 from tests.xcom_viewer import browser_dags
 from tests.xcom_viewer.airflow_site import Site
 from tests.xcom_viewer.browser import ROOT, Visit, chromium, launch
+from tests.xcom_viewer.peak import Peak
 
 if not chromium():
     pytest.skip("no Chromium here; CHROMIUM may name one", allow_module_level=True)
@@ -101,32 +102,12 @@ def test_a_frame_of_200_MB(site, visit):
 @pytest.mark.long
 def test_downloads_of_200_MB_are_streamed(site):
     before = site.memory()
-    with Peak(site) as peak:
+    with Peak(site.memory) as peak:
         path = value(site, "viewer_large", "frame").replace("/value?", "/download?")
         sizes = [site.size(path), site.size(f"{path}&as=csv")]
     print(f"\n{sizes} bytes, memory + {(peak.most - before) / MEGABYTE:.0f} MB")
     assert min(sizes) > 200 * MEGABYTE
     assert peak.most - before < 150 * MEGABYTE
-
-
-class Peak:
-    """The most memory that the API server holds for a time."""
-
-    def __init__(self, site):
-        self.most, self._site, self._stopped = 0, site, threading.Event()
-        self._thread = threading.Thread(target=self._watch)
-
-    def _watch(self):
-        while not self._stopped.wait(0.1):
-            self.most = max(self.most, self._site.memory())
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stopped.set()
-        self._thread.join()
 
 
 OWN_PAGES = ["api/v2/monitor/health", "dags/viewer_values", "ui/grid/runs/viewer_values"]

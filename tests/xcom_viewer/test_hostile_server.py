@@ -11,6 +11,7 @@ import re
 import sqlite3
 import threading
 import time
+from functools import partial
 from urllib.parse import urlencode
 
 import pytest
@@ -26,6 +27,7 @@ from include.xcom_viewer import readers
 from include.xcom_viewer.reader.remote import IDLE_SECONDS
 from tests.xcom_viewer import damage
 from tests.xcom_viewer.airflow_site import PREFIX, Site
+from tests.xcom_viewer.peak import Peak
 
 DAG, RUN = "hostile", "manual__1"
 MEGABYTE = 1_000_000
@@ -95,26 +97,6 @@ def pss(site):
     return total
 
 
-class Peak:
-    """The most of it for a time."""
-
-    def __init__(self, site):
-        self.most, self._site, self._stopped = 0, site, threading.Event()
-        self._thread = threading.Thread(target=self._watch)
-
-    def _watch(self):
-        while not self._stopped.wait(0.1):
-            self.most = max(self.most, pss(self._site))
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stopped.set()
-        self._thread.join()
-
-
 def look(site, row):
     """The state of a card, and what became of its download as CSV."""
     for _ in range(5):
@@ -151,7 +133,7 @@ def test_the_api_server_lives(tmp_path, s3_server, server):
             assert look(site, row)[0] in ("shown", "no-preview")
         states, files = collections.Counter(), collections.Counter()
         before, started = pss(site), time.monotonic()
-        with Peak(site) as peak, concurrent.futures.ThreadPoolExecutor(4) as pool:
+        with Peak(partial(pss, site)) as peak, concurrent.futures.ThreadPoolExecutor(4) as pool:
             for state, status in pool.map(lambda row: look(site, row), rows):
                 states[state] += 1
                 files[status] += 1

@@ -23,6 +23,7 @@ from include.xcom_viewer.readers import Failed, Readers, Unsafe
 from include.xcom_viewer.work import Busy
 from tests.xcom_viewer import damage
 from tests.xcom_viewer.memory import ViewerInMemory
+from tests.xcom_viewer.peak import Peak
 
 JSON = {"do": "show", "codec": "python-json", "size": 1}
 BYTES = {"do": "show", "codec": "python-bytes", "size": 100}
@@ -169,6 +170,15 @@ def running():
         with contextlib.suppress(psutil.Error):
             found += [child] if any("xcom_viewer" in part for part in child.cmdline()) else []
     return found
+
+
+def resident():
+    """The memory of the largest of them."""
+    found = [0]
+    for child in running():
+        with contextlib.suppress(psutil.Error):
+            found.append(child.memory_info().rss)
+    return max(found)
 
 
 def killing(some):
@@ -338,32 +348,10 @@ def test_what_is_small_and_wants_to_be_large(some, forgeries, name):
     memory = ViewerInMemory()
     codec, data = forgeries[name]
     assert len(data) < 3_000_000
-    peak = Peak(some)
-    with peak:
+    with Peak(resident, 0.02) as peak:
         found = look(memory, some, codec, data)
     assert not {"unsafe", "failed"} & set(found), found
-    assert peak.most < process.MAX_RESIDENT_BYTES
-
-
-class Peak:
-    """The most memory that a child of this process holds for a time."""
-
-    def __init__(self, some):
-        self.most, self._stopped = 0, threading.Event()
-        self._thread = threading.Thread(target=self._watch)
-
-    def _watch(self):
-        while not self._stopped.wait(0.02):
-            for child in running():
-                with contextlib.suppress(psutil.Error):
-                    self.most = max(self.most, child.memory_info().rss)
-
-    def __enter__(self):
-        self._thread.start()
-
-    def __exit__(self, *_):
-        self._stopped.set()
-        self._thread.join()
+    assert 0 < peak.most < process.MAX_RESIDENT_BYTES
 
 
 def test_that_an_error_has_a_state():

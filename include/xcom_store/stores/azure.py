@@ -17,9 +17,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from include.xcom_store.errors import AccessDenied, ConfigurationError, ObjectCorrupt
+from include.xcom_store.errors import AccessDenied, ConfigurationError
 from include.xcom_store.stores import service
-from include.xcom_store.stores.failures import MISSING, Failure
+from include.xcom_store.stores.failures import MISSING, TOO_SHORT, Failure
 from include.xcom_store.stores.service import Access, Hidden, limits
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ _FAILURES: dict[str, Failure] = {
         ConfigurationError, "Somebody has just deleted the container; create it again.",
     ),
     "BlobNotFound": MISSING,
-    "InvalidRange": Failure(ObjectCorrupt, "The object is shorter than what was written."),
+    "InvalidRange": TOO_SHORT,
     "expired": Failure(AccessDenied, "The SAS has expired, or is not valid yet: make a new one."),
     "KeyBasedAuthenticationNotPermitted": Failure(
         AccessDenied, "The account takes no keys: use a service principal or a managed identity.",

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from include.xcom_store.errors import (
     AccessDenied,
+    ConfigurationError,
+    ObjectCorrupt,
     ObjectMissing,
     StoreUnreachable,
     XComStoreError,
@@ -29,6 +31,10 @@ MISSING = Failure(
     " it to have it written again. (A bucket of the same name in another account, or at another"
     " endpoint, cannot be told from this one.)",
 )
+NO_BUCKET = Failure(
+    ConfigurationError, "Create the bucket, or correct [xcom_store] url to one that exists."
+)
+TOO_SHORT = Failure(ObjectCorrupt, "The object is shorter than what was written.")
 _DENIED = Failure(AccessDenied, "Check the keys or the role, and what their policy allows.")
 _UNREACHABLE = Failure(
     StoreUnreachable,

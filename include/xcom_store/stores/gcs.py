@@ -19,9 +19,9 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from include.xcom_store.errors import AccessDenied, ConfigurationError, ObjectCorrupt
+from include.xcom_store.errors import AccessDenied, ConfigurationError
 from include.xcom_store.stores import service
-from include.xcom_store.stores.failures import MISSING, Failure
+from include.xcom_store.stores.failures import MISSING, NO_BUCKET, TOO_SHORT, Failure
 from include.xcom_store.stores.service import Access, Hidden, limits
 
 if TYPE_CHECKING:
@@ -165,11 +165,9 @@ _PROJECT = Failure(
     "to a project that these credentials may bill.",
 )  # fmt: skip
 _FAILURES: dict[str, Failure] = {
-    "NoSuchBucket": Failure(
-        ConfigurationError, "Create the bucket, or correct [xcom_store] url to one that exists.",
-    ),
+    "NoSuchBucket": NO_BUCKET,
     "NoSuchKey": MISSING,
-    "InvalidRange": Failure(ObjectCorrupt, "The object is shorter than what was written."),
+    "InvalidRange": TOO_SHORT,
     "AccessDenied": Failure(
         AccessDenied,
         "The service account lacks this right on the bucket: give it the role Storage Object User "

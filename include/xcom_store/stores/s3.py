@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, Any
 from include.xcom_store.errors import (
     AccessDenied,
     ConfigurationError,
-    ObjectCorrupt,
     StoreUnreachable,
 )
 from include.xcom_store.settings import variable
 from include.xcom_store.stores import aws
-from include.xcom_store.stores.failures import MISSING, Failure
+from include.xcom_store.stores.failures import MISSING, NO_BUCKET, TOO_SHORT, Failure
 from include.xcom_store.stores.service import limits, open_url
 
 if TYPE_CHECKING:
@@ -119,11 +118,9 @@ _WRONG_REGION = Failure(
     ConfigurationError, "Set [xcom_store] region_name to the bucket's region, or unset it.",
 )  # fmt: skip
 _FAILURES: dict[str, Failure] = {
-    "NoSuchBucket": Failure(
-        ConfigurationError, "Create the bucket, or correct [xcom_store] url to one that exists.",
-    ),
+    "NoSuchBucket": NO_BUCKET,
     "NoSuchKey": MISSING,
-    "InvalidRange": Failure(ObjectCorrupt, "The object is shorter than what was written."),
+    "InvalidRange": TOO_SHORT,
     "PermanentRedirect": _WRONG_REGION,
     "AuthorizationHeaderMalformed": _WRONG_REGION,
     "IllegalLocationConstraint": _WRONG_REGION,
