@@ -128,6 +128,7 @@ class Bench:
             "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD": "0",
             "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(connection),
             "BENCHMARK_BUCKET": BUCKET,
+            "BENCHMARK_SERVER": str(server.process.pid) if server else "",
         }
 
     def call(self, peer: str, env: dict[str, str], function: str, /, **arguments: Any) -> Any:
