@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 BENCHMARKS = (
     "frames",
+    "far_frame",
     "services",
     "growth",
     "stored_size",

@@ -16,8 +16,8 @@ TITLE = "The first value of a process: push + pull of a dict of 1.4 KB"
 PEERS = ("ours", "s3_hook", "common_io")
 ROUNDS = 7
 QUICK_ROUNDS = 2
-MILLISECONDS = 60
-TIMES = 4
+MILLISECONDS = 35
+TIMES = 10
 
 
 def run(bench: Bench) -> Result:

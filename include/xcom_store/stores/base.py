@@ -41,11 +41,11 @@ if TYPE_CHECKING:
 
 PARALLEL_PUTS = 12
 """Parts of a large upload at once: what a distant bucket takes of one connection is little."""
-GET_PART_BYTES = 2 * 1024 * 1024
+GET_PART_BYTES = 3 * 1024 * 1024
 """One ranged read."""
 PIECE_BYTES = 256 * 1024
 """Of a ranged read, taken over at once."""
-PARALLEL_GETS = 16
+PARALLEL_GETS = 24
 """Ranged reads of a large object at once."""
 LIST_PAGE = 1000
 """Objects per request, the most that S3 gives."""
