@@ -27,9 +27,10 @@ def measure(bench: Bench, connections: int) -> dict[str, float]:
         endpoint = f"http://{LOOPBACK}:{server.getsockname()[1]}"
         with latency.far_away({"AIRFLOW__XCOM_STORE__ENDPOINT_URL": endpoint}, bench, 0) as env:
             port = int(env["AIRFLOW__XCOM_STORE__ENDPOINT_URL"].rpartition(":")[2])
-            return bench.call(
-                "ours", bench.settings(""), "ceiling:both_ways", port=port, connections=connections
-            )
+            arguments = {"port": port, "connections": connections}
+            found: dict[str, float]
+            found = bench.call("ours", bench.settings(""), "ceiling:both_ways", **arguments)
+            return found
 
 
 def both_ways(port: int, connections: int) -> dict[str, float]:

@@ -2,9 +2,10 @@
 
     python -m dev.benchmarks.latency TARGET_PORT MILLISECONDS [BYTES_PER_SECOND]
 
-prints its own port, then a line for each request: the method, and how many were under way. It
-serves until it is stopped. A new connection takes a round trip, too. The bytes per second are those
-of one connection in one direction, as a distant bucket gives them; without them nothing is limited.
+prints its own port, then a line for each request: the method, how many were under way, and the
+bytes that have come back from the server so far. It serves until it is stopped. A new connection
+takes a round trip, too. The bytes per second are those of one connection in one direction, as a
+distant bucket gives them; without them nothing is limited.
 """
 
 from __future__ import annotations
@@ -39,8 +40,18 @@ class Requests:
 
     def all(self) -> list[tuple[str, int]]:
         """The method of each request so far, and how many were under way with it."""
-        lines = (line.split() for line in self.log.read_text().splitlines()[1:])
-        return [(method, int(at_once)) for method, at_once in lines]
+        return [
+            (method, int(at_once))
+            for method, at_once, _bytes in self._lines()
+            if method != "closed"
+        ]
+
+    def bytes(self) -> int:
+        """That have come back, as of the last connection that was closed."""
+        return max((int(count) for *_, count in self._lines()), default=0)
+
+    def _lines(self) -> list[list[str]]:
+        return [line.split() for line in self.log.read_text().splitlines()[1:]]
 
 
 @contextmanager
@@ -73,7 +84,7 @@ def counted(
 class _Way(asyncio.Protocol):
     """One end of a connection: what it receives is sent from the other end, later."""
 
-    under_way = 0
+    under_way = came_back = 0
 
     def __init__(self, round_trip: float, rate: float, target: int = 0) -> None:
         self._delay, self._rate, self._target = round_trip / 2, rate, target
@@ -106,17 +117,23 @@ class _Way(asyncio.Protocol):
         if self._target and data.startswith(_METHODS):
             self.asked = True
             _Way.under_way += 1
-            print(data.split(b" ", 1)[0].decode(), _Way.under_way, flush=True)
+            self._tell(data.split(b" ", 1)[0].decode())
         elif self.other and self.other.asked:
             self.other.asked = False
             _Way.under_way -= 1
+        if not self._target:
+            _Way.came_back += len(data)
         self._receive(data)
+
+    def _tell(self, what: str) -> None:
+        print(what, _Way.under_way, _Way.came_back, flush=True)
 
     def eof_received(self) -> bool:
         self._receive(b"")
         return True
 
     def connection_lost(self, _error: Any) -> None:
+        self._tell("closed")
         self._receive(b"")
 
     def _receive(self, data: bytes) -> None:

@@ -5,6 +5,8 @@ What each needs is in the table of docs/stores.md, together with what was not tr
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import socket
 import ssl
@@ -70,10 +72,13 @@ def test_the_environments_proxy_and_what_is_left_out_of_it(there_and_back, proxy
 
 @pytest.mark.parametrize("way", ["the connection's verify", "AWS_CA_BUNDLE"])
 def test_an_own_ca(there_and_back, s3, tmp_path, monkeypatch, way):
+    sent = []
+
     class Forward(Handler):
         def do_GET(self):
             url = f"{s3.server.endpoint_url}{self.path}"
             headers = dict(self.headers)
+            sent.append({name.lower(): value for name, value in headers.items()})
             asked = urllib.request.Request(url, self.body() or None, headers, method=self.command)
             with urllib.request.urlopen(asked, timeout=10) as answer:
                 body = answer.read()
@@ -98,6 +103,15 @@ def test_an_own_ca(there_and_back, s3, tmp_path, monkeypatch, way):
         if not extra:
             monkeypatch.setenv("AWS_CA_BUNDLE", authority)
         there_and_back(extra, endpoint_url=server.url)
+        there_and_back(extra, endpoint_url=server.url, unsigned_payload=True)
+        options = {"unsigned_payload": False, "checksum_algorithm": "SHA256"}
+        there_and_back(extra, endpoint_url=server.url, **options)
+    abc = hashlib.sha256(b"abc").digest()
+    puts = [headers for headers in sent if "content-length" in headers][-3:]
+    signed = [headers["x-amz-content-sha256"] for headers in puts]
+    assert signed == [abc.hex(), "UNSIGNED-PAYLOAD", abc.hex()]
+    found = [headers.get("x-amz-checksum-sha256") for headers in puts]
+    assert found == [None, None, base64.b64encode(abc).decode()]
 
 
 def test_an_endpoint_by_ipv6(there_and_back, s3):

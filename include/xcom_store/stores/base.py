@@ -24,11 +24,12 @@ from include.xcom_store.errors import (
     StoreUnreachable,
     XComStoreError,
 )
-from include.xcom_store.settings import at_most, variable
+from include.xcom_store.settings import variable
 from include.xcom_store.stores import failures, parallel
 from include.xcom_store.stores.files import PUT_PART_BYTES, HashingSink, ObjectFile
 from include.xcom_store.stores.location import parse_url
 from include.xcom_store.stores.parallel import Ahead, Job
+from include.xcom_store.stores.service import at_most
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
