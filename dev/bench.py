@@ -37,6 +37,7 @@ BENCHMARKS = (
     "mapped",
     "by_reference",
     "compression",
+    "tls",
     "many_tasks",
     "dag_parse",
     "demo_time",

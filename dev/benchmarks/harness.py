@@ -159,4 +159,4 @@ def number(value: float) -> str:
     """Three digits that count."""
     if value == 0 or value >= 100:
         return f"{value:,.0f}"
-    return f"{value:.3g}" if value < 10 else f"{value:.1f}"
+    return f"{value:.3g}" if abs(value) < 10 else f"{value:.1f}"

@@ -1,16 +1,18 @@
 """A proxy that makes an S3 server far away: every byte is late by half the round trip each way.
 
-    python -m dev.benchmarks.latency TARGET_PORT MILLISECONDS [BYTES_PER_SECOND]
+    python -m dev.benchmarks.latency TARGET_PORT MILLISECONDS [BYTES_PER_SECOND [PEM]]
 
 prints its own port, then a line for each request: the method, how many were under way, and the
 bytes that have come back from the server so far. It serves until it is stopped. A new connection
 takes a round trip, too. The bytes per second are those of one connection in one direction, as a
-distant bucket gives them; without them nothing is limited.
+distant bucket gives them; without them nothing is limited. With a PEM file of key and certificate
+it is reached by TLS.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ssl
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -65,19 +67,24 @@ def far_away(
 
 @contextmanager
 def counted(
-    env: dict[str, str], bench: Bench, round_trip_ms: float, bytes_per_second: float = 0
+    env: dict[str, str],
+    bench: Bench,
+    round_trip_ms: float,
+    bytes_per_second: float = 0,
+    pem: Path | None = None,
 ) -> Iterator[tuple[dict[str, str], Requests]]:
-    """Like `far_away`; yield also the requests."""
+    """Like `far_away`; yield also the requests. With a PEM file, its endpoint is one of TLS."""
     near = env["AIRFLOW__XCOM_STORE__ENDPOINT_URL"]
     log = bench.folder / "latency.log"
     command = [sys.executable, "-m", "dev.benchmarks.latency"]
     arguments = [near.rpartition(":")[2], str(round_trip_ms), str(bytes_per_second)]
+    arguments += [str(pem)] if pem else []
     with (
         log.open("wb") as output,
         processes.start([*command, *arguments], output=output, cwd=ROOT) as proxy,
     ):
         processes.wait_until(lambda: log.read_text().endswith("\n"), proxy, "the proxy", log)
-        far = f"http://127.0.0.1:{int(log.read_text())}"
+        far = f"{'https' if pem else 'http'}://{LOOPBACK}:{int(log.read_text())}"
         yield {name: value.replace(near, far) for name, value in env.items()}, Requests(log)
 
 
@@ -167,12 +174,17 @@ class _Way(asyncio.Protocol):
         self._later()
 
 
-async def serve(target: int, round_trip: float, rate: float) -> None:
+async def serve(target: int, round_trip: float, rate: float = 0, pem: str = "") -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) if pem else None
+    if context:
+        context.load_cert_chain(pem)
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: _Way(round_trip, rate, target), LOOPBACK, 0)
+    made = loop.create_server(lambda: _Way(round_trip, rate, target), LOOPBACK, 0, ssl=context)
+    server = await made
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1]), float(sys.argv[2]) / 1000, float([*sys.argv, "0"][3])))
+    port, milliseconds, *more = sys.argv[1:]
+    asyncio.run(serve(int(port), float(milliseconds) / 1000, *map(float, more[:1]), *more[1:]))
