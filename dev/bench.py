@@ -38,6 +38,7 @@ BENCHMARKS = (
     "by_reference",
     "compression",
     "tls",
+    "other_tools",
     "many_tasks",
     "dag_parse",
     "demo_time",

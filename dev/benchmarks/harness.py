@@ -33,6 +33,12 @@ PEERS = {
     "common_io": environment.PEERS,
     "tutorial": environment.PEERS,
     "s3_hook": environment.PEERS,
+    "dagster_pickle": environment.MAIN,
+    "prefect_pickle": environment.MAIN,
+    "metaflow_pickle": environment.MAIN,
+    "feather": environment.MAIN,
+    "parquet_obstore": environment.MAIN,
+    "parquet_s3fs": environment.PEERS,
 }
 """Each runs in its environment; the modules in `peers` are called so."""
 NAMES = {
@@ -42,6 +48,12 @@ NAMES = {
     "common_io": "common-io",
     "tutorial": "tutorial (CSV)",
     "s3_hook": "S3Hook",
+    "dagster_pickle": "pickle (Dagster)",
+    "prefect_pickle": "pickle, base64 (Prefect)",
+    "metaflow_pickle": "pickle, gzip (Metaflow)",
+    "feather": "Feather, lz4",
+    "parquet_obstore": "to_parquet, obstore",
+    "parquet_s3fs": "to_parquet, s3fs",
 }
 
 
