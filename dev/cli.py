@@ -109,6 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument(
         "--only", action="append", default=[], metavar="NAME", help="this one; may be repeated"
     )
+    bench.add_argument("--profile", metavar="NAME", help="where this one spends its time, as files")
     command("setup", _setup, "make .venv and dbt_venv from their locks", _SETUP)
     lint = command("lint", _lint, "format and check code, types and workflows", _LINT)
     lint.add_argument("--check", action="store_true", help="change nothing, as CI does")
@@ -185,6 +186,7 @@ examples:
   python3 -m dev bench
   python3 -m dev bench --quick --json bench.json
   python3 -m dev bench --only frames --only first_value
+  python3 -m dev bench --profile frames
 """
 _SETUP = """
 Installs all that dev/requirements.lock and dags/dbt/requirements.lock name, checked by hash; other
@@ -348,14 +350,18 @@ def in_processes(arguments: Sequence[str], cores: int | None) -> list[str]:
 
 def _bench(options: argparse.Namespace) -> int:
     s3_server.check_platform()
-    enter_environment()
+    # Of the tests it takes the values that are pushed and pulled.
+    enter_environment("test", *(["profile"] if options.profile else []))
     from dev import bench
 
-    if unknown := set(options.only) - set(bench.BENCHMARKS):
+    named = [*options.only, *([options.profile] if options.profile else [])]
+    if unknown := set(named) - set(bench.BENCHMARKS):
         raise DevError(
             f"there is no benchmark {', '.join(sorted(unknown))}; there are"
             f" {', '.join(bench.BENCHMARKS)}"
         )
+    if options.profile:
+        return bench.profile(options.profile)
     return bench.run(quick=options.quick, only=options.only, json_file=options.json)
 
 

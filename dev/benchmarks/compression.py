@@ -55,15 +55,16 @@ def measure(rows: int) -> dict[str, dict[str, float]]:
     numbers = np.random.default_rng(0).random((20, rows))
     frames = (make_frame(rows), pd.DataFrame({f"c{n}": each for n, each in enumerate(numbers)}))
     ours.pull(ours.push(make_frame(100)))
-    found = {}
-    for name, frame in zip(FRAMES, frames, strict=True):
-        record, pushed = meters.measure(lambda frame=frame: ours.push(frame))
-        back, pulled = meters.measure(lambda record=record: ours.pull(record))
+
+    def one(frame: pd.DataFrame) -> dict[str, float]:
+        record, pushed = meters.measure(lambda: ours.push(frame))
+        back, pulled = meters.measure(lambda: ours.pull(record))
         if not back.equals(frame):
-            raise ValueError(f"another frame came back: {name}")
+            raise ValueError("another frame came back")
         sums = {key: pushed[key] + pulled[key] for key in ("seconds", "cpu")}
-        found[name] = sums | {"bytes": record["bytes"]}
-    return found
+        return sums | {"bytes": record["bytes"]}
+
+    return {name: one(frame) for name, frame in zip(FRAMES, frames, strict=True)}
 
 
 def _cells(both: dict[str, list[Any]]) -> list[str]:

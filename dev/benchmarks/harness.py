@@ -99,9 +99,11 @@ class Result:
 class Bench:
     """One run of the benchmarks."""
 
-    def __init__(self, *, quick: bool, folder: Path) -> None:
+    def __init__(self, *, quick: bool, folder: Path, profiles: Path | None = None) -> None:
         self.quick = quick
         self.folder = folder
+        self.profiles = profiles
+        """Where a profile of each process of ours goes; it costs time, so no bar counts."""
 
     def say(self, line: str) -> None:
         """Show progress, apart from the report."""
@@ -148,6 +150,8 @@ class Bench:
         module, name = function.split(":")
         file = self.folder / "arguments.json"
         file.write_text(json.dumps(arguments))
+        if self.profiles and peer == "ours":
+            env = env | {"BENCHMARK_PROFILES": str(self.profiles)}
         command = [str(PEERS[peer].python), "-m", "dev.benchmarks.child"]
         command += [f"dev.benchmarks.{module}", name, str(file)]
         status, output = processes.capture(command, env, ROOT)

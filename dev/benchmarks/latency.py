@@ -186,5 +186,6 @@ async def serve(target: int, round_trip: float, rate: float = 0, pem: str = "") 
 
 
 if __name__ == "__main__":
-    port, milliseconds, *more = sys.argv[1:]
-    asyncio.run(serve(int(port), float(milliseconds) / 1000, *map(float, more[:1]), *more[1:]))
+    given = dict(enumerate(sys.argv))
+    port, milliseconds, rate, pem = given[1], given[2], given.get(3, "0"), given.get(4, "")
+    asyncio.run(serve(int(port), float(milliseconds) / 1000, float(rate), pem))

@@ -60,19 +60,18 @@ def exact(peer: str) -> list[int]:
     """In the child: how many frames come back the same, and of how many."""
     import pandas as pd
 
-    from tests.xcom_store.cases import VALUES
-    from tests.xcom_store.identical import assert_identical
-
+    values: Any = importlib.import_module("tests.xcom_store.cases").VALUES
+    identical: Any = importlib.import_module("tests.xcom_store.identical")
     module = importlib.import_module(f"dev.benchmarks.peers.{peer}")
-    values = [value for value in VALUES.values() if type(value) is pd.DataFrame]
+    pushed = [value for make in values.values() if type(value := make()) is pd.DataFrame]
     same = 0
-    for value in values:
+    for value in pushed:
         try:
-            assert_identical(value, module.pull(module.push(value)))
+            identical.assert_identical(value, module.pull(module.push(value)))
         except Exception:  # noqa: BLE001, S112 - refused, unreadable or another value: not the same
             continue
         same += 1
-    return [same, len(values)]
+    return [same, len(pushed)]
 
 
 def _seconds(measured: dict[str, Any], where: str) -> list[float]:

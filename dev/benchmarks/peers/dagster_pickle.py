@@ -1,4 +1,4 @@
-"""Pickle to S3, as Dagster's PickledObjectS3IOManager does; it first looks whether the key is there.
+"""Pickle to S3, as Dagster's PickledObjectS3IOManager does, which first looks for the key.
 
 https://docs.dagster.io/api/libraries/dagster-aws#dagster_aws.s3.S3PickleIOManager
 """
