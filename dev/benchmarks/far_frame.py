@@ -40,7 +40,7 @@ def run(bench: Bench) -> Result:
     with bench.s3() as env:
         for round_number in range(rounds):
             bench.say(f"round {round_number + 1} of {rounds}")
-            found.append({"large": _large(bench, env, rows), "few": _few(bench, env)})
+            found.append({"large": _large(bench, env, rows), "few": few_requests(bench, env)})
     return Result(
         ["rows", "", "push, s", "pull, s"],
         [*_large_rows(rows, [one["large"] for one in found]), *_few_rows(found)],
@@ -117,7 +117,7 @@ def in_memory(rows: int) -> dict[str, float]:
     return {"push": encoded["seconds"], "pull": decoded["seconds"]}
 
 
-def _few(bench: Bench, env: dict[str, str]) -> dict[str, Any]:
+def few_requests(bench: Bench, env: dict[str, str]) -> dict[str, Any]:
     """What a frame of 10,000 rows takes, its requests, and the same bytes by obstore alone."""
     with latency.counted(env, bench, *FAR) as (far, requests):
         found: dict[str, Any] = bench.call("ours", far, "far_frame:few", rows=FEW_ROWS)
