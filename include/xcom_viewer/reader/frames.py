@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from include.xcom_store.codecs.frames.describe import describe
 from include.xcom_store.errors import ObjectCorrupt
 from include.xcom_viewer.pipe import BUDGET_BYTES
-from include.xcom_viewer.reader import cells, footer, tables
+from include.xcom_viewer.reader import footer, tables
 from include.xcom_viewer.shown import (
     MAX_LEVELS,
     PAGE_COLUMNS,
@@ -53,7 +53,7 @@ def preview(source: Source, first_row: int, first_column: int) -> TablePage:
     import pyarrow as pa
 
     file = open_file(source)
-    frame = describe(file, cells.words)
+    frame = describe(file)
     levels = [field for field in frame.fields if field.is_index]
     columns = [field for field in frame.fields if not field.is_index]
     first_column = min(first_column, max(0, len(columns) - 1))

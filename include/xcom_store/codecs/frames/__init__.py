@@ -61,6 +61,7 @@ def encode(value: Any, compression: str) -> Encoded:
         pack,
         plan,
         plan_index,
+        shown,
         write_document,
     )
 
@@ -79,6 +80,11 @@ def encode(value: Any, compression: str) -> Encoded:
         "unique_labels": not frame.flags.allows_duplicate_labels,
     }
     columns += levels
+    index_dtypes = getattr(frame.index, "dtypes", [frame.index.dtype])
+    recipe["shown"] = {
+        "labels": shown(frame.columns) + shown(frame.index.names)[: len(levels)],
+        "dtypes": [str(dtype) for dtype in [*frame.dtypes, *index_dtypes][: len(columns)]],
+    }
     titles += [f"level {level} of the index" for level in range(len(levels))]
     names = _names(frame.columns, len(levels))
     schema = pa.schema([(name, c.type) for name, c in zip(names, columns, strict=True)])

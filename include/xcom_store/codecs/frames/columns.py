@@ -48,6 +48,8 @@ MOST_IN_EACH_GROUP = 1_000
 but each row group repeats all of them."""
 TRIED_ROWS = 100
 """Of a column of an Arrow type that Parquet may not give back."""
+MAX_SHOWN = 200
+"""Characters of a label or a category, for people."""
 _INDEXES = (
     pd.Index,
     pd.RangeIndex,
@@ -197,9 +199,10 @@ def _plan_codes(codes: Any, index: Any, name: str, *, ordered: bool) -> Column:
     """Plan codes into an index, -1 for missing."""
     detail = {"codes": codes.dtype.str, "ordered": ordered, "index": pack(index, name)}
     table = _table(index)
-    recipe = {"codes": detail | {"values": table is not None}}
     if table is None:
+        recipe = {"codes": detail | {"values": False, "shown": shown(index)}}
         return _column(recipe, codes, name)
+    recipe = {"codes": detail | {"values": True}}
     is_text = pa.types.is_large_string(table.type)
     as_dictionary = is_text and len(table) <= MOST_IN_EACH_GROUP
 
@@ -209,6 +212,13 @@ def _plan_codes(codes: Any, index: Any, name: str, *, ordered: bool) -> Column:
         return pa.DictionaryArray.from_arrays(part, table) if as_dictionary else table.take(part)
 
     return Column(recipe, rows(0, 0).type, rows)
+
+
+def shown(labels: Any) -> list[str]:
+    """Return labels or categories as people read them: who shows them has no pandas."""
+    parts = [one if isinstance(labels, pd.MultiIndex) else (one,) for one in labels]
+    texts = [" / ".join("" if one is None else str(one) for one in each) for each in parts]
+    return [text[:MAX_SHOWN].encode(errors="replace").decode() for text in texts]
 
 
 def _restore_codes(detail: dict[str, Any], chunks: Any) -> tuple[Any, Any]:
