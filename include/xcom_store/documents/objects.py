@@ -30,7 +30,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple, get_origin
 
 from include.xcom_store.documents import inexact, permission
-from include.xcom_store.documents.state import is_plain, is_same, put, state
+from include.xcom_store.documents.state import has_only_state, is_same, put, state
 from include.xcom_store.documents.tags import MAY_FAIL, Tag, full_name
 from include.xcom_store.errors import ObjectCorrupt
 
@@ -177,7 +177,7 @@ def _write_fields(value: Any, writer: Any) -> list[Any]:
     if alias and named is kind:
         writer.note(value, f"comes back without its type arguments, {alias}")
     found = [writer.class_name(value, named), fields, beside]
-    if unstorable or not (is_plain(kind) or is_tuple(kind)):
+    if unstorable or not (has_only_state(kind) or is_tuple(kind)):
         found.append(_BY_CLASS)
         _check_made(value, found, writer, unstorable)
     return found[:2] if len(found) == 3 and not beside else found
@@ -232,6 +232,8 @@ def _made_model(kind: Any, parts: dict[str, Any], how: str) -> Any:
 def _complete(kind: Any, stored: dict[str, Any]) -> dict[str, Any]:
     """Return the fields that a class has now, of those that an object was stored with."""
     declared, name = fields_of(kind), full_name(kind)
+    if declared.keys() == stored.keys():
+        return stored
     if gone := [field for field in stored if field not in declared]:
         raise ObjectCorrupt(
             f"the class {name} has no field {gone[0]!r}, which this value was stored with. Put the "

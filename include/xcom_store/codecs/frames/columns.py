@@ -50,16 +50,6 @@ TRIED_ROWS = 100
 """Of a column of an Arrow type that Parquet may not give back."""
 MAX_SHOWN = 200
 """Characters of a label or a category, for people."""
-_INDEXES = (
-    pd.Index,
-    pd.RangeIndex,
-    pd.MultiIndex,
-    pd.CategoricalIndex,
-    pd.DatetimeIndex,
-    pd.TimedeltaIndex,
-    pd.PeriodIndex,
-    pd.IntervalIndex,
-)
 
 
 class Column(NamedTuple):
@@ -134,11 +124,11 @@ def plan_index(index: Any, what: str) -> tuple[dict[str, Any], list[Column]]:
     Raises:
         ValueNotStorable: names the index and what in it cannot be kept exactly.
     """
-    if type(index) not in _INDEXES:
-        plain = next(kind for kind in _INDEXES[::-1] if isinstance(index, kind))
+    known = next(kind for kind in type(index).__mro__ if vars(pd).get(kind.__name__) is kind)
+    if type(index) is not known:
         raise ValueNotStorable(
             f"{what} is a {full_name(type(index))}, which would come back as a plain "
-            f"pandas.{plain.__name__}. Use that."
+            f"pandas.{known.__name__}. Use that."
         )
     recipe = {"names": write_document(list(index.names), f"the names of {what}")}
     if isinstance(index, pd.RangeIndex):
