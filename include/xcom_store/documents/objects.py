@@ -25,7 +25,7 @@ import dataclasses
 import enum
 import logging
 from collections import defaultdict
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple, get_origin
 
@@ -74,16 +74,12 @@ def is_own(kind: Any) -> bool:
     return all(callable(getattr(kind, name, None)) for name in ("serialize", "deserialize"))
 
 
-def is_dataclass(kind: Any) -> bool:
-    return _has(kind, "__dataclass_fields__")
-
-
-def is_attrs(kind: Any) -> bool:
-    return _has(kind, "__attrs_attrs__")
-
-
 def _has(kind: Any, fields: str) -> bool:
     return hasattr(get_origin(kind) or kind, fields) and not is_enum(kind)
+
+
+is_dataclass = partial(_has, fields="__dataclass_fields__")
+is_attrs = partial(_has, fields="__attrs_attrs__")
 
 
 @lru_cache(maxsize=1024)
