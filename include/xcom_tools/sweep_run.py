@@ -28,6 +28,7 @@ from include.xcom_tools.listing import ANY
 from include.xcom_tools.sweep_findings import (
     LIVE,
     MISSING,
+    ORPHAN,
     OTHER,
     REFUSED,
     UNSURE,
@@ -197,10 +198,17 @@ class Sweep:
         return sweep_missing.check(self.store, owner, reference) if value is last else None
 
     def _other(self, info: ObjectInfo) -> None:
-        if info.key != marker.KEY:
+        about = (1, info.bytes, info.modified)
+        uri = self.store.uri(info.key)
+        if info.key.startswith(marker.PROBE):
+            if info.modified < self._old_before:
+                if self.delete:
+                    self.store.delete(info.key)
+                reason = "an interrupted claim has left it"
+                self._aside.append(Finding(ORPHAN, uri, reason, *about, deleted=self.delete))
+        elif info.key != marker.KEY:
             self.others += 1
-            about = (self.store.uri(info.key), "the backend gives no such names")
-            self._aside.append(Finding(OTHER, *about, 1, info.bytes, info.modified))
+            self._aside.append(Finding(OTHER, uri, "the backend gives no such names", *about))
 
     def _take_aside(self) -> list[Finding]:
         taken, self._aside = self._aside, []

@@ -62,16 +62,16 @@ class Outcome(NamedTuple):
     Attributes:
         done: it had its effect all the same; else it was done again.
         swept: how many objects the sweep then removed.
-        uploads: how many that were not complete the sweep then aborted.
+        aborted: the sweep then aborted uploads, as many as the service was asked to begin.
     """
 
     done: bool
     swept: int = 0
-    uploads: int = 0
+    aborted: bool = False
 
     def __str__(self) -> str:
         swept = [f"{self.swept} swept"] if self.swept else []
-        aborted = [f"{self.uploads} aborted"] if self.uploads else []
+        aborted = ["an upload aborted"] if self.aborted else []
         return ", ".join(["done" if self.done else "again", *swept, *aborted])
 
 
@@ -369,14 +369,14 @@ class Site:
             except XComStoreError as error:
                 return error
 
-    def _sweep(self) -> tuple[int, int]:
-        """Return how many objects were removed, and how many uploads aborted."""
+    def _sweep(self) -> tuple[int, bool]:
+        """Return how many objects were removed, and whether uploads were aborted."""
         from include.xcom_tools.sweep_run import Sweep
 
         sweep = Sweep(self.store, self.api, delete=True, grace=timedelta(0))
         findings = list(sweep.findings())
         assert {finding.kind for finding in findings} <= {"orphan", "upload"}, findings
-        return sum(finding.objects for finding in findings), sweep.total.uploads
+        return sum(finding.objects for finding in findings), sweep.total.uploads > 0
 
     def _keys(self) -> list[str]:
         """All objects of values."""
