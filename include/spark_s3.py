@@ -25,6 +25,10 @@ SPARK_VENV = Path(__file__).resolve().parents[1] / "spark_venv"
 RESULTS_PREFIX = "spark/trips"
 """In the bucket of the XComs, but outside of their prefix, as dbt's marts."""
 
+# Airflow kills a task's process alone, and Java does not notice: here it ends when our end of this
+# pipe is closed, also by SIGKILL.
+_UNTIL_WE_END = 'exec 3<&0; "$@" & job=$!; (cat <&3; kill $job 2>/dev/null) & wait $job'
+
 log = logging.getLogger("airflow.task")
 
 
@@ -67,10 +71,16 @@ def submit(job: Path, *uris: str) -> None:
     arguments = [uri.replace("s3://", "s3a://") for uri in uris]
     command = [str(SPARK_VENV / "bin" / "spark-submit"), "--master", master, "--jars", jars]
     began = time.monotonic()
-    subprocess.run(  # noqa: S603 - our own program
-        [*command, *options, str(job), *arguments], check=True, env=_environment(access, master)
-    )
+    _run([*command, *options, str(job), *arguments], _environment(access, master))
     log.info("%s took Spark (%s) %.0f s", job.name, master, time.monotonic() - began)
+
+
+def _run(command: list[str], env: dict[str, str]) -> None:
+    watched = ["sh", "-c", _UNTIL_WE_END, "sh", *command]
+    with subprocess.Popen(watched, env=env, stdin=subprocess.PIPE) as process:  # noqa: S603
+        status = process.wait()
+    if status:
+        raise subprocess.CalledProcessError(status, command)
 
 
 def conf(access: BucketAccess) -> dict[str, str]:

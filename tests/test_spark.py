@@ -7,9 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import runpy
+import signal
+import subprocess
+import sys
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
+import psutil
 import pytest
 
 pytest.importorskip("include.spark_s3", reason="the Spark example was deleted")
@@ -74,6 +79,23 @@ def test_a_job_that_fails_fails_the_task(spark_submit, monkeypatch):
     monkeypatch.setenv("STATUS", "3")
     with pytest.raises(spark_s3.subprocess.CalledProcessError, match="exit status 3"):
         spark_s3.submit(Path("job.py"))
+
+
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
+def test_spark_ends_when_its_task_is_killed(sent):
+    run = "from include.spark_s3 import _run; _run(['sh', '-c', 'echo $$; exec sleep 300'], {})"
+    task = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", run],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    with task:
+        spark = psutil.Process(int(task.stdout.readline()))
+        try:
+            task.send_signal(sent)
+            spark.wait(10)
+        finally:
+            with suppress(psutil.NoSuchProcess):
+                spark.kill()
 
 
 def test_without_spark_it_says_how_to_get_it(tmp_path, monkeypatch):
