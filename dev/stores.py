@@ -170,6 +170,7 @@ class Azure(Server):
         port = port or ports.free_ports(1)[0]
         command = [str(program), "--blobHost", ports.LOOPBACK, "--blobPort", str(port)]
         command += ["--location", str(folder), "--silent", "--disableTelemetry"]
+        command += ["--skipApiVersionCheck"]  # clients of the cloud are newer than it is
         log = folder / "azurite.log"
         with log.open("wb") as output:
             process = processes.start(command, output=output, grace=_GRACE_SECONDS)
