@@ -5,6 +5,8 @@ What each needs is in the table of docs/stores.md, together with what was not tr
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import socket
 import socketserver
@@ -167,6 +169,28 @@ def test_an_endpoint_by_ipv6(there_and_back, s3):
 
 def test_the_region_auto(there_and_back):
     there_and_back(region_name="auto")
+
+
+@pytest.mark.parametrize("asked", ["when_required", "when_supported"])
+def test_checksums_where_the_connection_asks_for_them(s3, connect, store, configure, asked):
+    """A bucket with Object Lock wants them; by default they are not sent."""
+
+    class Kept(Handler):
+        def do_PUT(self):
+            data = base64.b64encode(hashlib.sha256(self.body()).digest()).decode()
+            self.server.asked.append(self.headers["x-amz-checksum-sha256"] == data)
+            self.answer(200, ETag='"x"')
+
+    server = {**local_s3.connection(s3.server), "conn_type": "aws"}
+    config = {"config_kwargs": {"request_checksum_calculation": asked}}
+    connect("aws_default", **{**server, "extra": {**server["extra"], **config}})
+    large = bytes(9 * 1024 * 1024)  # in parts
+    size, sha256 = store().put("x", lambda sink: sink.write(large))
+    assert store().get("x", size, sha256) == large
+    with serve(Kept) as recorder:
+        configure(endpoint_url=recorder.url)
+        store().put("x", lambda sink: sink.write(b"abc"))
+        assert recorder.asked == [asked == "when_supported"]
 
 
 @pytest.mark.parametrize(("style", "endpoint", "asked"), [
