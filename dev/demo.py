@@ -157,8 +157,8 @@ class Demo:
         except BaseException:
             server.stop()
             raise
-        if self._kept:
-            self._kept.running(server.env)
+        if self._options.stay:
+            kept.running(server.env)
         self._lap("airflow_start", began)
         self.say(f"Airflow {server.api.version()}: {server.url}")
         return server
