@@ -52,22 +52,31 @@ def table(airflow_app):
     connection = sqlite3.connect(settings.engine.url.database)
 
     def put(stored, *, dag_id=DAG, run_id=RUN, task_id="load", map_index=-1, key="return_value",
-            text=None):  # fmt: skip
+            text=None, run_after="2026-11-22 10:00:00.000000"):  # fmt: skip
+        run = dag_id, run_id
+        connection.execute(
+            "INSERT OR IGNORE INTO dag_run (dag_id, run_id, run_type, run_after)"
+            " VALUES (?, ?, 'manual', ?)",
+            (*run, run_after),
+        )
+        found = connection.execute("SELECT id FROM dag_run WHERE dag_id = ? AND run_id = ?", run)
         connection.execute(
             "INSERT OR REPLACE INTO xcom"
             " (dag_run_id, task_id, map_index, key, dag_id, run_id, value, timestamp)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, '2026-11-22 10:00:05.000000')",
-            (1 if dag_id == DAG else 2, task_id, map_index, key, dag_id, run_id,
-             text or json.dumps(stored)),
-        )  # fmt: skip
+            (*found.fetchone(), task_id, map_index, key, *run, text or json.dumps(stored)),
+        )
         connection.commit()
         return stored
 
-    connection.execute("DELETE FROM xcom")
-    connection.commit()
+    def clean():
+        for name in ("xcom", "dag_run"):
+            connection.execute(f"DELETE FROM {name}")
+        connection.commit()
+
+    clean()
     yield put
-    connection.execute("DELETE FROM xcom")
-    connection.commit()
+    clean()
     connection.close()
 
 
@@ -84,10 +93,11 @@ def viewer(airflow_app, table, s3):  # noqa: F811
     lookup = application().state.lookup
     lookup.forget()
 
-    def push(value, **where):
+    def push(value, run_after="2026-11-22 10:00:00.000000", **where):
         names = {"dag_id": DAG, "run_id": RUN, "task_id": "load", "map_index": -1}
         names |= {"key": "return_value"} | where
-        return table(S3XComBackend.serialize_value(value, **names), **names)
+        stored = S3XComBackend.serialize_value(value, **names)
+        return table(stored, run_after=run_after, **names)
 
     def key(record):
         return record["uri"].removeprefix(f"{s3.url}/")
@@ -105,8 +115,10 @@ def viewer(airflow_app, table, s3):  # noqa: F811
         names = {"dag_id": DAG, "run_id": RUN}
         if page != "run":
             names |= {"task_id": "load", "map_index": "{MAP_INDEX}"}
-        if page in ("value", "download"):
+        if page not in ("run", "task"):
             names["key"] = "return_value"
+        if page == "chart":
+            names["y"] = 0
         return client(user).get(f"{PREFIX}/{page}?{urlencode(names | query)}")
 
     yield SimpleNamespace(
