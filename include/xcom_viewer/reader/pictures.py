@@ -50,7 +50,7 @@ def _image(pixels: Any, channels: int) -> Picture:
     step = -(-max(pixels.shape[:2]) // MAX_SIDE)
     words = [f"every {cells.ordinal(step)} pixel in each direction"] if step > 1 else []
     pixels, scaled = _bytes(pixels[::step, ::step])
-    return _picture("Image", _png(pixels, channels), words + scaled)
+    return _picture("Image", png(pixels, channels), words + scaled)
 
 
 def _picture(title: str, png: bytes, words: list[str]) -> Picture:
@@ -76,7 +76,7 @@ def _heat_map(pixels: Any, words: list[str]) -> Picture:
     scale = [f"violet is {low:.4g}, yellow {high:.4g}"]
     if not finite.all():
         scale.append("grey is missing or infinite")
-    return _picture("Heat map", _png(palette[indexes], 3), words + scale)
+    return _picture("Heat map", png(palette[indexes], 3), words + scale)
 
 
 def _bytes(pixels: Any) -> tuple[Any, list[str]]:
@@ -96,7 +96,8 @@ def _bytes(pixels: Any) -> tuple[Any, list[str]]:
     return grey, [f"black is {low:.4g}, white {high:.4g}"]
 
 
-def _png(pixels: Any, channels: int) -> bytes:
+def png(pixels: Any, channels: int) -> bytes:
+    """Return bytes of shape (h, w) or (h, w, channels) as a PNG."""
     import numpy as np
 
     height, width = pixels.shape[:2]
