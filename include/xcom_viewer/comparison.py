@@ -191,7 +191,7 @@ def _grown(before: int | None, now: int | None) -> str:
     if before is None or now is None or before == now:
         return ""
     share = f", {100 * (now - before) / before:+.3g}%" if before else ""
-    return f"{now - before:+,}{share}"
+    return f"{now - before:+,}{share}".replace("-", "−")
 
 
 def _by_name(columns: Iterable[ColumnView]) -> dict[Named, ColumnView]:

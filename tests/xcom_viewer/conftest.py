@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import os
 import sqlite3
 import uuid
 from types import SimpleNamespace
@@ -14,8 +16,9 @@ from tests.xcom_store.conftest import configure, s3, service  # noqa: F401
 
 DAG, OTHER_DAG, RUN = "trips", "payroll", "manual__2026-11-22T10:00:00+00:00"
 PREFIX = "/xcom-viewer"
-# Who is signed in; `trips_only` may not see OTHER_DAG. See auth_manager.py.
-USERS = {"admin": "ADMIN", "viewer": "VIEWER", "trips_only": "VIEWER"}
+# Who is signed in: `admin`, `viewer`, and `trips_only`, who may not see OTHER_DAG.
+AUTH = importlib.import_module(os.environ.get("VIEWER_USERS", "tests.xcom_viewer.auth_manager"))
+"""Makes them known to an auth manager of Airflow's; `test_access_fab.py` chooses another."""
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +29,7 @@ def airflow_app(tmp_path_factory):
         patch.setenv("_AIRFLOW_PROCESS_CONTEXT", "server")
         patch.setenv(
             "AIRFLOW__CORE__AUTH_MANAGER",
-            "tests.xcom_viewer.auth_manager.OneDagLess",
+            AUTH.MANAGER,
         )
         patch.setenv("AIRFLOW__API_AUTH__JWT_SECRET", "a" * 64)
         from airflow import plugins_manager, settings
@@ -40,7 +43,9 @@ def airflow_app(tmp_path_factory):
             if hasattr(cached, "cache_clear"):
                 cached.cache_clear()
         db.initdb()
-        yield create_app()
+        app = create_app()
+        AUTH.make_users(DAG)
+        yield app
         purge_cached_app()
 
 
@@ -83,8 +88,6 @@ def table(airflow_app):
 @pytest.fixture
 def viewer(airflow_app, table, s3):  # noqa: F811
     """Push values, and ask for the viewer's pages as somebody."""
-    from airflow.api_fastapi.app import get_auth_manager
-    from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
     from fastapi.testclient import TestClient
 
     from include.s3_xcom_backend import S3XComBackend
@@ -105,10 +108,7 @@ def viewer(airflow_app, table, s3):  # noqa: F811
     def client(user):
         headers = {}
         if user:
-            token = get_auth_manager().generate_jwt(
-                SimpleAuthManagerUser(username=user, role=USERS[user])
-            )
-            headers["Cookie"] = f"_token={token}"
+            headers["Cookie"] = f"_token={AUTH.token(user)}"
         return TestClient(airflow_app, headers=headers)
 
     def get(page, user="admin", **query):

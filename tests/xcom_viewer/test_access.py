@@ -12,7 +12,7 @@ pytest.importorskip("obstore")
 pytest.importorskip("include.xcom_viewer", reason="the viewer was deleted")
 import obstore
 
-from tests.xcom_viewer.conftest import DAG, OTHER_DAG, PREFIX, RUN
+from tests.xcom_viewer.conftest import AUTH, DAG, OTHER_DAG, PREFIX, RUN
 from tests.xcom_viewer.test_pages import state
 
 SECRET = "the-salary-of-everybody"
@@ -29,8 +29,14 @@ WHO_SEES_WHAT = pytest.mark.parametrize(
         ("trips_only", OTHER_DAG, 403),
         ("admin", OTHER_DAG, 200),
         (None, OTHER_DAG, 401),
+        pytest.param(
+            "no_xcoms", DAG, 403,
+            marks=pytest.mark.skipif(
+                not AUTH.MANAGER.endswith("FabAuthManager"), reason="a role of FAB's"
+            ),
+        ),
     ],
-)
+)  # fmt: skip
 
 
 @WHO_SEES_WHAT

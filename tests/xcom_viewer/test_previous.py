@@ -72,7 +72,7 @@ def test_it_is_the_latest_before_with_the_same_task_map_index_and_key(viewer):
     viewer.push(frame(3), run_id="long ago", run_after="2026-01-01 00:00:00.000000")
     viewer.push(frame(4), run_id="before", run_after=EARLIER)
     answer = viewer.get("previous", "trips_only")
-    assert "Rows 10 was 4 +6, +150%" in text(answer)
+    assert "Rows 10 was 4 (+6, +150%)" in text(answer)
     assert "the run before that has it: before , written" in text(answer)
     assert "Rows 20 was 10" in text(viewer.get("previous", "trips_only", run_id="later"))
 

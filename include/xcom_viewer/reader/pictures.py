@@ -53,8 +53,8 @@ def _image(pixels: Any, channels: int) -> Picture:
     return _picture("Image", png(pixels, channels), words + scaled)
 
 
-def _picture(title: str, png: bytes, words: list[str]) -> Picture:
-    return Picture(title, base64.b64encode(png).decode(), "; ".join(words))
+def _picture(title: str, data: bytes, words: list[str]) -> Picture:
+    return Picture(title, base64.b64encode(data).decode(), "; ".join(words))
 
 
 def _heat_map(pixels: Any, words: list[str]) -> Picture:

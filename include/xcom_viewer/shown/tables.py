@@ -124,8 +124,9 @@ class TablePage:
 
     @property
     def for_charts(self) -> list[ColumnView]:
-        """The columns that an axis can have."""
-        return [column for column in self.columns if column.family in ("number", "time")]
+        """The columns that an axis can have, those of floats first: they are worth a look."""
+        found = [column for column in self.columns if column.family in ("number", "time")]
+        return sorted(found, key=lambda column: (column.is_index, not _is_float(column.dtype)))
 
 
 @dataclass
@@ -165,3 +166,7 @@ class Chart:
     points: Annotated[list[tuple[float, float]], MaxLen(MAX_POINTS)]
     sample: str
     left_out: int = 0
+
+
+def _is_float(dtype: str) -> bool:
+    return dtype.lower().startswith(("float", "double"))
