@@ -93,10 +93,14 @@ def all_kinds():
 
 
 def file_of(recipe, like):
-    metadata = like.metadata.metadata | {frames.METADATA: json.dumps(recipe).encode()}
-    return SimpleNamespace(
-        metadata=SimpleNamespace(metadata=metadata), schema_arrow=like.schema_arrow
+    return saying({frames.METADATA: json.dumps(recipe).encode()}, like)
+
+
+def saying(change, like):
+    metadata = SimpleNamespace(
+        metadata=like.metadata.metadata | change, num_rows=like.metadata.num_rows
     )
+    return SimpleNamespace(metadata=metadata, schema_arrow=like.schema_arrow)
 
 
 def places(node):
@@ -145,10 +149,9 @@ def test_whatever_the_recipe_says_the_error_is_typed(frame):
     {b"xcom_store": b"[1]"}, {b"xcom_store": b"{"}, {b"xcom_store": b"[" * 10**5},
 ], ids=str)  # fmt: skip
 def test_metadata_of_another_form(change):
-    file = written(all_kinds())
-    metadata = SimpleNamespace(metadata=file.metadata.metadata | change)
+    describe(saying({}, written(all_kinds())))
     with pytest.raises(ObjectCorrupt):
-        describe(SimpleNamespace(metadata=metadata, schema_arrow=file.schema_arrow))
+        describe(saying(change, written(all_kinds())))
 
 
 def test_labels_are_not_unpacked():

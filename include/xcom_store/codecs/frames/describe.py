@@ -45,6 +45,7 @@ class Field(NamedTuple):
         is_index: it is a level of the row index.
         meaning: of the data that `to_show` returns.
         words: the texts of all categories, where the file's data are codes; else None.
+        missing: cells of the whole column that are; None if the file does not say.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Field(NamedTuple):
     is_index: bool
     meaning: Meaning = Meaning()
     words: list[str] | None = None
+    missing: int | None = None
 
     def to_show(self, column: Any) -> Any:
         """Return a column's Arrow data as they are to be shown: words in the place of codes.
@@ -90,8 +92,11 @@ def describe(file: Any) -> Frame:
         recipe = documents.load(file.metadata.metadata[METADATA])
         index, columns = recipe["index"], recipe["columns"]
         levels = index.get("levels") or [index["flat"] for _ in index.keys() & {"flat"}]
+        rows, missing = file.metadata.num_rows, recipe["missing"]
+        if not all(type(count) is int and 0 <= count <= rows for count in missing):
+            raise ValueError(f"{missing} of {rows} cells missing")
         labels, dtypes = (map(_text, recipe["shown"][name]) for name in ("labels", "dtypes"))
-        found = zip(file.schema_arrow, labels, dtypes, columns + levels, strict=True)
+        found = zip(file.schema_arrow, labels, dtypes, columns + levels, missing, strict=True)
         fields = [
             _field(*each, is_index=number >= len(columns)) for number, each in enumerate(found)
         ]
@@ -121,7 +126,9 @@ def _text(found: Any) -> str:
     return found
 
 
-def _field(found: Any, label: str, dtype: str, recipe: dict[str, Any], *, is_index: bool) -> Field:
+def _field(
+    found: Any, label: str, dtype: str, recipe: dict[str, Any], missing: int, *, is_index: bool
+) -> Field:
     """Return a field of the file's schema; `ValueError` if it has another type than we write."""
     from pyarrow import types
 
@@ -139,7 +146,7 @@ def _field(found: Any, label: str, dtype: str, recipe: dict[str, Any], *, is_ind
     if name not in ("dtype", "codes", "object", "arrays") or not may_be:
         raise ValueError(f"{name} as {found.type}")
     meaning = Meaning(name == "codes", is_document, is_numpy and types.is_floating(kind), period)
-    return Field(found.name, label, dtype, is_index, meaning, words)
+    return Field(found.name, label, dtype, is_index, meaning, words, missing)
 
 
 def _decoded(codes: Any, words: list[str]) -> Any:
