@@ -161,10 +161,6 @@ _FACTORIES: dict[str, Any] = {
 _FACTORIES |= {"": None}
 
 
-def _parts_of_defaultdict(value: defaultdict[Any, Any]) -> list[Any]:
-    return [getattr(value.default_factory, "__name__", ""), *pairs(value)]
-
-
 def moment(name: str, of: type | str, made_by: str) -> Tag:
     """Return the tag of a kind of datetime or time."""
 
@@ -212,7 +208,7 @@ TAGS = (
         lambda v: (
             type(v) is defaultdict and any(v.default_factory is one for one in _FACTORIES.values())
         ),
-        _parts_of_defaultdict,
+        lambda v: [getattr(v.default_factory, "__name__", ""), *pairs(v)],
         lambda name, found: defaultdict(_FACTORIES[name], found),
     ),
     Tag("deque", deque, lambda v: [*items(v), v.maxlen], deque),
