@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from include.xcom_store.codecs import frames
+from include.xcom_store.codecs.frames import columns
 from include.xcom_store.codecs.frames.describe import describe
 from include.xcom_store.errors import ObjectCorrupt
 from include.xcom_viewer.reader import cells
@@ -72,6 +73,14 @@ def test_codes_become_words():
     [field] = describe(file).fields
     shown = field.to_show(file.read().column("a"))
     assert shown.to_pylist() == ["(0, 2]", "(2, 4]", None]
+
+
+def test_of_too_many_categories_the_first_are_shown(monkeypatch):
+    monkeypatch.setattr(columns, "MOST_SHOWN", 2)
+    file = written(pd.DataFrame({"a": pd.cut([1, 3, 5, 7, np.nan], [0, 2, 4, 6, 8])}))
+    [field] = describe(file).fields
+    shown = field.to_show(file.read().column("a"))
+    assert shown.to_pylist() == ["(0, 2]", "(2, 4]", "…", "…", None]
 
 
 # ---------------------------------------------------------------------------- files not ours

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 NAME = "pandas-parquet"
 METADATA = b"xcom_store"
+MORE = "…"
+"""Stands for all categories that are too many to be shown."""
 GROUP_ROWS = 200_000
 FIRST_GROUP_ROWS = 1_000
 ONE_GROUP_CELLS = 250_000

@@ -37,6 +37,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from include.xcom_store import documents
+from include.xcom_store.codecs.frames import MORE
 from include.xcom_store.documents.tags import full_name
 from include.xcom_store.errors import ValueNotStorable
 
@@ -50,6 +51,8 @@ TRIED_ROWS = 100
 """Of a column of an Arrow type that Parquet may not give back."""
 MAX_SHOWN = 200
 """Characters of a label or a category, for people."""
+MOST_SHOWN = 10_000
+"""Categories; of any others a page shows `MORE`."""
 
 
 class Column(NamedTuple):
@@ -205,7 +208,8 @@ def _plan_codes(codes: Any, index: Any, name: str, *, ordered: bool) -> Column:
     detail = {"codes": codes.dtype.str, "ordered": ordered, "index": pack(index, name)}
     table = _table(index)
     if table is None:
-        recipe = {"codes": detail | {"values": False, "shown": shown(index)}}
+        words = shown(index[:MOST_SHOWN]) + [MORE] * (len(index) > MOST_SHOWN)
+        recipe = {"codes": detail | {"values": False, "shown": words}}
         return _column(recipe, codes, name)
     recipe = {"codes": detail | {"values": True}}
     is_text = pa.types.is_large_string(table.type)
@@ -362,13 +366,10 @@ def _column(recipe: dict[str, Any], array: Any, name: str) -> Column:
         return Column(recipe, rows(0, 0).type, rows)
     except (pa.ArrowException, TypeError) as error:
         is_complex = getattr(array.dtype, "kind", "") == "c"
-        advice = (
-            "Return numpy.real() and numpy.imag() of it."
-            if is_complex
-            else "Convert it with .astype()."
-        )
+        instead = "numpy.real() and numpy.imag()" if is_complex else ".astype(another dtype)"
         raise ValueNotStorable(
-            f"{name} has dtype {array.dtype}, which Arrow does not have ({error}). {advice}"
+            f"{name} has dtype {array.dtype}, which Arrow does not have ({error}). "
+            f"Return {instead} of it."
         ) from error
 
 
@@ -376,8 +377,7 @@ def _is_flat(kind: Any) -> bool:
     """Tell whether Parquet is known to give an Arrow type back."""
     if pa.types.is_decimal(kind) or isinstance(kind, pa.BaseExtensionType):
         return False
-    known = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary)
-    return pa.types.is_primitive(kind) or any(is_one(kind) for is_one in known)
+    return pa.types.is_primitive(kind) or kind in (pa.string(), pa.large_string(), pa.binary())
 
 
 def _try_parquet(column: Column, values: Any, name: str) -> None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from include.xcom_store import documents
-from include.xcom_store.codecs.frames import METADATA
+from include.xcom_store.codecs.frames import METADATA, MORE
 from include.xcom_store.errors import ObjectCorrupt
 
 if TYPE_CHECKING:
@@ -150,7 +150,8 @@ def _field(
 
 
 def _decoded(codes: Any, words: list[str]) -> Any:
-    """Return codes, negative for missing, as a dictionary of words."""
+    """Return codes, negative for missing, as a dictionary of words; `pa.scalar` imports pandas."""
+    import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -158,6 +159,10 @@ def _decoded(codes: Any, words: list[str]) -> Any:
     parts = codes.chunks if isinstance(codes, pa.ChunkedArray) else [codes]
     nothing = pa.nulls(1, codes.type)[0]
     kept = [pc.if_else(pc.equal(part, pc.abs(part)), part, nothing) for part in parts]
+    if words[-1:] == [MORE]:
+        at = np.array([len(words) - 1], codes.type.to_pandas_dtype())
+        last = pa.Array.from_buffers(codes.type, 1, [None, pa.py_buffer(at)])[0]
+        kept = [pc.min_element_wise(part, last, skip_nulls=False) for part in kept]
     made = [pa.DictionaryArray.from_arrays(part, texts) for part in kept]
     return pa.chunked_array(made, pa.dictionary(codes.type, texts.type))
 
