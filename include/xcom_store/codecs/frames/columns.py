@@ -366,10 +366,10 @@ def _column(recipe: dict[str, Any], array: Any, name: str) -> Column:
         return Column(recipe, rows(0, 0).type, rows)
     except (pa.ArrowException, TypeError) as error:
         is_complex = getattr(array.dtype, "kind", "") == "c"
-        instead = "numpy.real() and numpy.imag()" if is_complex else ".astype(another dtype)"
+        parts = "Return numpy.real() and numpy.imag() of it."
+        advice = parts if is_complex else "Convert it with .astype()."
         raise ValueNotStorable(
-            f"{name} has dtype {array.dtype}, which Arrow does not have ({error}). "
-            f"Return {instead} of it."
+            f"{name} has dtype {array.dtype}, which Arrow does not have ({error}). {advice}"
         ) from error
 
 
