@@ -182,7 +182,7 @@ def _summary(sweep: Sweep, seconds: float, *, as_json: bool) -> None:
     did = "deleted" if sweep.delete else "a dry run, nothing is deleted"
     output.result(
         f"\n{total.orphans:,} orphans of {total.orphan_objects:,} objects and "
-        f"{size_text(total.orphan_bytes)}, {total.uploads:,} unfinished uploads ({did})\n"
+        f"{size_text(total.orphan_bytes)}; unfinished uploads: {total.uploads:,} ({did})\n"
         f"{total.objects:,} objects, {size_text(total.bytes)}, in {seconds:.1f} s "
         f"({total.objects / max(seconds, 0.001):,.0f} per second): {spent.get('listing', 0)} s "
         f"listing the store, {spent.get('airflow', 0)} s asking Airflow {sweep.api.requests:,} "
