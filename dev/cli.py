@@ -187,7 +187,7 @@ examples:
   python3 -m dev bench --only frames --only first_value
 """
 _SETUP = """
-Installs all that dev/requirements.lock and dags/dbt/requirements.lock name, checked by hash; other
+Installs all that dev/requirements.lock and dbt-requirements.lock name, checked by hash; other
 commands install only their part of it.
 With an unchanged lock it does nothing; after an interruption, run it again. The package index is
 the one pip or uv is configured for (PIP_INDEX_URL, pip.conf, UV_DEFAULT_INDEX).

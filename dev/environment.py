@@ -83,7 +83,7 @@ class Environment:
 MAIN = Environment(
     VENV, ROOT / "dev" / "requirements.lock", needs_gb=3.0, groups=("celery", "test", "lint")
 )
-DBT = Environment(DBT_VENV, ROOT / "dags" / "dbt" / "requirements.lock", needs_gb=1.0)
+DBT = Environment(DBT_VENV, ROOT / "dbt-requirements.lock", needs_gb=1.0)
 SPARK = Environment(SPARK_VENV, ROOT / "dags" / "spark" / "requirements.lock", needs_gb=2.0)
 PEERS = Environment(PEERS_VENV, ROOT / "dev" / "benchmarks" / "peers.lock", needs_gb=1.5)
 S3 = Environment(S3_VENV, MAIN.lock, needs_gb=0.5)
@@ -103,7 +103,7 @@ def ensure_main(*groups: str) -> None:
 
 
 def ensure_dbt() -> None:
-    """Make dbt_venv what dags/dbt/requirements.lock says; needs .venv for its uv."""
+    """Make dbt_venv what dbt-requirements.lock says; needs .venv for its uv."""
     _ensure_beside(DBT)
 
 
