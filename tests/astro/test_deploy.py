@@ -17,6 +17,8 @@ from tests import http_service
 from tests.astro.conftest import Project
 from tests.astro_project import project_files
 
+pytestmark = pytest.mark.usefixtures("cli")
+
 DEPLOYMENT = "a-deployment"
 IMAGE = "a-namespace/airflow:latest"
 RUNTIME = "3.3-2"
@@ -88,7 +90,7 @@ def test_dags_alone_send_the_folder_as_it_is(clone, tmp_path):
 
 
 @pytest.mark.weekly
-@pytest.mark.usefixtures("engine")
+@pytest.mark.usefixtures("images")
 @pytest.mark.parametrize("dag_deploy", [True, False])
 def test_the_image_is_built_and_parses(clone, tmp_path, dag_deploy):
     """Where DAGs are deployed apart, the CLI builds it without dags/."""

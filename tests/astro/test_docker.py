@@ -18,13 +18,13 @@ from dev import follow, ports, report, settings_file, spark
 from dev.airflow_rest import AirflowApi
 from tests.astro.conftest import Project
 
-pytestmark = [pytest.mark.weekly, pytest.mark.usefixtures("engine")]
+pytestmark = [pytest.mark.weekly, pytest.mark.usefixtures("cli", "images")]
 
 DAG = "example_great_expectations_dag"
 
 
 @pytest.fixture(scope="module")
-def project(clone, tmp_path_factory):
+def project(cli, images, clone, tmp_path_factory):
     project = Project(clone, tmp_path_factory.mktemp("home"), S3_PORT=str(ports.free_ports(1)[0]))
     for name, port in zip(("api-server", "postgres"), ports.free_ports(2), strict=True):
         project.astro("config", "set", f"{name}.port", str(port))
