@@ -174,7 +174,7 @@ def test_the_callback_of_a_deadline_pulls_a_frame_in_the_triggerer(real, folder)
 
 @pytest.mark.long
 def test_a_callback_in_the_executor_cannot_pull_with_any_backend(real, folder):
-    """That of the same deadline. Once Airflow answers it, docs/drop_in.md is to say so."""
+    """That of the same deadline. Once Airflow answers it, docs/switching.md is to say so."""
     assert said(folder, "deadline_in_the_executor") == "no answer"
 
 

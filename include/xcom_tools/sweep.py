@@ -4,7 +4,7 @@ Compares the store with Airflow through its REST API. This is a dry run unless -
 Values are deleted only under a prefix that is marked as this Airflow's (--claim, once), only when
 older than the grace period, and only after Airflow has said, for exactly that row and right before,
 that it does not hold the value. Any error ends the sweep at once; --resume-after continues it. See
-docs/sweep.md for details.
+docs/tools.md for details.
 
 Objects with other names, and those of DAGs that the token may not read, are reported and left
 alone. So are rows whose object is gone, where the sweep meets them; --missing looks for all.

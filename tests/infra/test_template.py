@@ -313,7 +313,7 @@ def test_rules_refuse_what_does_not_go_together(create, given, refused):
 
 
 def test_the_page_has_every_parameter(template):
-    page = template.parents[2] / "docs" / "aws_setup.md"
+    page = template.parents[2] / "docs" / "stores.md"
     if not page.exists():
         pytest.skip("docs/ was deleted")
     text = template.read_text(encoding="utf-8").partition("\nConditions:\n")[0]
