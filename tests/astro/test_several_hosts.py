@@ -105,6 +105,7 @@ class Run:
         for number in range(1, task["try_number"]):
             query = f"map_index={task['map_index']}&full_content=true"
             log = self.stack.api.call("GET", f"{path}/logs/{number}?{query}")["content"]
+            assert all(isinstance(line, dict) for line in log), log
             errors = [error for line in log for error in line.get("error_detail") or []]
             found.append(errors[0]["exc_type"] if errors else "vanished")
         return found
@@ -112,7 +113,7 @@ class Run:
     def check_values(self) -> None:
         """Each value whose task succeeded is whole in the bucket."""
         verify = ["python", "-m", "include.xcom_tools", "verify", "--json"]
-        said = self.stack.inside("scheduler", *verify, "--dag-id", DAG, "--run-id", self.id)
+        said = self.stack.inside("triggerer", *verify, "--dag-id", DAG, "--run-id", self.id)
         lines = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
         states = [line["state"] for line in lines if line.get("task_id") == "push"]
         assert states == ["ok"] * hosts_dag.VALUES, said
