@@ -50,7 +50,7 @@ class Stack(Project):
     def compose_project(self) -> str:
         return self.environment["COMPOSE_PROJECT_NAME"]
 
-    def wait_until_healthy(self, seconds: float = 300) -> None:
+    def wait_until_healthy(self, seconds: float = 900) -> None:
         deadline = time.monotonic() + seconds
         while not self.api.healthy():
             assert time.monotonic() < deadline, self.compose("logs", "--tail", "40")
