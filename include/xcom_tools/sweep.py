@@ -129,8 +129,9 @@ def grace(options: Settings, asked: timedelta) -> timedelta:
     least = 2 * timedelta(seconds=options.operation_timeout)
     if asked < least:
         raise ToolError(
-            f"--grace-hours {asked / HOUR:g} is too short; the least is {least / HOUR:g}: twice "
-            "[xcom_store] operation_timeout, which writing one object may take."
+            f"A grace period of {asked / HOUR:g} hours is too short; the least is"
+            f" {least / HOUR:g}: twice [xcom_store] operation_timeout, which writing one object may"
+            " take."
         )
     return asked
 
