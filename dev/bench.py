@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 BENCHMARKS = (
     "frames",
     "far_frame",
+    "viewer",
     "services",
     "growth",
     "stored_size",
