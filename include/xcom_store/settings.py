@@ -42,8 +42,7 @@ class Settings(NamedTuple):  # creating a dataclass takes a millisecond of every
     """False writes nothing new to the store; what was written before stays readable."""
 
     compression: str = "zstd"
-    """Of Parquet: `zstd`, `lz4`, `snappy`, `none`. Arrow has the first two, JSON from 64 KiB on has
-    the first: they take the nearest."""
+    """Of Parquet: `zstd`, `lz4`, `snappy`, `none`; Arrow and JSON take the nearest they have."""
 
     endpoint_url: str | None = None
     """Of S3, for this backend only. Unset: the connection's, `AWS_ENDPOINT_URL(_S3)`, else AWS."""
