@@ -178,9 +178,9 @@ examples:
 _BENCH = """
 Measures time and memory of push and pull, beside Airflow's object storage backend (common-io), the
 CSV backend of the tutorials, Airflow's default and the bare libraries, all on the embedded S3
-server. The first run installs the peers (.dev/peers_venv, 0.8 GB). A whole run takes 20 minutes and
-writes dev/benchmarks/RESULTS.md and docs/images/benchmark.svg. Exit status 0 only if every bar
-holds. Let nothing else run meanwhile.
+server. The first run installs the peers (.dev/peers_venv, 0.8 GB). A whole run takes 35 minutes and
+writes dev/benchmarks/RESULTS.md, docs/images/benchmark.svg and task_time.svg. Exit status 0 only if
+every bar holds. Let nothing else run meanwhile.
 
 examples:
   python3 -m dev bench

@@ -16,7 +16,7 @@ TITLE = "The setting compression"
 PEERS = ("ours",)
 KINDS = ("zstd", "lz4", "snappy", "none")
 FRAMES = ("mixed", "random floats")
-ROWS, QUICK_ROWS = 364_000, 20_000
+ROWS, QUICK_ROWS = 182_000, 20_000
 ROUNDS = 3
 
 

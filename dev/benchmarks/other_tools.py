@@ -30,7 +30,7 @@ FACTS = {
 """Whether another tool can read it, and whether it is safe to read where others may write."""
 PEERS = tuple(FACTS)
 WITH_OTHER_PANDAS = ("common_io", "parquet_s3fs")
-ROWS, QUICK_ROWS = 364_000, 10_000
+ROWS, QUICK_ROWS = 182_000, 10_000
 ROUNDS = 2
 
 
