@@ -126,8 +126,8 @@ _WRONG_REGION = Failure(
 _FAILURES: dict[str, Failure] = {
     "checksum": Failure(
         ConfigurationError,
-        f"This bucket wants a checksum with each write, as with Object Lock: set "
-        f"{variable('checksum_algorithm')} to SHA256.",
+        "This bucket wants a checksum with each write, as with Object Lock: set [xcom_store] "
+        "checksum_algorithm to SHA256.",
     ),
     "NoSuchBucket": NO_BUCKET,
     "NoSuchKey": MISSING,
