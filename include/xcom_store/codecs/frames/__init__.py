@@ -312,7 +312,8 @@ def _batches(recipes: list[dict[str, Any]], rows: int) -> list[list[int]]:
     converted, text, kept = parts
     step = max(some, 2)  # one column would keep one core busy
     few = [converted[start : start + step] for start in range(0, len(converted), step)]
-    return [batch for batch in (*few, text, kept) if batch]
+    half = -(-len(kept) // 2)  # in two, as what has been read of the file is given back
+    return [batch for batch in (*few, text, kept[:half], kept[half:]) if batch]
 
 
 def _names(labels: Any, levels: int) -> list[str]:
