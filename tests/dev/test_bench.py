@@ -112,7 +112,7 @@ class TestMeasurements:
     @pytest.mark.long
     def test_a_frame_far_away(self, run, monkeypatch):
         monkeypatch.setattr(ceiling, "measure", lambda *_: {"push": 1e9, "pull": 1e9})
-        monkeypatch.setattr(far_frame, "BYTES_PER_SECOND", 1_000_000)
+        monkeypatch.setattr(far_frame, "FAR", (30, 1_000_000))
         monkeypatch.setattr(far_frame, "QUICK_ROWS", 20_000)
         large = run(far_frame).figures["rounds"][0]["large"]
         assert large["the link"]["push"] > large["bytes"] / 8 / 1_000_000
