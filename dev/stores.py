@@ -298,12 +298,6 @@ def start(name: str, folder: Path, port: int | None = None) -> Server:
     return SERVERS[name].start(folder, port)
 
 
-def is_installed(name: str) -> bool:
-    """Whether a service starts without npm or Maven fetching anything."""
-    package = SERVERS[name].package
-    return not package or (FOLDER / package / "installed").exists()
-
-
 def _need(program: str, what: str) -> None:
     if shutil.which(program) is None:
         raise DevError(f"This store needs {what}: there is no program {program} on the PATH.")

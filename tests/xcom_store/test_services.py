@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -23,11 +24,11 @@ from tests import services
 from tests.xcom_store.cases import VALUES
 from tests.xcom_store.identical import assert_identical
 from tests.xcom_store.test_delete import *  # noqa: F403
-from tests.xcom_store.test_faults import proxy, test_right_values_or_typed_errors  # noqa: F401
+from tests.xcom_store.test_faults import proxy, right_values_or_typed_errors  # noqa: F401
 from tests.xcom_store.test_forgery import TestWrittenIntoTheRow  # noqa: F401
 from tests.xcom_store.test_store import TestTheSurface as OnS3
 
-FEW = list(VALUES)[::10]
+FEW = {*list(VALUES)[::10]}
 service = services.each_other  # in place of S3, for all that is imported here
 
 
@@ -38,16 +39,37 @@ class TestTheSurface(OnS3):
         super().test_create_never_overwrites(filled)
 
 
-@pytest.mark.parametrize("name", VALUES)
-def test_a_value_comes_back_exactly(xcom, configure, request, name):
-    if xcom.s3.scheme == "hdfs" and name not in FEW and not request.config.getoption("--long"):
-        pytest.skip("takes long: run with --long")
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[] if n in FEW else pytest.mark.long) for n in VALUES]
+)
+def test_a_value_comes_back_exactly(xcom, configure, name):
     configure(threshold=0)
     xcom.push(VALUES[name]())
     assert_identical(VALUES[name](), xcom.pull())
 
 
+@pytest.mark.parametrize(
+    "wanted",
+    [pytest.param(34, marks=pytest.mark.long), pytest.param(520, marks=pytest.mark.weekly)],
+)
+def test_right_values_or_typed_errors(xcom, proxy, configure, wanted):  # noqa: F811
+    right_values_or_typed_errors(xcom, proxy, configure, wanted)
+
+
 QUICK = {"connect_timeout": 1, "request_timeout": 2, "retry_timeout": 1}
+
+
+def all_fail(calls, match=None, *, seconds):
+    """In words and in time; at once, because each waits before it gives up."""
+
+    def one(call):
+        started = time.monotonic()
+        with pytest.raises(StoreUnreachable, match=match):
+            call()
+        return time.monotonic() - started
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        assert max(pool.map(one, calls)) < seconds
 
 
 def written(store, key="x"):
@@ -78,20 +100,12 @@ class TestWhatIsWrong:
 
     def test_nobody_listens(self, s3, store):
         s3.through(9)
-        for call in self.calls(store()):
-            started = time.monotonic()
-            with pytest.raises(StoreUnreachable, match=r"check endpoint and network"):
-                call()
-            assert time.monotonic() - started < 10
+        all_fail(self.calls(store()), "check endpoint and network", seconds=10)
 
     def test_somebody_listens_and_says_nothing(self, s3, store):
         with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
             s3.through(silent.getsockname()[1])
-            for call in self.calls(store())[:4]:
-                started = time.monotonic()
-                with pytest.raises(StoreUnreachable):
-                    call()
-                assert time.monotonic() - started < 15
+            all_fail(self.calls(store())[:4], seconds=15)
 
     def test_a_missing_object(self, store):
         for call in (lambda: store().get("none", 3, ""), lambda: store().head("none")):

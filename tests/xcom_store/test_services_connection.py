@@ -201,8 +201,8 @@ class TestGoogle:
 
 
 @pytest.fixture(scope="module")
-def azurite(request, tmp_path_factory):
-    found = services.start("azure", tmp_path_factory.mktemp("azure"), request.config)
+def azurite(tmp_path_factory):
+    found = services.start("azure", tmp_path_factory.mktemp("azure"))
     with found.server:
         yield found
 
@@ -221,6 +221,7 @@ class TestAzure:
     def store(self):
         return Store(Settings(url="az://airflow-xcoms/connections", **QUICK))
 
+    @pytest.mark.long
     def test_every_static_secret_by_a_real_request(self, azurite, wasb, monkeypatch):
         server = azurite.server
         host = azurite.connection()["host"]
@@ -262,6 +263,7 @@ class TestAzure:
         assert access.endpoint == "https://acc.blob.core.windows.net"
         assert access.config["sas_key"] == "sv=1&sig=x"
 
+    @pytest.mark.long
     def test_a_service_principal_asks_entra_id(self, azurite, wasb):
         asked = []
 
@@ -312,6 +314,7 @@ class TestAzure:
         with pytest.raises(ConfigurationError, match=r"providers-microsoft-azure.*pinned"):
             resolve(azure, "az://container")
 
+    @pytest.mark.long
     @pytest.mark.parametrize(("change", "said"), [
         ("key", "does not take the key or the SAS"), ("expired", "expired|does not take"),
         ("rights", "may not do this here|does not take"),
