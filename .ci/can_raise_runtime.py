@@ -1,4 +1,4 @@
-"""Can the Runtime in the Dockerfile rise? Asks the package index; docs/upgrading.md says what then.
+"""Can the Runtime in the Dockerfile rise? Asks the package index; docs/development.md has the rest.
 
     .venv/bin/python .ci/can_raise_runtime.py     exit status 0: it can, 1: not yet, 2: not known
 

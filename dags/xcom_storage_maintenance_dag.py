@@ -13,7 +13,7 @@ behind: Airflow tells an XCom backend nothing of it.
 
 1. Unpause it. It is **a dry run**: nothing is deleted, `report` says what would be.
 2. Locally that is all. Where Airflow wants a login, the DAG needs one to its REST API: a connection
-   `airflow_api` (on Astro a Deployment API token; `docs/sweep.md` shows both).
+   `airflow_api` (on Astro a Deployment API token; `docs/tools.md` shows both).
 3. Once, trigger it with `claim` on: that marks the prefix in the bucket as this Airflow's (and that
    of each store in `[xcom_store] also_read`, which are swept as well). No other Airflow may keep
    values under it, they would look like orphans.

@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 READ_BY_AIRFLOW, LINKS = ("skipmixin_key", "past_depends_met"), "_link_"
 """Keys, and how keys begin, that scheduler and API server read from the database, past any backend:
-what a branch has chosen, links of operators. They keep Airflow's own form (docs/drop_in.md)."""
+what a branch has chosen, links of operators. They keep Airflow's own form (docs/switching.md)."""
 
 # Airflow tells `serialize_value` whose value it stores, but not whether it is its run's result, and
 # tells `deserialize_value` and `purge` neither. The calls around them note it here.

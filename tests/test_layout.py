@@ -198,7 +198,7 @@ def test_the_matcher_reads_patterns_as_docker_does(pattern: str, path: str, matc
         "docker-compose.override.yml",
         "dev/requirements.lock",
         "infra/aws/main.tf",
-        "docs/upgrading.md",
+        "docs/development.md",
         "examples/docker-compose/docker-compose.yml",
         ".ci/run",
         "tests/astro/test_init.py",

@@ -20,7 +20,7 @@ LOCK = ROOT / "dev/requirements.lock"
 GROUPS = ("celery", "test", "lint")
 FILES = ("requirements.txt", "dev/requirements.txt", *(f"dev/requirements-{g}.txt" for g in GROUPS))
 RAISE = (
-    ": the Runtime in the Dockerfile can rise. docs/upgrading.md says how; then delete this test."
+    ": the Runtime in the Dockerfile can rise. docs/development.md says how; then delete this test."
 )
 
 pytestmark = pytest.mark.skipif(
@@ -182,7 +182,7 @@ def test_the_locked_airflow_is_the_one_in_the_image() -> None:
 
 
 def test_the_pin_of_the_runtime_has_its_reason() -> None:
-    """The provider's cap is why the Dockerfile stays at Airflow 3.3.0: docs/upgrading.md."""
+    """The provider's cap is why the Dockerfile stays at Airflow 3.3.0: docs/development.md."""
     if metadata.version("apache-airflow") != "3.3.0":
         pytest.skip("runs on another Airflow than the locked one")
     caps = map(Requirement, metadata.requires("airflow-provider-great-expectations") or ())

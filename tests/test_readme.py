@@ -239,7 +239,7 @@ def test_a_codec(monkeypatch, tmp_path, xcom):
 
 
 def test_what_make_it_yours_names_is_there():
-    _, _, section = TEXT[DOCS / "your_dag.md"].partition("## Make the project yours")
+    _, _, section = TEXT[DOCS / "development.md"].partition("## Make the project yours")
     section, _, _ = section.partition("\n## ")
     for name in re.findall(r"`([\w./*-]+)`", section):
         if "/" in name or name.endswith((".txt", ".yml", ".md")):
@@ -250,7 +250,7 @@ def test_the_backend_needs_only_what_is_to_be_kept(tmp_path, s3):
     kept = ["include/__init__.py", "include/xcom_store/"]
     kept += ["include/s3_xcom_backend.py", "include/xcom_backend.py"]
     for name in kept:
-        assert f"`{name}`" in TEXT[DOCS / "your_dag.md"]
+        assert f"`{name}`" in TEXT[DOCS / "development.md"]
         copy = shutil.copytree if name.endswith("/") else shutil.copy
         (tmp_path / name).parent.mkdir(exist_ok=True)
         copy(ROOT / name, tmp_path / name)
@@ -272,7 +272,7 @@ print(record["codec"], XCom.deserialize_value(types.SimpleNamespace(value=record
 
 
 def test_the_own_dag_and_its_test(tmp_path):
-    """As docs/your_dag.md has them: where they are to be put, run by pytest."""
+    """As docs/development.md has them: where they are to be put, run by pytest."""
     for name, place in (("own dag", "dags/my_fares.py"), ("own test", "tests/dags/test_it.py")):
         file = tmp_path / place
         file.parent.mkdir(parents=True)

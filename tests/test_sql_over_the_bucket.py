@@ -1,4 +1,4 @@
-"""The SQL of docs/sql_over_the_bucket.md, as it stands there, on XComs that the backend has pushed."""
+"""The SQL of docs/by_reference.md, as it stands there, on XComs that the backend has pushed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.xcom_store.conftest import configure, s3, service, supervisor, xcom
 
 __all__ = ["configure", "s3", "service", "supervisor", "xcom"]
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "sql_over_the_bucket.md"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "by_reference.md"
 pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="docs/ is not shipped")
 RUNS = ["manual__2026-11-22T10:00:00+00:00", "scheduled__2026-11-23T00:00:00+00:00"]
 
@@ -22,7 +22,7 @@ RUNS = ["manual__2026-11-22T10:00:00+00:00", "scheduled__2026-11-23T00:00:00+00:
 @pytest.fixture
 def query(xcom):
     """Run a block of the page by its name, on this test's bucket."""
-    text = PAGE.read_text(encoding="utf-8")
+    _, _, text = PAGE.read_text(encoding="utf-8").partition("## SQL over the bucket")
     blocks = dict(re.findall(r"<!-- tested: (\w+) -->\n```sql\n(.*?)```", text, re.DOTALL))
     assert blocks.keys() == {"connect", "space", "mapped", "expectations"}
     assert text.count("```sql") == len(blocks), "a block that is not tested"

@@ -9,7 +9,7 @@ The first one found counts:
 | `[core] execution_api_server_url`, `[api] base_url` | none: `simple_auth_manager_all_admins` |
 
 The connection is read only if no variable gives credentials. User name and password are exchanged
-for a token at `/auth/token`. docs/sweep.md shows how to set it up on your machine and on Astro.
+for a token at `/auth/token`. docs/tools.md shows how to set it up on your machine and on Astro.
 """  # noqa: E501 - a table
 
 from __future__ import annotations

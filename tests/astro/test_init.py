@@ -13,7 +13,7 @@ import pytest
 from tests.astro.conftest import Project
 from tests.astro_project import ROOT, copy_files, git, project_files
 
-GUIDE = ROOT / "docs/astro.md"
+GUIDE = ROOT / "docs/development.md"
 RUNTIME = "3.3-2"  # named, for otherwise the CLI asks a host for the newest
 ADDED = {"dags/exampledag.py", "tests/dags/test_dag_example.py"}
 

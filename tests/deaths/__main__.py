@@ -1,4 +1,4 @@
-"""Make the table in docs/sweep.md: `python -m tests.deaths`, or print some: `… retry sweep`."""
+"""Make the table in docs/tools.md: `python -m tests.deaths`, or print some: `… retry sweep`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of docs/sweep.md: what became of each operation at each of its requests."""
+"""The table of docs/tools.md: what became of each operation at each of its requests."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.deaths.cases import WAYS, Site
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "sweep.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "tools.md"
 BEGIN, END = "<!-- python -m tests.deaths -->\n", "<!-- end -->\n"
 
 
@@ -18,7 +18,7 @@ def rows(site: Site, name: str, only: int | None = None) -> list[str]:
     """
     requests = site.points(name)
     found = [
-        (number, request, " | ".join(map(str, site.outcomes(name, number))))
+        (number, request, " | ".join(map(str, site.outcomes(name, requests, number))))
         for number, request in enumerate(requests, 1)
         if only in (number, None)
     ]

@@ -1,4 +1,4 @@
-"""Airflow's two secrets backends of AWS, as docs/secrets.md sets them, on moto."""
+"""Airflow's two secrets backends of AWS, as docs/production.md sets them, on moto."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/secrets.md: where the connection may come from, and what a change of its keys does.
+"""docs/production.md: where the connection may come from, and what a change of its keys does.
 
 Secrets Manager and Parameter Store are moto's, asked by Airflow's own secrets backends. The S3 keys
 that come out are checked by SeaweedFS.
@@ -68,7 +68,7 @@ class TestSecretsBackend:
 
 
 def test_the_page_sets_what_is_tried_here():
-    page = Path(__file__).resolve().parents[2] / "docs" / "secrets.md"
+    page = Path(__file__).resolve().parents[2] / "docs" / "production.md"
     if not page.exists():
         pytest.skip("docs/ was deleted")
     lines = re.findall(

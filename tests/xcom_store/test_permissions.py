@@ -1,4 +1,4 @@
-"""The least policy of docs/production.md is enough for the backend, and no more: on moto, which enforces it.
+"""The least policy of docs/stores.md is enough for the backend, and no more: on moto, which enforces it.
 
 Deleting is not shown: obstore uses DeleteObjects, which moto refuses to all while it enforces. The
 policy of infra/aws is the same, and tests/infra shows it on a server that heeds all of it.
@@ -19,7 +19,7 @@ import boto3
 from include.xcom_store.errors import AccessDenied
 from tests.moto_iam import ROOT, forget_everything, switch_enforcement
 
-PAGE = Path(__file__).resolve().parents[2] / "docs/production.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs/stores.md"
 BUCKET = "policy-bucket"
 LARGE = ["x" * 1_100, b"y" * 70_000]  # an object, and a leaf under it
 

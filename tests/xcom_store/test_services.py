@@ -6,6 +6,7 @@ servers are emulators but for HDFS: SeaweedFS without keys, Azurite, Hadoop's mi
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,7 @@ from include.xcom_store.errors import (
     StoreUnreachable,
 )
 from tests import services
+from tests.http_service import Handler, serve
 from tests.xcom_store.cases import VALUES
 from tests.xcom_store.identical import assert_identical
 from tests.xcom_store.test_delete import *  # noqa: F403
@@ -106,6 +108,24 @@ class TestWhatIsWrong:
         with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
             s3.through(silent.getsockname()[1])
             all_fail(self.calls(store())[:4], seconds=15)
+
+    def test_the_service_is_busy(self, s3, store):
+        code = {"az": "ServerBusy", "hdfs": "ServerTooBusyException"}.get(s3.scheme, "SlowDown")
+        said = {"RemoteException": {"exception": code, "message": "not now"}}
+        body = json.dumps(said) if s3.scheme == "hdfs" else f"<Error><Code>{code}</Code></Error>"
+
+        class Busy(Handler):
+            def do_GET(self):
+                self.body()
+                self.answer(503, body.encode())
+
+            do_PUT = do_HEAD = do_GET  # noqa: N815
+
+        with serve(Busy) as server:
+            s3.through(server.server_port)
+            for call in self.calls(store())[:3]:
+                with pytest.raises(StoreUnreachable, match=r"let fewer tasks run at once"):
+                    call()
 
     def test_a_missing_object(self, store):
         for call in (lambda: store().get("none", 3, ""), lambda: store().head("none")):

@@ -1,4 +1,4 @@
-"""Every point of death (`tests.deaths`): promised in docs/sweep.md, and its table is right."""
+"""Every point of death (`tests.deaths`): promised in docs/tools.md, and its table is right."""
 
 from __future__ import annotations
 

@@ -93,6 +93,12 @@ def shorten(text: str, limit: int | None = MAX_CHARACTERS) -> str:
     return text if limit is None or len(text) <= limit else f"{text[:limit]}…"
 
 
+def ordinal(number: int) -> str:
+    """Return 2nd, 3rd, 11th …."""
+    last = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number:,}{'th' if number % 100 in (11, 12, 13) else last}"
+
+
 def _document(cell: str) -> str:
     try:
         return trees.brief(documents.load(cell.encode()), bare=True)

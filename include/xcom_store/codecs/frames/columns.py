@@ -67,11 +67,26 @@ class Column(NamedTuple):
         recipe: JSON; what `restore` needs besides the Arrow data.
         type: the Arrow type.
         rows: returns the Arrow array of rows start to stop.
+        missing_objects: cells that are missing to pandas, and have a document.
     """
 
     recipe: dict[str, Any]
     type: Any
     rows: Callable[[int, int], Any]
+    missing_objects: int = 0
+
+    def missing(self, chunks: Any) -> int:
+        """Return how many cells of a ChunkedArray of it are missing: null, NaN of numpy, code -1.
+
+        For people (see `describe`): Parquet's statistics count no NaN. Takes 4 to 9 ms of 1M × 20.
+        """
+        [(kind, detail)] = self.recipe.items()
+        if kind == "codes" and not detail["values"]:
+            return sum(int(np.count_nonzero(_numbers(chunk) < 0)) for chunk in chunks.chunks)
+        is_float = pa.types.is_floating(self.type)
+        if is_float and kind == "dtype" and detail[documents.TAG][0] == "numpy_dtype":
+            return sum(int(np.count_nonzero(np.isnan(_numbers(chunk)))) for chunk in chunks.chunks)
+        return int(chunks.null_count)
 
 
 def plan(values: Any, name: str) -> Column:
@@ -273,7 +288,8 @@ def _plan_objects(cells: Any, name: str) -> Column:
         except (pa.ArrowException, TypeError, UnicodeError, OverflowError):
             pass  # an infinite Decimal, an int beyond 64 bits, a lone surrogate: as documents
     texts = [_document(cell, f"{name}, row {row}") for row, cell in enumerate(cells)]
-    return _column({"object": True}, pa.array(texts, type=pa.large_string()), name)
+    column = _column({"object": True}, pa.array(texts, type=pa.large_string()), name)
+    return column._replace(missing_objects=int(pd.isna(cells).sum()))
 
 
 def _document(cell: Any, where: str) -> str:
@@ -326,6 +342,11 @@ def _recipe(dtype: Any, name: str) -> dict[str, Any]:
         f"{name} has dtype {dtype}, which would not come back. Convert it first, for example with "
         f"{'.sparse.to_dense()' if isinstance(dtype, pd.SparseDtype) else 'astype(object)'}."
     )
+
+
+def _numbers(array: Any) -> Any:
+    """Return an Arrow array of numbers, none of them null, as numpy, without a copy."""
+    return array.to_numpy(zero_copy_only=True)
 
 
 def _column(recipe: dict[str, Any], array: Any, name: str) -> Column:

@@ -52,6 +52,7 @@ class Field(NamedTuple):
         is_index: it is a level of the row index.
         meaning: of the data that `to_show` returns.
         words: returns the texts of all categories, where the file's data are codes; else None.
+        missing: cells of the whole column that are; None if the file does not say.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Field(NamedTuple):
     is_index: bool
     meaning: Meaning = Meaning()
     words: Callable[[], Any] | None = None
+    missing: int | None = None
 
     def to_show(self, column: Any) -> Any:
         """Return a column's Arrow data as they are to be shown: words in the place of codes.
@@ -111,6 +113,11 @@ def describe(file: Any, texts: Callable[[Any, Meaning], Any]) -> Frame:
                 zip(file.schema_arrow, written, labels, columns + levels, strict=True)
             )
         ]
+        missing = recipe.get("missing", [None] * len(fields))
+        fields = [
+            field._replace(missing=_count(count, file.metadata.num_rows))
+            for field, count in zip(fields, missing, strict=True)
+        ]
         start, _, step = index.get("range", (None, None, None))
         return Frame(
             {kind: kind for kind in ("DataFrame", "Series", "Index", "array")}[recipe["of"]],
@@ -129,6 +136,12 @@ def _nothing_trusted() -> Iterator[None]:
         raise ObjectCorrupt(
             f"the Parquet file does not say what this backend writes into it ({error!r})."
         ) from error
+
+
+def _count(count: Any, rows: int) -> int | None:
+    if count is None or (type(count) is int and 0 <= count <= rows):
+        return count
+    raise ValueError(f"{count!r} of {rows} cells missing")
 
 
 def _field(
