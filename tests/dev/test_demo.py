@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from dev import ports
+from tests import waiting
 
 
 def stop(process, number, seconds=60):
@@ -24,10 +25,7 @@ def stop(process, number, seconds=60):
 
 def ended(project_copy, seconds=30):
     """Wait until nothing of it runs, as its guards have seen that it has gone."""
-    deadline = time.monotonic() + seconds
-    while project_copy.running():
-        assert time.monotonic() < deadline, project_copy.running()
-        time.sleep(0.2)
+    waiting.until(lambda: not project_copy.running(), project_copy.running, seconds=seconds)
 
 
 def ports_named_in(text):
