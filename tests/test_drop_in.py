@@ -197,7 +197,7 @@ def test_a_trigger_pulls_a_frame_and_pushes(real):
     assert real.rows("drop_in_trigger")["ended", -1, "return_value"] == '{"rows": 1000}'
 
 
-@pytest.mark.long
+@pytest.mark.weekly
 def test_other_interpreters_find_the_backend(real):
     assert run(real, "drop_in_interpreters") == "success"
 

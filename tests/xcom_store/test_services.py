@@ -42,7 +42,7 @@ class TestTheSurface(OnS3):
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[] if n in FEW else pytest.mark.long) for n in VALUES]
+    "name", [pytest.param(n, marks=[] if n in FEW else pytest.mark.weekly) for n in VALUES]
 )
 def test_a_value_comes_back_exactly(xcom, configure, name):
     configure(threshold=0)
@@ -84,8 +84,8 @@ class TestWhatIsWrong:
 
     @pytest.fixture
     def store(self, s3, configure, store):
-        configure(**QUICK)
         written(store())
+        configure(retry_timeout=1)
         return store
 
     def calls(self, store):
@@ -100,11 +100,13 @@ class TestWhatIsWrong:
             lambda: store.create("y", b""),
         )
 
-    def test_nobody_listens(self, s3, store):
+    def test_nobody_listens(self, s3, store, configure):
+        configure(**QUICK)
         s3.through(9)
         all_fail(self.calls(store()), "check endpoint and network", seconds=10)
 
-    def test_somebody_listens_and_says_nothing(self, s3, store):
+    def test_somebody_listens_and_says_nothing(self, s3, store, configure):
+        configure(**QUICK)
         with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
             s3.through(silent.getsockname()[1])
             all_fail(self.calls(store())[:4], seconds=15)

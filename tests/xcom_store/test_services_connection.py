@@ -165,7 +165,7 @@ class TestGoogle:
     def test_a_key_that_obstore_does_not_take(self, google):
         google(keyfile_dict=json.dumps(service_account(private_key=SECRET)))
         with pytest.raises(ConfigurationError, match=r"does not take") as error:
-            written(Store(Settings(url="gs://bucket", **QUICK)))
+            written(Store(Settings(url="gs://bucket", retry_timeout=1)))
         assert SECRET not in str(error.value)
 
     def test_a_revoked_key(self, google):
@@ -220,7 +220,7 @@ def sas(server, *, days, rights="rwdlac"):
 class TestAzure:
     @pytest.fixture
     def store(self):
-        return Store(Settings(url="az://airflow-xcoms/connections", **QUICK))
+        return Store(Settings(url="az://airflow-xcoms/connections", retry_timeout=1))
 
     @pytest.mark.long
     def test_every_static_secret_by_a_real_request(self, azurite, wasb, monkeypatch):
@@ -242,7 +242,7 @@ class TestAzure:
             ({"connection_string": f"BlobEndpoint={host};SharedAccessSignature={shared}"}, {}),
         ):
             wasb(extra, **{"host": host, "login": login, **fields})
-            store = Store(Settings(url="az://airflow-xcoms/connections", **QUICK))
+            store = Store(Settings(url="az://airflow-xcoms/connections", retry_timeout=1))
             written(store)
             assert key not in repr(store.access)
             assert shared not in repr(store.access)
@@ -286,7 +286,7 @@ class TestAzure:
                 host=azurite.connection()["host"], login="the-id", password=SECRET,
             )  # fmt: skip
             with pytest.raises(AccessDenied, match=r"Entra ID does not take") as error:
-                written(Store(Settings(url="az://airflow-xcoms/x", **QUICK)))
+                written(Store(Settings(url="az://airflow-xcoms/x", retry_timeout=1)))
         assert SECRET not in str(error.value)
         path, form = asked[0]
         assert path == "/tenant/oauth2/v2.0/token"

@@ -22,8 +22,17 @@ def documented(*cells):
     return [line for line in table.documented().splitlines() if line.startswith(begin)]
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("name", OPERATIONS)
+LONG = ("retry", "push with five parts", "delete")
+"""Looked at in each long run; the others, with twice as many requests, once a week."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.long if name in LONG else pytest.mark.weekly)
+        for name in OPERATIONS
+    ],
+)
 def test_nothing_is_lost_at_any_point_of_death(site, name):
     assert table.rows(site, name) == documented(name)
 

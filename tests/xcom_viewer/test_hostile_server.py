@@ -133,7 +133,7 @@ def state(site, path):
     return found
 
 
-@pytest.mark.long
+@pytest.mark.weekly
 @pytest.mark.parametrize("server", SERVERS)
 def test_the_api_server_lives(tmp_path, s3_server, server):
     if server == "gunicorn":
