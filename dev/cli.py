@@ -8,11 +8,11 @@ import re
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from dev import demo_options, environment, processes, project, s3_server, spark, stores
 from dev.errors import DevError
-from dev.project import ROOT, VENV
+from dev.project import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -188,7 +188,7 @@ examples:
   python3 -m dev bench --only frames --only first_value
 """
 _SETUP = """
-Installs all that dev/requirements.lock and dags/dbt/requirements.lock name, checked by hash; other
+Installs all that dev/requirements.lock and dbt-requirements.lock name, checked by hash; other
 commands install only their part of it.
 With an unchanged lock it does nothing; after an interruption, run it again. The package index is
 the one pip or uv is configured for (PIP_INDEX_URL, pip.conf, UV_DEFAULT_INDEX).
@@ -285,15 +285,23 @@ def enter_environment(*groups: str) -> float:
 
     Returns, in that interpreter, the seconds that it took; once, not to commands within this one.
     """
-    if Path(sys.prefix).resolve() != VENV.resolve() or not environment.MAIN.is_current(*groups):
+    if not _runs_in(environment.MAIN) or not environment.MAIN.is_current(*groups):
         began = time.monotonic()
         environment.ensure_main(*groups)
-        env = environment.clean_environment()
-        env[_SETUP_SECONDS] = str(time.monotonic() - began)
-        python = str(environment.MAIN.python)
-        sys.stdout.flush()
-        os.execve(python, [python, "-m", "dev", *sys.argv[1:]], env)  # noqa: S606 - no shell
+        _go_on_in(environment.MAIN, **{_SETUP_SECONDS: str(time.monotonic() - began)})
     return float(os.environ.pop(_SETUP_SECONDS, "0"))
+
+
+def _runs_in(made: environment.Environment) -> bool:
+    return Path(sys.prefix).resolve() == made.path.resolve()
+
+
+def _go_on_in(made: environment.Environment, **extra: str) -> NoReturn:
+    """Become this command, from the start, in that environment."""
+    python = str(made.python)
+    sys.stdout.flush()
+    env = environment.clean_environment() | extra
+    os.execve(python, [python, "-m", "dev", *sys.argv[1:]], env)  # noqa: S606 - no shell
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -375,7 +383,9 @@ def _spark(_options: argparse.Namespace) -> int:
 
 def _s3(_options: argparse.Namespace) -> int:
     s3_server.check_platform()
-    enter_environment()
+    if not _runs_in(environment.S3):
+        environment.ensure_s3()
+        _go_on_in(environment.S3)
     from dev import s3_command
 
     return s3_command.run()

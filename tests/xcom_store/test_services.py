@@ -10,6 +10,7 @@ import json
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 
@@ -58,6 +59,22 @@ def test_right_values_or_typed_errors(xcom, proxy, configure, wanted):  # noqa: 
     right_values_or_typed_errors(xcom, proxy, configure, wanted)
 
 
+DENIED = {
+    "gs": [
+        (403, "AccessDenied", r"roles/storage\.objectUser"),
+        (401, "AuthenticationRequired", "expired or revoked: renew it"),
+        (400, "ExpiredToken", "has expired: renew it"),
+    ],
+    "az": [
+        (403, "AuthorizationPermissionMismatch", "Storage Blob Data Contributor"),
+        (403, "AuthenticationFailed", "whether the SAS has expired"),
+    ],
+    "hdfs": [
+        (401, "SecurityException", "another authentication than a user's name"),
+        (403, "InvalidToken", "delegation token has expired"),
+    ],
+}
+"""What a service says of wrong and of expired credentials, and the advice."""
 QUICK = {"connect_timeout": 1, "request_timeout": 2, "retry_timeout": 1}
 
 
@@ -111,22 +128,39 @@ class TestWhatIsWrong:
             s3.through(silent.getsockname()[1])
             all_fail(self.calls(store())[:4], seconds=15)
 
-    def test_the_service_is_busy(self, s3, store):
-        code = {"az": "ServerBusy", "hdfs": "ServerTooBusyException"}.get(s3.scheme, "SlowDown")
-        said = {"RemoteException": {"exception": code, "message": "not now"}}
-        body = json.dumps(said) if s3.scheme == "hdfs" else f"<Error><Code>{code}</Code></Error>"
+    @pytest.fixture
+    def answer(self, s3):
+        """Let a stand-in answer in the service's form, for what its server here never says."""
+        with ExitStack() as started:
 
-        class Busy(Handler):
-            def do_GET(self):
-                self.body()
-                self.answer(503, body.encode())
+            def answer(status, code):
+                said = {"RemoteException": {"exception": code, "message": "no"}}
+                xml = f"<Error><Code>{code}</Code><Message>no</Message></Error>"
+                body = json.dumps(said) if s3.scheme == "hdfs" else xml
 
-            do_PUT = do_HEAD = do_GET  # noqa: N815
+                class Stand(Handler):
+                    def do_GET(self):
+                        self.body()
+                        self.answer(status, body.encode())
 
-        with serve(Busy) as server:
-            s3.through(server.server_port)
+                    do_PUT = do_GET  # noqa: N815
+
+                s3.through(started.enter_context(serve(Stand)).server_port)
+
+            yield answer
+
+    def test_the_service_is_busy(self, s3, store, answer):
+        codes = {"gs": "SlowDown", "az": "ServerBusy", "hdfs": "ServerTooBusyException"}
+        answer(503, codes[s3.scheme])
+        for call in self.calls(store())[:3]:
+            with pytest.raises(StoreUnreachable, match=r"let fewer tasks run at once"):
+                call()
+
+    def test_denied_or_expired(self, s3, store, answer):
+        for status, code, advice in DENIED[s3.scheme]:
+            answer(status, code)
             for call in self.calls(store())[:3]:
-                with pytest.raises(StoreUnreachable, match=r"let fewer tasks run at once"):
+                with pytest.raises(AccessDenied, match=advice):
                     call()
 
     def test_a_missing_object(self, store):

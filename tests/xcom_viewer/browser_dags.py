@@ -200,7 +200,7 @@ def viewer_large():
 
 
 @dag(schedule=None)
-def viewer_changes():
+def monthly_trips():
     """Pushes other values in each run: the months of the sample data, one after the other."""
 
     @task
@@ -208,11 +208,11 @@ def viewer_changes():
         return month(dag_run.conf["month"])
 
     @task
-    def judged(dag_run: Any = None) -> Any:
+    def validate_trips(dag_run: Any = None) -> Any:
         return validation(dag_run.conf["month"] == 1)
 
     trips()
-    judged()
+    validate_trips()
 
 
 def month(number: int) -> Any:
@@ -257,5 +257,5 @@ def viewer_pictures():
 
 viewer_values()
 viewer_large()
-viewer_changes()
+monthly_trips()
 viewer_pictures()

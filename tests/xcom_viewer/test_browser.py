@@ -27,7 +27,7 @@ from tests.xcom_viewer.browser import Visit, chromium, launch
 if not chromium():
     pytest.skip("no Chromium here; CHROMIUM may name one", allow_module_level=True)
 
-DAG, CHANGES, PICTURES = "viewer_values", "viewer_changes", "viewer_pictures"
+DAG, CHANGES, PICTURES = "viewer_values", "monthly_trips", "viewer_pictures"
 SIZE = {"width": 1280, "height": 800}
 
 
@@ -276,7 +276,7 @@ def test_a_frame_and_a_validation_are_compared_with_the_previous_run(site, visit
         expect(rows.filter(has_text="congestion_surcharge")).to_contain_text(share)
     values.get_by_role("link", name="Back to the value").click()
     expect(values.get_by_role("columnheader", name="trip_distance").first).to_be_visible()
-    visit.page.goto(site.task_page(CHANGES, "judged"))
+    visit.page.goto(site.task_page(CHANGES, "validate_trips"))
     values = visit.open_tab()
     values.get_by_role("link", name="Compare with the previous run").click()
     expect(values.get_by_text("fails now")).to_be_visible()
@@ -301,7 +301,12 @@ PAGES = {
     "columns": (DAG, "values", "return_value", "Columns and figures"),
     "chart": (CHANGES, "trips", "return_value", "Chart"),
     "previous-frame": (CHANGES, "trips", "return_value", "Compare with the previous run"),
-    "previous-validation": (CHANGES, "judged", "return_value", "Compare with the previous run"),
+    "previous-validation": (
+        CHANGES,
+        "validate_trips",
+        "return_value",
+        "Compare with the previous run",
+    ),
     "array": (DAG, "values", "array", ""),
     "image": (PICTURES, "pictures", "photo", ""),
     "heat-map": (PICTURES, "pictures", "surface", "Heat map"),
