@@ -22,6 +22,7 @@ _SETUP_SECONDS = (
 )
 
 _MOST_PROCESSES = 4  # each has an S3 server and a moto of its own, some an Airflow
+_MORE_PROCESSES = 1  # than there are cores: many tests wait for a timeout or for a server to start
 _IN_ONE_PROCESS = re.compile(
     r"""^-[vql]*[xsnk]|^--(exitfirst|maxfail|pdb|trace|capture|numprocesses|dist|collect-only|co)\b
     |^--(lf|last-failed|ff|failed-first|sw|stepwise|help|version|fixtures|markers)\b
@@ -169,7 +170,7 @@ examples:
 """
 _TEST = """
 Runs pytest in .venv; arguments go to pytest. The first run installs 0.7 GB more into .venv. All of
-it, or a folder, runs in as many processes as there are cores, at most four. A file, a test, and
+it, or a folder, runs in one process more than there are cores, at most four. A file, a test, and
 what is chosen or watched with -k, -x, -s, --pdb or the like run in one. -n NUMBER overrides this.
 
 Without --long some minutes are spared: the tests that take long run only with it.
@@ -348,13 +349,13 @@ def _test(options: argparse.Namespace) -> int:
 
 
 def in_processes(arguments: Sequence[str], cores: int | None) -> list[str]:
-    """The options for pytest-xdist: none where one process is what was asked for, or fast enough.
+    """The options for pytest-xdist: none where one process is what was asked for, or all there is.
 
     A file's tests stay together, because many files start an Airflow or a server for all of theirs;
     files keep the order of the collection, the slowest first (tests/conftest.py).
     """
-    count = min(cores or 1, _MOST_PROCESSES)
-    if count < 2 or any(map(_IN_ONE_PROCESS.search, arguments)):
+    count = min((cores or 1) + _MORE_PROCESSES, _MOST_PROCESSES)
+    if (cores or 1) < 2 or any(map(_IN_ONE_PROCESS.search, arguments)):
         return []
     return ["-n", str(count), "--dist", "loadfile", "--no-loadscope-reorder"]
 

@@ -248,11 +248,11 @@ def test_the_time_of_the_setup_is_counted_by_one_command_only(monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "cores", "processes"),
     [
-        ("", 2, 2),
+        ("", 2, 3),
         ("--long -q", 8, 4),
-        ("tests/dev --long", 2, 2),
-        ("--long -m long", 3, 3),
-        ("-rs --durations=20", 2, 2),
+        ("tests/dev --long", 2, 3),
+        ("--long -m long", 3, 4),
+        ("-rs --durations=20", 2, 3),
         ("", 1, 0),
         ("", None, 0),
         ("tests/test_lock.py", 2, 0),
