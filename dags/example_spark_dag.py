@@ -1,14 +1,14 @@
-"""Spark reads an XCom where it lies in S3, and writes a result that a later task finds there.
+"""Spark reads an XCom where it lies, in S3 or HDFS, and writes a result that a later task finds.
 
 | task | does |
 | --- | --- |
-| `extract` | returns the trips of two months as a DataFrame: one Parquet file in S3 |
+| `extract` | returns the trips of two months as a DataFrame: one Parquet file |
 | `revenue_by_zone` | has Spark sum that file up by zone; returns the URI of the result |
 | `report` | reads of the result the five zones with the most revenue |
 
-Spark gets two URIs and the keys to the bucket. What it reads and writes passes through no worker;
-here it computes in the worker's machine, elsewhere on the cluster that the connection
-`spark_default` names (`include/spark_s3.py`).
+Spark gets two URIs, and the keys to the bucket or a user of HDFS. What it reads and writes passes
+through no worker; here it computes in the worker's machine, elsewhere on the cluster that the
+connection `spark_default` names (`include/spark.py`).
 
 #### What it needs
 
@@ -33,6 +33,7 @@ import logging
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from airflow.sdk import DAG, get_current_context, task
 from pendulum import datetime
@@ -49,7 +50,7 @@ JOB = Path(__file__).parent / "spark" / "revenue_by_zone.py"
 
 with DAG(
     dag_id="example_spark_dag",
-    description="Spark reads an XCom in S3 by its URI, and writes a result that a task reports",
+    description="Spark reads an XCom by its URI, and writes a result that a task reports",
     doc_md=__doc__,
     schedule=None,
     start_date=datetime(2025, 1, 1),
@@ -71,22 +72,24 @@ with DAG(
     @task
     def revenue_by_zone() -> str:
         """Have Spark sum the trips up; return where the result lies."""
-        from include import spark_s3, xcom_reference
+        from include import spark, xcom_reference
 
         context = get_current_context()
         trips = xcom_reference.locate(context["ti"], "extract")
         log.info("%s: %s", trips.uri, trips.summary)
-        result = f"{spark_s3.results_uri(context['run_id'])}/revenue_by_zone"
-        spark_s3.submit(JOB, trips.uri, result)
+        run = quote(context["run_id"], safe="")
+        result = spark.results().uri(f"run_id={run}/revenue_by_zone")
+        spark.submit(JOB, trips.uri, result)
         return result
 
     @task
     def report() -> pd.DataFrame:
         """Read the five zones with the most revenue, and no more."""
-        from include import xcom_reference
+        from include import spark
+        from include.xcom_reference.services import StoreAccess
 
         result = get_current_context()["ti"].xcom_pull(task_ids="revenue_by_zone")
-        with xcom_reference.bucket_access().duckdb() as db:
+        with StoreAccess(store=spark.results()).duckdb() as db:
             # Without a column for `run_id=…` in the path.
             zones = db.read_parquet(f"{result}/*.parquet", hive_partitioning=False)
             top = zones.order("revenue DESC").limit(5).df()

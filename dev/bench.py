@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 BENCHMARKS = (
     "frames",
+    "viewer",
     "services",
     "growth",
     "stored_size",

@@ -157,8 +157,8 @@ class Demo:
         except BaseException:
             server.stop()
             raise
-        if self._kept:
-            self._kept.running(server.env)
+        if self._options.stay:
+            kept.running(server.env)
         self._lap("airflow_start", began)
         self.say(f"Airflow {server.api.version()}: {server.url}")
         return server
@@ -168,7 +168,7 @@ class Demo:
         began = time.monotonic()
         known = follow.listed_dags(airflow, self._options.dags, self.say)
         self._lap("airflow_start", began)
-        if left_out := self._other and stores.ONLY_S3.intersection(known):
+        if left_out := stores.left_out(self._options.store, known):
             self.say(f"Left out, for they read S3 by themselves: {', '.join(sorted(left_out))}")
             known = [dag_id for dag_id in known if dag_id not in left_out]
         if self._options.dags is None and spark.DAG in known and (reason := spark.missing()):

@@ -107,11 +107,13 @@ class Kept:
         }
         _write(_STATE, self._state)
 
-    def running(self, env: Mapping[str, str]) -> None:
-        """Tell `tools` how to reach the Airflow that runs from now on."""
-        names = ("PYTHONPATH", "NO_PROXY", "no_proxy")
-        settings = {n: v for n, v in env.items() if n.startswith("AIRFLOW") or n in names}
-        _write(_RUNNING, {"process": os.getpid(), "settings": settings})
+
+def running(env: Mapping[str, str]) -> None:
+    """Tell `tools` how to reach the Airflow that runs from now on; its state may not be kept."""
+    names = ("PYTHONPATH", "NO_PROXY", "no_proxy")
+    settings = {n: v for n, v in env.items() if n.startswith("AIRFLOW") or n in names}
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    _write(_RUNNING, {"process": os.getpid(), "settings": settings})
 
 
 def running_settings() -> dict[str, str] | None:

@@ -14,7 +14,8 @@ from dev.project import ROOT
 
 _BIN = Path(sys.executable).parent
 _IMAGES = ROOT / "docs" / "images"
-_PICTURES = {f"example-{name}": f"viewer-{name}" for name in ("frame", "run", "validation")}
+_NAMES = ("frame", "run", "validation", "previous", "chart")
+_PICTURES = {f"example-{name}": f"viewer-{name}" for name in _NAMES}
 """What the browser's tests keep, and what the README calls it."""
 
 

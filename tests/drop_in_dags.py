@@ -149,6 +149,16 @@ with DAG("drop_in_killed", schedule=None):
     kill(make())
 
 
+with DAG("drop_in_killed_alone", schedule=None, on_failure_callback=tell("dag")):
+
+    @task(on_failure_callback=tell("task"))
+    def kill_alone(found: Any) -> None:
+        """End as by the kernel's out-of-memory killer, which spares the executor's process."""
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    kill_alone(make())
+
+
 with DAG(
     "drop_in_deadline",
     schedule=None,

@@ -286,19 +286,19 @@ class Spark(Engine):
 
     def __init__(self, access: BucketAccess) -> None:
         super().__init__(access)
-        from include import spark_s3
+        from include import spark
 
         os.environ |= {"SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable}
-        [packages] = spark_s3.SPARK_VENV.glob("lib/python3*/site-packages")
+        [packages] = spark.SPARK_VENV.glob("lib/python3*/site-packages")
         sys.path.append(str(packages))
         from pyspark.sql import SparkSession
 
         logging.getLogger("py4j").setLevel(logging.CRITICAL)  # when all is over, it logs that
 
-        jars = ",".join(map(str, (spark_s3.SPARK_VENV / "jars").glob("*.jar")))
+        jars = ",".join(map(str, (spark.SPARK_VENV / "jars").glob("*.jar")))
         builder = SparkSession.builder.master("local[1]").config("spark.jars", jars)
         options = {
-            **spark_s3.conf(access),
+            **spark.conf(access),
             "spark.hadoop.fs.s3a.access.key": access.key_id,
             "spark.hadoop.fs.s3a.secret.key": access.secret,
             "spark.sql.session.timeZone": "UTC",

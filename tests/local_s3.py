@@ -1,6 +1,6 @@
-"""The S3 server of the tests as its users see it: an Airflow connection, and a client.
+"""The S3 server of the tests as its users see it: an Airflow connection, a client, open uploads.
 
-The client is obstore's own, past the code under test.
+The clients are obstore's and boto3's own, past the code under test.
 """
 
 from __future__ import annotations
@@ -36,3 +36,31 @@ def client(server: Any, prefix: str | None = None, **changed: str) -> S3Store:
     return S3Store(
         server.bucket, prefix=prefix, client_options={"allow_http": True}, **(given | changed)
     )
+
+
+class Uploads:
+    """Multipart uploads that are not complete; keys are relative to the prefix."""
+
+    def __init__(self, server: Any, prefix: str) -> None:
+        import boto3
+
+        self._s3 = boto3.client(
+            "s3",
+            endpoint_url=server.endpoint_url,
+            region_name=REGION,
+            aws_access_key_id=server.access_key_id,
+            aws_secret_access_key=server.secret_access_key,
+        )
+        self._bucket, self._root = server.bucket, f"{prefix}/"
+
+    def begin(self, key: str) -> None:
+        """Begin one, and write its first part."""
+        where = {"Bucket": self._bucket, "Key": self._root + key}
+        upload = self._s3.create_multipart_upload(**where)["UploadId"]
+        self._s3.upload_part(**where, UploadId=upload, PartNumber=1, Body=b"x")
+
+    def keys(self) -> list[str]:
+        """All there are, as often as they were begun."""
+        where = {"Bucket": self._bucket, "Prefix": self._root}
+        found = self._s3.list_multipart_uploads(**where).get("Uploads", [])
+        return sorted(upload["Key"].removeprefix(self._root) for upload in found)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 pytest.importorskip("duckdb")
@@ -10,6 +12,7 @@ pytest.importorskip("obstore")
 import pandas as pd
 
 from include import xcom_reference
+from include.xcom_reference.services import StoreAccess
 from include.xcom_store.errors import ConfigurationError, StoreUnreachable
 from include.xcom_store.stores.files import ObjectFile
 from tests import services
@@ -28,8 +31,10 @@ from tests.test_by_reference import (  # noqa: F401
     test_what_is_located_is_what_was_pushed,
     xcom,
 )
+from tests.xcom_store.conftest import connect  # noqa: F401
 
 service = services.each_other
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def test_polars_reads_a_file(xcom):  # noqa: F811
@@ -76,3 +81,25 @@ def test_a_dead_service_is_told(xcom, configure):  # noqa: F811
 def test_keys_of_a_bucket_are_for_s3(xcom):  # noqa: F811
     with pytest.raises(ConfigurationError, match="is not on S3"):
         xcom_reference.bucket_access()
+
+
+@pytest.mark.long
+def test_spark_computes_in_hdfs(xcom, connect):  # noqa: F811
+    jobs = pytest.importorskip("include.spark", reason="the Spark example was deleted")
+    dev = pytest.importorskip("dev.spark", reason="dev/ is not shipped")
+    if reason := dev.missing():
+        pytest.skip(reason)
+    connect("spark_default", "spark", host="local[1]")
+    uri = xcom.push(pd.DataFrame({"pickup_location_id": [1, 1, 2], "total_amount": [1.5, 2, 4]}))[
+        "uri"
+    ]
+    job, result = ROOT / "dags" / "spark" / "revenue_by_zone.py", jobs.results().uri("here")
+    if xcom.s3.scheme != "hdfs":
+        with pytest.raises(ConfigurationError, match="is not on S3"):
+            jobs.submit(job, uri, result)
+        return
+    jobs.submit(job, uri, result)
+    with StoreAccess(store=jobs.results()).duckdb() as db:
+        found = db.read_parquet(f"{result}/*.parquet").order("pickup_location_id").fetchall()
+    assert found == [(1, 2, 3.5), (2, 1, 4.0)]
+    assert jobs.results().exists("here/_SUCCESS")

@@ -7,13 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import runpy
+import signal
+import subprocess
+import sys
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
+import psutil
 import pytest
 
-pytest.importorskip("include.spark_s3", reason="the Spark example was deleted")
-from include import spark_s3
+pytest.importorskip("include.spark", reason="the Spark example was deleted")
+from include import spark
 from tests.xcom_store.conftest import configure, connect, s3, service
 
 __all__ = ["configure", "connect", "s3", "service"]
@@ -37,7 +42,7 @@ def spark_submit(tmp_path, monkeypatch, s3, connect):
         (tmp_path / "jars" / name).touch()
     program.write_text(SUBMIT)
     program.chmod(0o755)
-    monkeypatch.setattr(spark_s3, "SPARK_VENV", tmp_path)
+    monkeypatch.setattr(spark, "SPARK_VENV", tmp_path)
     connect("spark_default", "spark", host="local[2]")
     return program
 
@@ -50,7 +55,7 @@ def given(program: Path) -> tuple[list[str], dict[str, str]]:
 
 def test_spark_gets_uris_as_arguments_and_keys_by_its_environment(spark_submit, s3, monkeypatch):
     monkeypatch.setenv("AWS_SESSION_TOKEN", "of-another-account")
-    spark_s3.submit(Path("job.py"), "s3://b/in.parquet", "s3://b/out")
+    spark.submit(Path("job.py"), "s3://b/in.parquet", "s3://b/out")
     arguments, environment = given(spark_submit)
     assert arguments[-3:] == ["job.py", "s3a://b/in.parquet", "s3a://b/out"]
     assert arguments[arguments.index("--master") + 1] == "local[2]"
@@ -64,7 +69,7 @@ def test_spark_gets_uris_as_arguments_and_keys_by_its_environment(spark_submit, 
 
 def test_the_connection_says_where_spark_computes(spark_submit, connect):
     connect("spark_default", "spark", host="spark://master", port=7077)
-    spark_s3.submit(Path("job.py"))
+    spark.submit(Path("job.py"))
     arguments, environment = given(spark_submit)
     assert arguments[arguments.index("--master") + 1] == "spark://master:7077"
     assert "SPARK_LOCAL_IP" not in environment
@@ -72,14 +77,31 @@ def test_the_connection_says_where_spark_computes(spark_submit, connect):
 
 def test_a_job_that_fails_fails_the_task(spark_submit, monkeypatch):
     monkeypatch.setenv("STATUS", "3")
-    with pytest.raises(spark_s3.subprocess.CalledProcessError, match="exit status 3"):
-        spark_s3.submit(Path("job.py"))
+    with pytest.raises(spark.subprocess.CalledProcessError, match="exit status 3"):
+        spark.submit(Path("job.py"))
+
+
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
+def test_spark_ends_when_its_task_is_killed(sent):
+    run = "from include.spark import _run; _run(['sh', '-c', 'echo $$; exec sleep 300'], {})"
+    task = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", run],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    with task:
+        spark = psutil.Process(int(task.stdout.readline()))
+        try:
+            task.send_signal(sent)
+            spark.wait(10)
+        finally:
+            with suppress(psutil.NoSuchProcess):
+                spark.kill()
 
 
 def test_without_spark_it_says_how_to_get_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(spark_s3, "SPARK_VENV", tmp_path)
+    monkeypatch.setattr(spark, "SPARK_VENV", tmp_path)
     with pytest.raises(FileNotFoundError, match="python3 -m dev spark"):
-        spark_s3.submit(Path("job.py"))
+        spark.submit(Path("job.py"))
 
 
 @pytest.mark.parametrize(
@@ -107,7 +129,7 @@ def test_demo_all_leaves_the_dag_out_and_says_why(monkeypatch):
     one, said = object.__new__(demo.Demo), []
     one.seconds, one.say, one._other = {}, said.append, None
     for asked, runs in ((None, listed[:1]), ((demo.spark.DAG,), listed)):
-        one._options = SimpleNamespace(dags=asked)
+        one._options = SimpleNamespace(dags=asked, store="s3")
         assert one._dags(None) == runs
     assert said == ["\nLeaving out example_spark_dag. There is no Java."]
 
@@ -175,5 +197,5 @@ def test_the_settings_have_the_connection_for_this_machine():
     if not (settings := ROOT / "airflow_settings.yaml").exists():
         pytest.skip("airflow_settings.yaml is not shipped")
     connections = yaml.safe_load(settings.read_text())["airflow"]["connections"]
-    [found] = [entry for entry in connections if entry["conn_id"] == spark_s3.CONN_ID]
+    [found] = [entry for entry in connections if entry["conn_id"] == spark.CONN_ID]
     assert (found["conn_type"], found["conn_host"]) == ("spark", "local[2]")

@@ -1,7 +1,7 @@
 """What a check says about the bucket's configuration, which only AWS and the like know.
 
-Asked with boto3, since obstore has no calls for it, with the credentials that the backend uses.
-What they may not ask is "not known", with the missing permission; no push or pull needs these.
+What the credentials may not ask is "not known", with the missing permission; no push or pull needs
+these.
 """
 
 from __future__ import annotations
@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from include.xcom_store.settings import variable
-from include.xcom_store.stores import aws
-from include.xcom_tools import check_lifecycle
+from include.xcom_tools import check_lifecycle, s3_client
 from include.xcom_tools.check_line import ERROR, NOT_KNOWN, OK, WARNING, CheckLine
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ class Questions:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._bucket = store.location.bucket
-        self._client = _client(store)
+        self._client = s3_client.connect(store)
 
     def region(self) -> Iterator[CheckLine]:
         """Tell whether the region is the bucket's, where S3 says so."""
@@ -76,7 +75,7 @@ class Questions:
             yield CheckLine("region", OK, f"{region}.")
 
     def configuration(self) -> Iterator[CheckLine]:
-        """Report on versioning, encryption, public access and lifecycle."""
+        """Report on versioning, encryption, public access, lifecycle and unfinished uploads."""
         versioned = False
         for line in self._asking("versioning", "s3:GetBucketVersioning", self._versioning):
             versioned = line.state == OK
@@ -92,9 +91,15 @@ class Questions:
             return check_lifecycle.lines(found.get("Rules", []), prefix, versioned=versioned)
 
         yield from self._asking("lifecycle", "s3:GetLifecycleConfiguration", rules)
+        permission, purpose = "s3:ListBucketMultipartUploads", "For the sweep to see these"
+        yield from self._asking("uploads", permission, self._uploads, purpose)
 
     def _asking(
-        self, about: str, permission: str, lines: Callable[[], Iterator[CheckLine]]
+        self,
+        about: str,
+        permission: str,
+        lines: Callable[[], Iterator[CheckLine]],
+        purpose: str = "To see it here",
     ) -> Iterator[CheckLine]:
         from botocore.exceptions import BotoCoreError, ClientError
 
@@ -107,7 +112,7 @@ class Questions:
                     about,
                     NOT_KNOWN,
                     "These credentials may not ask.",
-                    f"To see it here, allow {permission} on arn:aws:s3:::{self._bucket}.",
+                    f"{purpose}, allow {permission} on arn:aws:s3:::{self._bucket}.",
                 )
             else:
                 yield CheckLine(about, NOT_KNOWN, f"This S3 does not say: {error}")
@@ -154,6 +159,11 @@ class Questions:
         else:
             yield CheckLine("encryption", OK, said)
 
+    def _uploads(self) -> Iterator[CheckLine]:
+        prefix = f"{self._store.location.prefix}/"
+        self._client.list_multipart_uploads(Bucket=self._bucket, Prefix=prefix, MaxUploads=1)
+        yield CheckLine("uploads", OK, "A sweep sees those that were never completed.")
+
     def _public_access(self) -> Iterator[CheckLine]:
         name = "NoSuchPublicAccessBlockConfiguration"
         block = self._ask(self._client.get_public_access_block, name)
@@ -173,30 +183,3 @@ class Questions:
             )
         else:
             yield CheckLine("public access", OK, "Blocked, all four.")
-
-
-def _client(store: Store) -> Any:
-    import boto3
-    from botocore.config import Config
-
-    access, options = store.access, store.settings
-    connection = aws.get_connection(store.location.conn_id)
-    authority = connection.extra_dejson.get("verify") if connection else None
-    proxy = access.client_options.get("proxy_url")
-    keys = access.credentials() if access.credentials else {}
-    return boto3.client(
-        "s3",
-        endpoint_url=access.endpoint,
-        region_name=access.region or "us-east-1",
-        aws_access_key_id=keys.get("access_key_id"),
-        aws_secret_access_key=keys.get("secret_access_key"),
-        aws_session_token=keys.get("token"),
-        verify=authority if authority not in (True, "true", "True") else None,
-        config=Config(
-            proxies={"http": proxy, "https": proxy} if proxy else None,
-            connect_timeout=options.connect_timeout,
-            read_timeout=options.request_timeout,
-            retries={"total_max_attempts": 2},
-            s3={"addressing_style": "path" if access.endpoint else "auto"},
-        ),
-    )

@@ -80,8 +80,13 @@ def objects(store: Store, owner: Owner = ANY, after: str | None = None) -> Itera
     """
     for info in store.list(directory(owner), after):
         place = parse(info.key)
-        if place.belongs_to(owner) if place else not any(owner):
+        if is_of(place, owner):
             yield ListedObject(info, place)
+
+
+def is_of(place: Place | None, owner: Owner) -> bool:
+    """Tell whether it is an owner's; what is not ours only where none of its fields is set."""
+    return place.belongs_to(owner) if place else not any(owner)
 
 
 def values(store: Store, owner: Owner) -> list[ListedObject]:

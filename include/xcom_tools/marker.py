@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 KEY = "_owner.json"
 """Spark, Hive and DuckDB's globs leave out such names."""
 VARIABLE = "xcom_store_deployment_id"
+PROBE = f"{KEY}-probe-"
+"""Objects so called prove that the service can create only; a claim that is killed leaves one."""
 MAX_MARKER_BYTES = 4096
 
 
@@ -92,7 +94,7 @@ def claim(store: Store, api: AirflowApi) -> None:
 
 def _prove_create_only(store: Store) -> None:
     """Create one object twice, which must fail: else a claim would not exclude another."""
-    probe = f"{KEY}-probe-{uuid.uuid4().hex}"
+    probe = f"{PROBE}{uuid.uuid4().hex}"
     try:
         if store.create(probe, b"1") and store.create(probe, b"2"):
             raise ToolError(

@@ -7,7 +7,8 @@ that it does not hold the value. Any error ends the sweep at once; --resume-afte
 docs/tools.md for details.
 
 Objects with other names, and those of DAGs that the token may not read, are reported and left
-alone. So are rows whose object is gone, where the sweep meets them; --missing looks for all.
+alone. So are rows whose object is gone, where the sweep meets them; --missing looks for all. On S3,
+uploads of large values that were never completed are found and aborted as well.
 
 Examples:
   python -m include.xcom_tools sweep
@@ -46,7 +47,10 @@ HEADINGS = (
     Heading("dag_id"),
     *(Heading(name, output.number, right=True) for name in ("objects", "live", "young", "orphans")),
     Heading("orphan_bytes", size_text, right=True),
-    *(Heading(name, output.number, right=True) for name in ("deleted", "unsure", "missing")),
+    *(
+        Heading(name, output.number, right=True)
+        for name in ("deleted", "uploads", "unsure", "missing")
+    ),
 )
 
 
@@ -179,7 +183,7 @@ def _summary(sweep: Sweep, seconds: float, *, as_json: bool) -> None:
     did = "deleted" if sweep.delete else "a dry run, nothing is deleted"
     output.result(
         f"\n{total.orphans:,} orphans of {total.orphan_objects:,} objects and "
-        f"{size_text(total.orphan_bytes)} ({did})\n"
+        f"{size_text(total.orphan_bytes)}; unfinished uploads: {total.uploads:,} ({did})\n"
         f"{total.objects:,} objects, {size_text(total.bytes)}, in {seconds:.1f} s "
         f"({total.objects / max(seconds, 0.001):,.0f} per second): {spent.get('listing', 0)} s "
         f"listing the store, {spent.get('airflow', 0)} s asking Airflow {sweep.api.requests:,} "

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 LIVE, ORPHAN, UNSURE = "live", "orphan", "unsure"
 """What a value is."""
 MISSING, REFUSED, OTHER = "missing", "refused", "not ours"
+UPLOAD, NOT_SEEN = "upload", "not seen"
 
 
 class Finding(NamedTuple):
@@ -20,7 +21,7 @@ class Finding(NamedTuple):
         kind: `orphan` (a value that no row refers to), `missing` (an object that is gone and that a
             row refers to), `unsure` (a value whose row cannot be asked for), `refused` (a DAG that
             the token may not read), `not ours` (an object with a name that the backend does not
-            give).
+            give), `upload` (one that was never completed), `not seen` (S3 does not list these).
         uri: what it is about; of a value, its main object.
         reason: for people.
         objects: how many, with their bytes, and when the last of them was written.
@@ -49,6 +50,8 @@ class Tally:
     orphan_objects: int = 0
     orphan_bytes: int = 0
     deleted: int = 0
+    uploads: int = 0
+    """Never completed, and older than the grace period."""
     unsure: int = 0
     missing: int = 0
 

@@ -7,7 +7,8 @@
 
 A value is deleted if all its objects are older than the grace period and its row, asked for by its
 exact name right before, does not mention it. No push brings such a value back, for each gives its
-objects new names. Any error of Airflow or the store ends the sweep where it is.
+objects new names. Uploads that were never completed come last, see `sweep_uploads`. Any error of
+Airflow or the store ends the sweep where it is.
 """
 
 from __future__ import annotations
@@ -18,15 +19,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote
 
-from include.xcom_tools import marker, sweep_missing, sweep_values
+from include.xcom_tools import check_access, marker, sweep_missing, sweep_uploads, sweep_values
 from include.xcom_tools.airflow_api import NotAllowed
 from include.xcom_tools.listing import ANY
 from include.xcom_tools.sweep_findings import (
     LIVE,
     MISSING,
+    ORPHAN,
     OTHER,
     REFUSED,
     UNSURE,
@@ -45,6 +47,9 @@ if TYPE_CHECKING:
     from include.xcom_tools.sweep_values import Value
 
 GRACE = timedelta(hours=24)
+_OF_THE_TOOL = (marker.PROBE, f"{check_access.FOLDER}/")
+"""Objects that the tool writes and deletes again at once."""
+T = TypeVar("T")
 
 
 @dataclass
@@ -113,6 +118,10 @@ class Sweep:
                 self.reached = max(key for value in values for key in value.objects)
                 self.progress(sum(len(value.objects) for value in values))
         yield from self._take_aside()
+        uploads = sweep_uploads.findings(
+            self.store, self.owner, self._old_before, self.tallies, delete=self.delete
+        )
+        yield from self._clocked(uploads)
 
     def _instance(self, values: list[Value], lists: list[RunList | None]) -> Iterator[Finding]:
         """Look at the values of one task instance."""
@@ -191,10 +200,17 @@ class Sweep:
         return sweep_missing.check(self.store, owner, reference) if value is last else None
 
     def _other(self, info: ObjectInfo) -> None:
-        if info.key != marker.KEY:
+        about = (1, info.bytes, info.modified)
+        uri = self.store.uri(info.key)
+        if info.key.startswith(_OF_THE_TOOL):
+            if info.modified < self._old_before:
+                if self.delete:
+                    self.store.delete(info.key)
+                reason = "an interrupted claim or check has left it"
+                self._aside.append(Finding(ORPHAN, uri, reason, *about, deleted=self.delete))
+        elif info.key != marker.KEY:
             self.others += 1
-            about = (self.store.uri(info.key), "the backend gives no such names")
-            self._aside.append(Finding(OTHER, *about, 1, info.bytes, info.modified))
+            self._aside.append(Finding(OTHER, uri, "the backend gives no such names", *about))
 
     def _take_aside(self) -> list[Finding]:
         taken, self._aside = self._aside, []
@@ -208,10 +224,10 @@ class Sweep:
         finally:
             self.seconds[name] += time.monotonic() - started  # type: ignore[assignment]
 
-    def _clocked(self, instances: Iterator[list[Value]]) -> Iterator[list[Value]]:
+    def _clocked(self, listed: Iterator[T]) -> Iterator[T]:
         while True:
             with self._clock("listing"):
-                values = next(instances, None)
-            if values is None:
+                found = next(listed, None)
+            if found is None:
                 return
-            yield values
+            yield found

@@ -16,7 +16,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from include.xcom_store.sizes import size_text
-from include.xcom_viewer import images, overview, shown, states
+from include.xcom_viewer import images, overview, states
+from include.xcom_viewer.shown import tables
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -185,8 +186,8 @@ _GLOBALS: dict[str, Any] = {
     "airflow_page": _airflow_page,
     "link": _link,
     "PAGE_LINES": overview.PAGE_LINES,
-    "PAGE_ROWS": shown.PAGE_ROWS,
-    "PAGE_COLUMNS": shown.PAGE_COLUMNS,
+    "PAGE_ROWS": tables.PAGE_ROWS,
+    "PAGE_COLUMNS": tables.PAGE_COLUMNS,
 }
 _FILTERS: dict[str, Callable[..., str]] = {
     "number": lambda value: f"{value:,}",

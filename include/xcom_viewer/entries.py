@@ -85,6 +85,43 @@ def of_run(dag_id: str, run_id: str) -> Iterator[Entry]:
     return _read(dag_id, run_id, [], MAX_RUN_ROWS)
 
 
+def previous(owner: Owner) -> Entry | None:
+    """Return the same XCom of the latest run before, of the same DAG, that has it.
+
+    Args:
+        owner: of the XCom, all fields set.
+    """
+    from airflow.models.dagrun import DagRun
+    from airflow.models.xcom import XComModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import Text, and_, cast, or_, select
+
+    order = DagRun.run_after, DagRun.id
+    of_run = select(*order).where(DagRun.dag_id == owner.dag_id, DagRun.run_id == owner.run_id)
+    with create_session(scoped=False) as session:
+        run = session.execute(of_run).one_or_none()
+        if run is None:
+            return None
+        same_moment = and_(DagRun.run_after == run.run_after, DagRun.id < run.id)
+        query = (
+            select(XComModel.run_id, XComModel.timestamp, cast(XComModel.value, Text))
+            .join(DagRun, DagRun.id == XComModel.dag_run_id)
+            .where(
+                DagRun.dag_id == owner.dag_id,
+                or_(DagRun.run_after < run.run_after, same_moment),
+                XComModel.dag_id == owner.dag_id,
+                XComModel.task_id == owner.task_id,
+                XComModel.map_index == owner.map_index,
+                XComModel.key == owner.key,
+            )
+            .order_by(*(column.desc() for column in order))
+            .limit(1)
+        )
+        for run_id, timestamp, text in session.execute(query):
+            return _entry(owner._replace(run_id=run_id), timestamp, text)
+    return None
+
+
 def task_order(dag_id: str) -> dict[str, int]:
     """Return the tasks of a DAG in the order in which they run; nothing if the DAG is gone."""
     from airflow.models.dagbag import DBDagBag
@@ -115,4 +152,8 @@ def _read(dag_id: str, run_id: str, conditions: list[Any], limit: int) -> Iterat
     with create_session(scoped=False) as session:
         for task_id, map_index, key, timestamp, text in session.execute(query):
             owner = Owner(dag_id, run_id, task_id, map_index, key)
-            yield Entry(owner=owner, timestamp=timestamp, text="null" if text is None else text)
+            yield _entry(owner, timestamp, text)
+
+
+def _entry(owner: Owner, timestamp: dt.datetime, text: str | None) -> Entry:
+    return Entry(owner=owner, timestamp=timestamp, text="null" if text is None else text)

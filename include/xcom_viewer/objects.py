@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
 
 def locate(
-    readers: Readers, entry: Entry, store: Store, leaf: int | None = None
+    readers: Readers,
+    entry: Entry,
+    store: Store,
+    leaf: int | None = None,
+    path: list[str] | None = None,
 ) -> tuple[StoredObject, list[str]]:
     """Return the object of an XCom, or of a value inside it with the keys that lead there.
 
@@ -30,6 +34,7 @@ def locate(
         entry: refers to an object.
         store: where it has to be.
         leaf: its number; None for the value's main object.
+        path: the keys of the leaf, which then count in the place of its number.
 
     Raises:
         AccessDenied: the reference leads outside of the store or of the task instance.
@@ -44,7 +49,9 @@ def locate(
     leaves: list[tuple[StoredObject, list[str]]] = []
     if reference.stored.codec == json_text.NAME:
         leaves = preview.leaves(readers, store, reference.stored)
+    if path:
+        leaves, leaf = [one for one in leaves if one[1] == path], 0
     if leaf >= len(leaves):
-        raise ObjectMissing(f"this value has no part {leaf}.")
-    found, path = leaves[leaf]
-    return found._replace(uri=store.uri(keys.leaf(key, found.uri))), path
+        raise ObjectMissing(f"this value has no part {' › '.join(path) if path else leaf}.")
+    found, keys_to_it = leaves[leaf]
+    return found._replace(uri=store.uri(keys.leaf(key, found.uri))), keys_to_it

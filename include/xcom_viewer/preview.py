@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from include.xcom_store.codecs import ge_result, json_text, npy
@@ -47,11 +47,25 @@ class Body:
 
 @dataclass(frozen=True)
 class Window:
-    """Which part of a value is shown: from which row and column on, or its JSON as it is."""
+    """Which part of a value is shown: from which row and column on, or its JSON as it is.
+
+    Attributes:
+        do: `show`, `chart` or `profile`; so are `x` and `y` those of `reader.preview.Job`.
+        line: of a chart, its points are joined.
+    """
 
     row: int = 0
     column: int = 0
     raw: bool = False
+    do: str = "show"
+    x: int | None = None
+    y: int = 0
+    line: bool = False
+
+    @property
+    def job(self) -> dict[str, Any]:
+        """As a reader is asked for it."""
+        return {name: value for name, value in asdict(self).items() if name != "line"}
 
 
 def of_database(readers: Readers, entry: Entry, window: Window) -> Body:
@@ -63,7 +77,7 @@ def of_database(readers: Readers, entry: Entry, window: Window) -> Body:
     """
     text = entry.text if entry.record is None else inline_text(entry.record)
     data = text.encode(errors="surrogatepass")
-    job = {"do": "show", "codec": json_text.NAME, "size": len(data), "raw": window.raw}
+    job = window.job | {"codec": json_text.NAME, "size": len(data)}
     return Body(*readers.ask(str(entry.owner), job, None, data))
 
 
@@ -80,8 +94,7 @@ def of_object(readers: Readers, store: Store, stored: StoredObject, window: Wind
         XComStoreError, TooLarge, NoPreview: see `states`.
         Busy, Unsafe, Failed: see `Readers.ask`.
     """
-    job = {"do": "show", "row": window.row, "column": window.column, "raw": window.raw}
-    kind, content, source, whole = _asked(readers, store, stored, job)
+    kind, content, source, whole = _asked(readers, store, stored, window.job)
     return Body(kind, content, source.bytes_read, whole, stored)
 
 

@@ -11,7 +11,12 @@ import time
 from typing import TYPE_CHECKING
 
 from include.xcom_store import settings
-from include.xcom_store.errors import ObjectCorrupt, StoreUnreachable
+from include.xcom_store.errors import (
+    AccessDenied,
+    ConfigurationError,
+    ObjectCorrupt,
+    StoreUnreachable,
+)
 from include.xcom_store.stores.base import Store
 from include.xcom_viewer.pipe import BUDGET_BYTES, PIECE_BYTES
 from include.xcom_viewer.shown import TooLarge
@@ -23,6 +28,8 @@ if TYPE_CHECKING:
 
 REFRESH_SECONDS = 300
 """After them the connection is looked up again: the API server lives long, and keys change."""
+REFUSED = (AccessDenied, ConfigurationError)
+"""After these it is looked up again, too: a key may have been changed."""
 SILENT_SECONDS = 2.0
 """A store that has not answered is left alone for so long."""
 

@@ -13,6 +13,7 @@ from include.xcom_store.errors import (
     StoreUnreachable,
     XComStoreError,
 )
+from include.xcom_viewer.previous import NoPrevious
 from include.xcom_viewer.readers import Failed, Unsafe
 from include.xcom_viewer.shown import NoPreview, TooLarge
 from include.xcom_viewer.work import Busy, TooSlow
@@ -62,6 +63,7 @@ _STATES: dict[type[Exception], State] = {
     NoPreview: State(
         "no-preview", 415, "No preview of this type", "Download the object.", downloads=True
     ),
+    NoPrevious: State("no-previous", 404, "Nothing to compare with", "", downloads=True),
     Unsafe: State(
         "unsafe",
         502,

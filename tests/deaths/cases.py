@@ -9,7 +9,7 @@ Promised, at the death, after the retry and after a sweep:
 1. no row refers to an object that is not there;
 2. the values of a task that has succeeded are there: of this one, and of others;
 3. a pull gives what was pushed last, or what was there before, or a typed error;
-4. after the sweep nothing is in the store that no row refers to.
+4. after the sweep nothing is in the store that no row refers to, and no upload that is not complete.
 """
 
 from __future__ import annotations
@@ -18,11 +18,14 @@ import json
 import multiprocessing
 import os
 import re
+import socket
 import threading
+import time
 import uuid
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import timedelta
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 from unittest.mock import patch
@@ -33,7 +36,7 @@ from include.xcom_store.errors import XComStoreError
 from include.xcom_store.keys import Owner
 from tests import local_s3
 from tests.deaths.operations import OPERATIONS, TASK, Operation, frame
-from tests.xcom_store.fault_proxy import Fault, FaultProxy
+from tests.xcom_store.fault_proxy import Buffer, Fault, FaultProxy
 from tests.xcom_store.identical import assert_identical
 from tests.xcom_tools import sweep_airflow
 
@@ -41,11 +44,15 @@ STANDING = TASK._replace(task_id="done before")
 """A value of another task, which has succeeded."""
 WAYS = {
     "killed before": ("call before", 1),
+    "killed meanwhile": ("call", 1),
     "killed after": ("call after", 1),
     "answer lost": ("reset answer", 1),
     "all answers lost": ("reset answer", None),
 }
-"""What happens at request n: a kind of fault, and how many requests are hit."""
+"""What happens at request n: a kind of fault, and how many requests are hit.
+
+Killed meanwhile, half of it arrives at the server, and whole all that was on its way beside it.
+"""
 SECONDS = 120.0
 
 
@@ -55,46 +62,72 @@ class Outcome(NamedTuple):
     Attributes:
         done: it had its effect all the same; else it was done again.
         swept: how many objects the sweep then removed.
-        upload: an unfinished upload is left, for a lifecycle rule.
+        aborted: the sweep then aborted uploads, as many as the service was asked to begin.
     """
 
     done: bool
-    swept: int
-    upload: bool
+    swept: int = 0
+    aborted: bool = False
 
     def __str__(self) -> str:
         swept = [f"{self.swept} swept"] if self.swept else []
-        upload = ["an upload left"] if self.upload else []
-        return ", ".join(["done" if self.done else "again", *swept, *upload])
+        aborted = ["an upload aborted"] if self.aborted else []
+        return ", ".join(["done" if self.done else "again", *swept, *aborted])
 
 
 class Recorder(FaultProxy):
     """Stands before S3 and Airflow, and numbers what is asked of both in the order it arrives.
 
-    Of requests on their way at once each is passed on when the one before has been answered; those
-    that come after the death do not arrive.
+    Of requests on their way at once each is passed on when the one before has been answered. Those
+    of `AT_ONCE` are taken off the wire before, so that they are not cut when the process dies.
     """
 
     def __init__(self, s3: int, airflow: int) -> None:
         super().__init__(s3)
         self.requests: list[str] = []
-        self._airflow = FaultProxy(airflow)
+        self._arrived, self._changed = 0, threading.Condition()
+        self._airflow = airflow
         self.turn = threading.Lock()
 
+    def begin(self, fault: Fault | None) -> None:
+        """Count from 1 again; break requests in this way."""
+        self.requests.clear()
+        self._arrived = 0
+        self.inject(fault)
+
+    def wait_for(self, count: int) -> None:
+        """Return when so many requests have arrived."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: self._arrived >= count, SECONDS)
+
+    def wait_until_idle(self) -> None:
+        """Return when all that has arrived is answered, if it is to be."""
+        deadline = time.monotonic() + SECONDS
+        while self._at_once:
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+
+    def arrived(self, buffer: Buffer, head: bytes) -> None:
+        if label(head) in AT_ONCE:
+            buffer.read_ahead(head)
+        with self._changed:
+            self._arrived += 1
+            self._changed.notify_all()
+
     def _next(self) -> Fault | None:
-        if self._fault and self._fault.kind.startswith("call") and self.hits:
-            raise EOFError
+        if self._fault and self._fault.kind in ("call before", "call after") and self.hits:
+            raise EOFError  # what comes after the death does not arrive
         return super()._next()
+
+    def server(self, head: bytes) -> socket.socket:
+        path = head.split(b" ", 2)[1]
+        if not path.startswith((b"/execution/", b"/api/v2/", b"/auth/")):
+            return super().server(head)
+        return socket.create_connection(("127.0.0.1", self._airflow), timeout=60)
 
     def ask(self, head: bytes, body: bytes) -> bytes:
         self.requests.append(label(head))
-        path = head.split(b" ", 2)[1]
-        of_airflow = path.startswith((b"/execution/", b"/api/v2/", b"/auth/"))
-        return (self._airflow if of_airflow else super()).ask(head, body)
-
-    def __exit__(self, *error: object) -> None:
-        super().__exit__(*error)
-        self._airflow.__exit__(*error)
+        return super().ask(head, body)
 
 
 REQUESTS = {
@@ -108,6 +141,7 @@ REQUESTS = {
     r"POST /api/v2/variables": "Airflow: create the Variable",
     r"GET /api/v2/.*/xcomEntries\?": "Airflow: list rows",
     r"GET /api/v2/.*/xcomEntries/": "Airflow: read the row",
+    r"PUT .*/_owner\.json-probe-": "S3: create an object to prove that this overwrites none",
     r"PUT .*/_owner\.json": "S3: create the marker",
     r"HEAD .*/_owner\.json": "S3: look for the marker",
     r"GET .*/_owner\.json": "S3: read the marker",
@@ -118,8 +152,12 @@ REQUESTS = {
     r"PUT .*-[0-9a-f]{32}\.": "S3: write the object",
     r"POST .*\?delete": "S3: delete objects",
     r"GET .*list-type=": "S3: list objects",
+    r"GET .*\?uploads": "S3: list uploads",
+    r"DELETE .*\?uploadId=": "S3: abort an upload",
 }
 """What a request is called in the table, by how its first line begins."""
+AT_ONCE = {"S3: write a leaf", "S3: write a part"}
+"""Of these an operation has all on their way at the same time."""
 
 
 def label(head: bytes) -> str:
@@ -139,6 +177,7 @@ class Site:
         self.store = connect(settings.load())
         self.prefix = self.store.location.prefix
         self.objects = local_s3.client(s3, self.prefix)
+        self.uploads = local_s3.Uploads(s3, self.prefix)
         self.log = folder / "worker.log"
         self.forks = multiprocessing.get_context("forkserver")
         self.forks.set_forkserver_preload(["tests.deaths.worker"])
@@ -175,25 +214,31 @@ class Site:
     def points(self, name: str) -> list[str]:
         """The requests of an operation in peace; everything is asserted of it as well."""
         outcome = self.die(name, None)
-        assert outcome == Outcome(done=True, swept=0, upload=False), f"in peace: {outcome}"
+        assert outcome == Outcome(done=True), f"in peace: {outcome}"
         return list(self.requests)
 
-    def outcomes(self, name: str, number: int) -> list[Outcome]:
-        """What becomes of an operation that ends at a request, for each of `WAYS`."""
-        found = []
+    def outcomes(self, name: str, requests: list[str], number: int) -> list[Outcome]:
+        """What becomes of an operation that ends at one of its requests, for each of `WAYS`."""
+        found, last = [], number
+        if requests[number - 1] in AT_ONCE:
+            last += len([*takewhile(requests[number - 1].__eq__, requests[number:])])
         for way, (kind, times) in WAYS.items():
+            fault = Fault(kind, at=0, after=number - 1, times=times)
             try:
-                found.append(self.die(name, Fault(kind, at=0, after=number - 1, times=times)))
+                found.append(self.die(name, fault, last))
             except AssertionError as error:
                 error.add_note(f"{name}, request {number}: {way}")
                 raise
         return found
 
-    def die(self, name: str, fault: Fault | None) -> Outcome:
-        """Let it happen, do the operation again where that is needed, sweep, and check."""
+    def die(self, name: str, fault: Fault | None, arrived: int = 0) -> Outcome:
+        """Let it happen, do the operation again where that is needed, sweep, and check.
+
+        A process is killed when so many of its requests have arrived.
+        """
         operation = OPERATIONS[name]
         self._prepare(operation)
-        self._run(name, fault)
+        self._run(name, fault, arrived)
         self.requests = list(self.proxy.requests)
         done = self.is_done(operation)
         self._check(operation, done=done)
@@ -201,14 +246,15 @@ class Site:
             self._queue()
             assert self._run(name) == 0, "the next try fails: " + self._log()
         self._check(operation, done=True)
-        swept = self._sweep()
+        swept, aborted = self._sweep()
         self._check(operation, done=True)
-        lost = set(self._keys()) - self._referred_to()
+        lost = (set(self._keys()) - self._referred_to()) | set(self.uploads.keys())
         assert not lost, f"left after the sweep: {lost}"
-        return Outcome(done, swept, self._abort_uploads())
+        return Outcome(done, swept, aborted)
 
     def _prepare(self, operation: Operation) -> None:
         """Empty both servers, then write what is there before."""
+        from include.xcom_store import keys
         from include.xcom_tools import marker
 
         self.proxy.inject(None)
@@ -223,6 +269,8 @@ class Site:
         for owner, value in operation.orphans.items():
             rows.push(value, owner)
             rows.delete_xcom(owner)
+        for owner in operation.uploads:
+            self.uploads.begin(f"{keys.new_stem(owner)}.parquet")
         self._queue()
         if "--delete" in operation.tool:
             marker.claim(self.store, self.api)
@@ -234,7 +282,7 @@ class Site:
             " hostname = '', pid = NULL WHERE task_id = ?", TASK.task_id,
         )  # fmt: skip
 
-    def _run(self, name: str, fault: Fault | None = None) -> int | None:
+    def _run(self, name: str, fault: Fault | None = None, arrived: int = 0) -> int | None:
         """Do an operation in a process of its own; return how that ended."""
         from tests.deaths import worker
 
@@ -259,16 +307,17 @@ class Site:
 
         def kill() -> None:
             started.wait()
+            self.proxy.wait_for(arrived)
             process.kill()
 
-        self.proxy.requests.clear()
-        self.proxy.inject(fault)
+        self.proxy.begin(fault)
         if fault:
             fault.call = kill
         process.start()
         started.set()
         process.join(SECONDS)
         assert process.exitcode is not None, f"hangs: {self._log()}"
+        self.proxy.wait_until_idle()
         assert fault is None or self.proxy.hits, "there is no such request"
         self.proxy.inject(None)
         return process.exitcode
@@ -280,7 +329,7 @@ class Site:
         if "--claim" in operation.tool:
             return marker.is_ours(self.store, self.api)
         if operation.tool:
-            return set(self._keys()) == self._referred_to()
+            return set(self._keys()) == self._referred_to() and not self.uploads.keys()
         query = "SELECT state FROM task_instance WHERE task_id = ?"
         return self._execute(query, TASK.task_id) == [("success",)]
 
@@ -321,13 +370,14 @@ class Site:
             except XComStoreError as error:
                 return error
 
-    def _sweep(self) -> int:
+    def _sweep(self) -> tuple[int, bool]:
+        """Return how many objects were removed, and whether uploads were aborted."""
         from include.xcom_tools.sweep_run import Sweep
 
         sweep = Sweep(self.store, self.api, delete=True, grace=timedelta(0))
         findings = list(sweep.findings())
-        assert {finding.kind for finding in findings} <= {"orphan"}, findings
-        return sum(finding.objects for finding in findings)
+        assert {finding.kind for finding in findings} <= {"orphan", "upload"}, findings
+        return sum(finding.objects for finding in findings), sweep.total.uploads > 0
 
     def _keys(self) -> list[str]:
         """All objects of values."""
@@ -349,25 +399,6 @@ class Site:
             found.add(key)
             found |= {f"{keys.stem(key)}/{number}.parquet" for number in range(row["leaves"])}
         return found
-
-    def _abort_uploads(self) -> bool:
-        """Abort the uploads that were not completed; tell whether there were any."""
-        import boto3
-
-        client = boto3.client(
-            "s3",
-            endpoint_url=self.s3.endpoint_url,
-            region_name=local_s3.REGION,
-            aws_access_key_id=self.s3.access_key_id,
-            aws_secret_access_key=self.s3.secret_access_key,
-        )
-        where = {"Bucket": self.s3.bucket}
-        with closing(client) as s3:
-            found = s3.list_multipart_uploads(**where, Prefix=self.prefix).get("Uploads", [])
-            for upload in found:
-                which = {"Key": upload["Key"], "UploadId": upload["UploadId"]}
-                s3.abort_multipart_upload(**where, **which)
-        return bool(found)
 
     def _execute(self, statement: str, *values: Any) -> list[Any]:
         with self.airflow.rows.connect() as db:

@@ -32,6 +32,7 @@ class Operation:
         pushed: values after its success.
         before: values before it.
         orphans: values without a row.
+        uploads: of values, begun and never completed.
     """
 
     execute: Callable[[Any], Any] | None = None
@@ -39,6 +40,7 @@ class Operation:
     pushed: dict[Owner, Any] = field(default_factory=dict)
     before: dict[Owner, Any] = field(default_factory=dict)
     orphans: dict[Owner, Any] = field(default_factory=dict)
+    uploads: tuple[Owner, ...] = ()
 
 
 def frame(number: int) -> pd.DataFrame:
@@ -71,6 +73,10 @@ OPERATIONS = {
     "clear": Operation(lambda _ti: five(2), pushed={TASK: five(2)}, before={TASK: five(1)}),
     "asynchronous push": Operation(push_later, pushed={OTHER: frame(2)}),
     "delete": Operation(delete, pushed={FOREIGN: None}, before={FOREIGN: five(1)}),
-    "sweep": Operation(tool=(*SWEEP, "--delete"), orphans={OTHER: five(3), TASK: frame(3)}),
+    "sweep": Operation(
+        tool=(*SWEEP, "--delete"),
+        orphans={OTHER: five(3), TASK: frame(3)},
+        uploads=(OTHER, TASK),
+    ),
     "claim of a prefix": Operation(tool=(*SWEEP, "--claim")),
 }

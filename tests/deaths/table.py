@@ -15,7 +15,7 @@ def rows(site: Site, name: str) -> list[str]:
     """The rows of an operation; requests in a row of which all became the same share one."""
     requests = site.points(name)
     found = [
-        (number, request, " | ".join(map(str, site.outcomes(name, number))))
+        (number, request, " | ".join(map(str, site.outcomes(name, requests, number))))
         for number, request in enumerate(requests, 1)
     ]
     made = []

@@ -6,7 +6,8 @@ import os
 import sys
 from typing import Any
 
-import obstore  # noqa: F401 - loaded once, and not in each fork
+import boto3  # noqa: F401 - loaded once, and not in each fork
+import obstore  # noqa: F401
 import pyarrow.parquet  # noqa: F401
 from airflow.sdk import DAG, BaseOperator
 from airflow.sdk.api.client import Client

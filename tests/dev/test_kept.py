@@ -133,13 +133,15 @@ def test_this_airflow_needs_no_migration(saved):
     assert not kept.Kept(fresh=False).migrate(SimpleNamespace())
 
 
-def test_tools_find_a_running_up_only(saved):
-    saved()
-    state = kept.Kept(fresh=False)
+@pytest.mark.parametrize("is_kept", [True, False])  # with --store nothing is
+def test_tools_find_a_running_up_only(saved, is_kept):
+    if is_kept:
+        saved()
+        kept.Kept(fresh=False)
     assert kept.running_settings() is None
     env = {"AIRFLOW_HOME": "/home", "AIRFLOW__API__PORT": "1", "NO_PROXY": "x", "PATH": "/bin"}
     with project.exclusive("demo", "up"):
         assert kept.running_settings() is None  # it is not healthy yet
-        state.running(env)
+        kept.running(env)
         assert kept.running_settings() == {k: v for k, v in env.items() if k != "PATH"}
     assert kept.running_settings() is None

@@ -25,10 +25,16 @@ def test_gcs_needs_nothing(monkeypatch, tmp_path):
     assert demo_options.check(**ASKED, store="gcs").store == "gcs"
 
 
-@pytest.mark.parametrize("dag", sorted(stores.ONLY_S3))
+@pytest.mark.parametrize("dag", ["example_by_reference_dag", "example_spark_dag"])
 def test_a_dag_that_reads_s3_by_itself_is_refused(dag):
     with pytest.raises(DevError, match=f"{dag}: it reads a bucket of S3 by itself"):
         demo_options.check(**{**ASKED, "dags": [dag]}, store="gcs")
+
+
+def test_spark_reads_hdfs_by_itself(monkeypatch):
+    monkeypatch.setattr(stores.Hdfs, "check", lambda: None)
+    chosen = demo_options.check(**{**ASKED, "dags": ["example_spark_dag"]}, store="hdfs")
+    assert chosen.needs_spark
 
 
 def test_a_server_is_stopped_and_leads_airflow_to_it(tmp_path):

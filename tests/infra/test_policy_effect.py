@@ -11,6 +11,8 @@ import json
 import os
 import time
 import uuid
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -119,6 +121,7 @@ ALLOWED = {
         Key="xcom/m",
         UploadId=s3.create_multipart_upload(Bucket=bucket, Key="xcom/m")["UploadId"],
     ),
+    "list uploads": lambda s3, bucket, _: s3.list_multipart_uploads(Bucket=bucket, Prefix="xcom/"),
 }
 
 DENIED = {
@@ -138,6 +141,12 @@ DENIED = {
     ),
     "list another bucket": lambda s3, bucket, _: s3.list_objects_v2(
         Bucket=other(bucket), Prefix="xcom/"
+    ),
+    "list another bucket's uploads": lambda s3, bucket, _: s3.list_multipart_uploads(
+        Bucket=other(bucket)
+    ),
+    "begin an upload outside": lambda s3, bucket, _: s3.create_multipart_upload(
+        Bucket=bucket, Key="m"
     ),
     "create a bucket": lambda s3, *_: s3.create_bucket(Bucket="third-bucket"),
     "delete the bucket": lambda s3, bucket, _: s3.delete_bucket(Bucket=bucket),
@@ -233,6 +242,36 @@ def test_the_backend_on_seaweedfs(use, on_seaweedfs):
         xcom.pull()
 
 
+@pytest.mark.parametrize("may_list", [True, False])
+def test_a_sweep_of_uploads_on_seaweedfs(use, on_seaweedfs, iam_server, may_list):
+    """With the stack's policy they are aborted; without the right to list them, it says so."""
+    uploads = pytest.importorskip("include.xcom_tools.sweep_uploads", reason="tools were deleted")
+    from include.xcom_store import settings
+    from include.xcom_store.stores.base import Store
+    from include.xcom_tools.listing import ANY
+    from include.xcom_tools.sweep_findings import Tally
+
+    found, key = on_seaweedfs, on_seaweedfs.key
+    if not may_list:
+        policy = found.stack.policy("ValuesPolicyArn")
+        policy["Statement"] = [s for s in policy["Statement"] if s["Sid"] != "ListUploads"]
+        iam = client(iam_server.endpoint_url, root_of(iam_server), "iam")
+        found.key = key = new_user(iam, f"{key['UserName']}-2", policy)
+        found.s3 = client(found.endpoint, key)
+        wait_until(lambda: is_allowed(ALLOWED["get"], found))
+    use(found.bucket, found.endpoint, connection(key))
+    name = f"dag_id=d/run_id=r/task_id=t/map_index=-1/k-{'0' * 32}.parquet"
+    for prefix in ("xcom", "dbt"):
+        found.root.create_multipart_upload(Bucket=found.bucket, Key=f"{prefix}/{name}")
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    told = uploads.findings(Store(settings.load()), ANY, tomorrow, defaultdict(Tally), delete=True)
+    assert [one.kind for one in told] == ["upload" if may_list else "not seen"]
+    left = found.root.list_multipart_uploads(Bucket=found.bucket)["Uploads"]
+    assert sorted(upload["Key"] for upload in left) == [
+        f"{prefix}/{name}" for prefix in ("dbt", "xcom")[: 1 if may_list else 2]
+    ]
+
+
 def test_without_tls(on_seaweedfs):
     """The bucket's policy, on a server without TLS: nobody gets in, not even the owner."""
     policy = on_seaweedfs.stack.properties("BucketPolicy")
@@ -266,7 +305,17 @@ def test_the_check_of_the_stack(use, on_seaweedfs, iam_server):
     )
     use(found.bucket, found.endpoint, connection(found.key))
     said = states(check.report())
-    for works in ("settings", "connection", "credentials", "list", "write", "read", "delete"):
+    as_tasks_do = (
+        "settings",
+        "connection",
+        "credentials",
+        "list",
+        "write",
+        "read",
+        "delete",
+        "uploads",
+    )
+    for works in as_tasks_do:
         assert said[works] == "ok", works
     looked_at = ("versioning", "encryption", "public access", "lifecycle")
     assert {said[about] for about in looked_at} == {"not known"}

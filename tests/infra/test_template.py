@@ -134,7 +134,7 @@ def test_the_policy_is_the_one_to_make_by_hand(create):
 
 def test_a_second_prefix(create):
     stack = create(ExtraPrefix="dbt")
-    values, listing = stack.policy("ValuesPolicyArn")["Statement"]
+    values, listing, _uploads = stack.policy("ValuesPolicyArn")["Statement"]
     arn = f"arn:aws:s3:::{stack.bucket}"
     assert values["Resource"] == [f"{arn}/xcom/*", f"{arn}/dbt/*"]
     assert listing["Condition"] == {"StringLike": {"s3:prefix": ["xcom/*", "dbt/*"]}}

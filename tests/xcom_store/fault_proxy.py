@@ -100,6 +100,7 @@ class FaultProxy:
                 head = buffer.head()
                 self._count(1)
                 try:
+                    self.arrived(buffer, head)
                     with self.turn:
                         fault = self._next()
                         answer = KINDS[fault.kind] if fault else pass_on
@@ -116,9 +117,16 @@ class FaultProxy:
                 self._at_once += more
                 self.most_at_once = max(self.most_at_once, self._at_once)
 
+    def arrived(self, buffer: Buffer, head: bytes) -> None:
+        """A request has come in, and may have to wait for its turn."""
+
+    def server(self, _head: bytes) -> socket.socket:
+        """A connection to the server that a request is for."""
+        return socket.create_connection(("127.0.0.1", self.upstream), timeout=60)
+
     def ask(self, head: bytes, body: bytes) -> bytes:
         """The server's whole answer to a request, head and body."""
-        with socket.create_connection(("127.0.0.1", self.upstream), timeout=60) as server:
+        with self.server(head) as server:
             server.sendall(head + body)
             answer = Buffer(server)
             answer_head = answer.head()
@@ -201,6 +209,10 @@ class Buffer:
             if not size:
                 return b"".join(parts)
 
+    def read_ahead(self, head: bytes) -> None:
+        """Take what belongs to a request off the wire; it is still here to be asked for."""
+        self._data = self.body(head) + self._data
+
 
 def header(head: bytes, name: str) -> bytes:
     for line in head.split(b"\r\n")[1:]:
@@ -232,7 +244,7 @@ def _reset_request(proxy, fault, client, buffer, head):
     """Part of the request arrives at the server, then both sides are cut off."""
     passed = int(fault.at * (len(head) + length(head)))
     data = head + buffer.take(max(0, passed - len(head)))
-    with socket.create_connection(("127.0.0.1", proxy.upstream), timeout=60) as server:
+    with proxy.server(head) as server:
         server.sendall(data[:passed])
         reset(server)
     reset(client)
@@ -306,7 +318,7 @@ def _slowly(proxy, fault, client, buffer, head):
 def _call(proxy, fault, client, buffer, head):
     """Something else happens when half of the request has arrived."""
     body = buffer.body(head)
-    with socket.create_connection(("127.0.0.1", proxy.upstream), timeout=60) as server:
+    with proxy.server(head) as server:
         server.sendall((head + body)[: (len(head) + len(body)) // 2])
         fault.call()
     reset(client)

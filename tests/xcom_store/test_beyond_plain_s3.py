@@ -5,8 +5,11 @@ What each needs is in the table of docs/stores.md, together with what was not tr
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import socket
+import socketserver
 import ssl
 import threading
 import urllib.error
@@ -68,8 +71,10 @@ def test_the_environments_proxy_and_what_is_left_out_of_it(there_and_back, proxy
     assert proxy.hits == 2
 
 
-@pytest.mark.parametrize("way", ["the connection's verify", "AWS_CA_BUNDLE"])
-def test_an_own_ca(there_and_back, s3, tmp_path, monkeypatch, way):
+@pytest.fixture
+def tls(s3, tmp_path):
+    """The server by https, with a certificate of an authority that nobody knows."""
+
     class Forward(Handler):
         def do_GET(self):
             url = f"{s3.server.endpoint_url}{self.path}"
@@ -88,50 +93,104 @@ def test_an_own_ca(there_and_back, s3, tmp_path, monkeypatch, way):
         do_PUT = do_GET  # noqa: N815
 
     certificates(tmp_path)
-    authority = str(tmp_path / "authority.pem")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "server.pem")
     with serve(Forward, context) as server:
-        with pytest.raises(StoreUnreachable, match="certificate"):
-            there_and_back(endpoint_url=server.url)
-        extra = {"verify": authority} if way != "AWS_CA_BUNDLE" else {}
-        if not extra:
-            monkeypatch.setenv("AWS_CA_BUNDLE", authority)
-        there_and_back(extra, endpoint_url=server.url)
+        server.authority = str(tmp_path / "authority.pem")
+        yield server
+
+
+@pytest.mark.parametrize("way", ["the connection's verify", "AWS_CA_BUNDLE"])
+def test_an_own_ca(there_and_back, tls, monkeypatch, way):
+    with pytest.raises(StoreUnreachable, match="certificate"):
+        there_and_back(endpoint_url=tls.url)
+    extra = {"verify": tls.authority} if way != "AWS_CA_BUNDLE" else {}
+    if not extra:
+        monkeypatch.setenv("AWS_CA_BUNDLE", tls.authority)
+    there_and_back(extra, endpoint_url=tls.url)
+
+
+@pytest.mark.parametrize("way", ["the connection's proxies", "HTTPS_PROXY"])
+def test_a_proxy_for_https(there_and_back, tls, monkeypatch, way):
+    class Tunnel(Handler):
+        def do_CONNECT(self):
+            self.server.asked.append(f"https://{self.path}")
+            self.send_response(200)
+            self.end_headers()
+            with socket.create_connection(("127.0.0.1", tls.server_port)) as server:
+                join(self.connection, server)
+
+    with serve(Tunnel) as proxy:
+        extra = {"verify": tls.authority}
+        if way == "HTTPS_PROXY":
+            monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        else:
+            extra["config_kwargs"] = {"proxies": {"https": proxy.url}}
+        there_and_back(extra, endpoint_url=tls.url)
+        assert {*proxy.asked} == {tls.url}
+
+
+def join(*ends):
+    """Pass on what comes at either end, until both have said all."""
+
+    def pump(source, target):
+        try:
+            while data := source.recv(65_536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    threads = [threading.Thread(target=pump, args=way, daemon=True) for way in (ends, ends[::-1])]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def test_an_endpoint_by_ipv6(there_and_back, s3):
+    class Forward(socketserver.BaseRequestHandler):
+        def handle(self):
+            with socket.create_connection(("127.0.0.1", s3.server.port)) as server:
+                join(self.request, server)
+
+    class Server(socketserver.ThreadingTCPServer):
+        address_family, daemon_threads = socket.AF_INET6, True
+
     try:
-        listener = socket.create_server(("::1", 0), family=socket.AF_INET6)
+        listener = Server(("::1", 0), Forward)
     except OSError as error:
         pytest.skip(f"no IPv6 on this machine: {error}")
-
-    def forward():
-        while True:
-            try:
-                client, _ = listener.accept()
-            except OSError:  # closed
-                return
-            server = socket.create_connection(("127.0.0.1", s3.server.port))
-            for ends in ((client, server), (server, client)):
-                threading.Thread(target=pump, args=ends, daemon=True).start()
-
-    def pump(source, target):
-        with source:
-            try:
-                while data := source.recv(65_536):
-                    target.sendall(data)
-                target.shutdown(socket.SHUT_WR)
-            except OSError:
-                pass
-
-    threading.Thread(target=forward, daemon=True).start()
     with listener:
-        there_and_back(endpoint_url=f"http://[::1]:{listener.getsockname()[1]}")
+        threading.Thread(target=listener.serve_forever, args=(0.01,), daemon=True).start()
+        there_and_back(endpoint_url=f"http://[::1]:{listener.server_address[1]}")
+        listener.shutdown()
 
 
 def test_the_region_auto(there_and_back):
     there_and_back(region_name="auto")
+
+
+@pytest.mark.parametrize("asked", ["when_required", "when_supported"])
+def test_checksums_where_the_connection_asks_for_them(s3, connect, store, configure, asked):
+    """A bucket with Object Lock wants them; by default they are not sent."""
+
+    class Kept(Handler):
+        def do_PUT(self):
+            data = base64.b64encode(hashlib.sha256(self.body()).digest()).decode()
+            self.server.asked.append(self.headers["x-amz-checksum-sha256"] == data)
+            self.answer(200, ETag='"x"')
+
+    server = {**local_s3.connection(s3.server), "conn_type": "aws"}
+    config = {"config_kwargs": {"request_checksum_calculation": asked}}
+    connect("aws_default", **{**server, "extra": {**server["extra"], **config}})
+    large = bytes(9 * 1024 * 1024)  # in parts
+    size, sha256 = store().put("x", lambda sink: sink.write(large))
+    assert store().get("x", size, sha256) == large
+    with serve(Kept) as recorder:
+        configure(endpoint_url=recorder.url)
+        store().put("x", lambda sink: sink.write(b"abc"))
+        assert recorder.asked == [asked == "when_supported"]
 
 
 @pytest.mark.parametrize(("style", "endpoint", "asked"), [
@@ -149,3 +208,21 @@ def test_the_style_of_an_address(connect, style, endpoint, asked):
     client = module.client(location, settings, module.resolve(location, settings))
     assert client.config["endpoint"] == asked
     assert client.config["virtual_hosted_style_request"] == str(style == "virtual").lower()
+
+
+def test_a_request_in_the_virtual_style(moto_server, configure, connect, store):
+    """The bucket's host name leads to moto by way of a proxy, which is asked for names, too."""
+    boto3 = pytest.importorskip("boto3")
+    keys = {"aws_access_key_id": "k", "aws_secret_access_key": "s", "region_name": "us-east-1"}
+    client = boto3.client("s3", endpoint_url=moto_server, **keys)
+    client.create_bucket(Bucket="virtual")
+    with FaultProxy(int(moto_server.rpartition(":")[2])) as proxy:
+        proxy.inject(Fault("delay", times=None))
+        proxies = {"http": proxy.url}
+        config = {"s3": {"addressing_style": "virtual"}, "proxies": proxies}
+        connect(extra={**keys, "config_kwargs": config})
+        configure(url="s3://virtual/x", endpoint_url="http://s3.amazonaws.com", **QUICK)
+        store().put("a", lambda sink: sink.write(b"abc"))
+        assert bytes(store().read_range("a", 0, 3)) == b"abc"
+        assert proxy.hits == 2
+    assert client.get_object(Bucket="virtual", Key="x/a")["Body"].read() == b"abc"

@@ -91,7 +91,8 @@ def test_each_error_is_also_the_builtin():
     ((400, "IllegalLocationConstraint"), ConfigurationError, "[xcom_store] region_name"),
     ((400, "InvalidArgument"), errors.XComStoreError, "refuses this request"),
     ((405, "MethodNotAllowed"), errors.XComStoreError, "refuses this request"),
-    ((503, "SlowDown"), StoreUnreachable, "The store"),
+    ((503, "SlowDown"), StoreUnreachable, "let fewer tasks run at once"),
+    ((503, "ServiceUnavailable"), StoreUnreachable, "The store"),
     ((500, "InternalError"), StoreUnreachable, "The store"),
 ])  # fmt: skip
 def test_an_answer_of_s3(xcom, answer, answered, kind, advice):

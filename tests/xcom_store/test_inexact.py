@@ -6,6 +6,7 @@ import collections
 import datetime as dt
 import enum
 import logging
+import re
 import time
 
 import pytest
@@ -233,6 +234,20 @@ def test_what_airflow_refuses_is_refused(xcom, value):
     with pytest.raises(ValueNotStorable):
         xcom.push([value])
     assert (xcom.rows, xcom.s3.keys()) == ({}, [])
+
+
+@pytest.mark.parametrize(("name", "advice"), [
+    ("matplotlib.figure.FigureBase", "figure.savefig(buffer, format='png')"),
+    ("matplotlib.artist.Artist", "its .figure.savefig"),
+    ("PIL.Image.Image", "image.save(buffer, 'PNG')"),
+    ("plotly.basedatatypes.BaseFigure", "figure.to_json()"),
+])  # fmt: skip
+def test_what_is_made_to_be_looked_at_is_refused_with_what_to_return(xcom, name, advice):
+    """Stand-ins by name: none of these libraries is installed here."""
+    module, _, short = name.rpartition(".")
+    base = type(short, (), {"__module__": module})
+    with pytest.raises(ValueNotStorable, match=re.escape(advice)):
+        xcom.push({"plot": type("Own", (base,), {})()})
 
 
 @pytest.mark.parametrize("content", [

@@ -6,8 +6,10 @@ servers are emulators but for HDFS: SeaweedFS without keys, Azurite, Hadoop's mi
 
 from __future__ import annotations
 
+import json
 import socket
 import time
+from contextlib import ExitStack
 
 import pytest
 
@@ -20,6 +22,7 @@ from include.xcom_store.errors import (
     StoreUnreachable,
 )
 from tests import services
+from tests.http_service import Handler, serve
 from tests.xcom_store.cases import VALUES
 from tests.xcom_store.identical import assert_identical
 from tests.xcom_store.test_delete import *  # noqa: F403
@@ -47,6 +50,22 @@ def test_a_value_comes_back_exactly(xcom, configure, request, name):
     assert_identical(VALUES[name](), xcom.pull())
 
 
+DENIED = {
+    "gs": [
+        (403, "AccessDenied", r"roles/storage\.objectUser"),
+        (401, "AuthenticationRequired", "expired or revoked: renew it"),
+        (400, "ExpiredToken", "has expired: renew it"),
+    ],
+    "az": [
+        (403, "AuthorizationPermissionMismatch", "Storage Blob Data Contributor"),
+        (403, "AuthenticationFailed", "whether the SAS has expired"),
+    ],
+    "hdfs": [
+        (401, "SecurityException", "another authentication than a user's name"),
+        (403, "InvalidToken", "delegation token has expired"),
+    ],
+}
+"""What a service says of wrong and of expired credentials, and the advice."""
 QUICK = {"connect_timeout": 1, "request_timeout": 2, "retry_timeout": 1}
 
 
@@ -92,6 +111,41 @@ class TestWhatIsWrong:
                 with pytest.raises(StoreUnreachable):
                     call()
                 assert time.monotonic() - started < 15
+
+    @pytest.fixture
+    def answer(self, s3):
+        """Let a stand-in answer in the service's form, for what its server here never says."""
+        with ExitStack() as started:
+
+            def answer(status, code):
+                said = {"RemoteException": {"exception": code, "message": "no"}}
+                xml = f"<Error><Code>{code}</Code><Message>no</Message></Error>"
+                body = json.dumps(said) if s3.scheme == "hdfs" else xml
+
+                class Stand(Handler):
+                    def do_GET(self):
+                        self.body()
+                        self.answer(status, body.encode())
+
+                    do_PUT = do_GET  # noqa: N815
+
+                s3.through(started.enter_context(serve(Stand)).server_port)
+
+            yield answer
+
+    def test_the_service_is_busy(self, s3, store, answer):
+        codes = {"gs": "SlowDown", "az": "ServerBusy", "hdfs": "ServerTooBusyException"}
+        answer(503, codes[s3.scheme])
+        for call in self.calls(store())[:3]:
+            with pytest.raises(StoreUnreachable, match=r"let fewer tasks run at once"):
+                call()
+
+    def test_denied_or_expired(self, s3, store, answer):
+        for status, code, advice in DENIED[s3.scheme]:
+            answer(status, code)
+            for call in self.calls(store())[:3]:
+                with pytest.raises(AccessDenied, match=advice):
+                    call()
 
     def test_a_missing_object(self, store):
         for call in (lambda: store().get("none", 3, ""), lambda: store().head("none")):

@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import json
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, quote
 
@@ -362,6 +363,28 @@ class TestHdfs:
         monkeypatch.setenv("AIRFLOW__CORE__SECURITY", "kerberos")
         with pytest.raises(ConfigurationError, match=r"kerberos"):
             resolve(hdfs, "hdfs://ns")
+
+    def test_an_answer_that_never_ends_is_given_up(self, webhdfs):
+        """Each of its bytes comes in time, so that a limit for a read alone would never be met."""
+
+        class Drip(Handler):
+            def do_GET(self):
+                self.send_response(200)
+                self.end_headers()
+                with suppress(OSError):  # whoever asked has gone
+                    for _ in range(100):
+                        self.wfile.write(b" ")
+                        time.sleep(0.2)
+
+        with serve(Drip) as server:
+            host, port = server.server_address
+            webhdfs(host=host, port=port, login="airflow")
+            store = Store(Settings(url="hdfs://ns", **QUICK))
+            for call in (lambda: store.head("x"), lambda: [*store.list()]):
+                started = time.monotonic()
+                with pytest.raises(StoreUnreachable, match="request_timeout"):
+                    call()
+                assert time.monotonic() - started < 8
 
     def test_no_connection(self):
         with pytest.raises(

@@ -88,7 +88,8 @@ def test_a_good_bucket(aws, report):
     states = {about: only(lines).state for about, lines in found.items() if about != "backend"}
     assert states == dict.fromkeys(
         ("settings", "connection", "credentials", "endpoint", "region", "list", "write", "read",
-         "anonymous", "delete", "versioning", "encryption", "public access", "lifecycle"), "ok",
+         "anonymous", "delete", "versioning", "encryption", "public access", "lifecycle", "uploads"),
+        "ok",
     )  # fmt: skip
     assert not aws.s3.list_objects_v2(Bucket=MOTO_BUCKET).get("Contents")
 
@@ -111,6 +112,7 @@ def test_with_a_policy_for_values_alone_the_configuration_is_not_known(aws, repo
         # not encryption: moto answers it to all
         "public access": "s3:GetBucketPublicAccessBlock",
         "lifecycle": "s3:GetLifecycleConfiguration",
+        "uploads": "For the sweep to see these, allow s3:ListBucketMultipartUploads",
     }.items():
         line = only(found[about])
         assert line.state == "not known"

@@ -74,15 +74,15 @@ class Site:
                 server.api.overwrite("connections", [_connection(s3_server)])
                 yield cls(server, proxy, local_s3.client(s3_server, PREFIX))
 
-    def run(self, *dag_ids: str) -> None:
-        """Run these DAGs, wait for the end of each."""
+    def run(self, *dag_ids: str, **conf: Any) -> None:
+        """Run these DAGs, wait for the end of each; the latest run is the one of its pages."""
         deadline = time.monotonic() + RUN_SECONDS
         while not {dag["dag_id"] for dag in self.api.dags()} >= set(dag_ids):
             assert self.api.import_errors() == []
             assert time.monotonic() < deadline, "the DAGs are not listed"
             time.sleep(0.3)
         for dag_id in dag_ids:
-            body = {"logical_date": None, "conf": {}}
+            body = {"logical_date": None, "conf": conf}
             made = self.api.call("POST", f"api/v2/dags/{dag_id}/dagRuns", body)
             self.runs[dag_id] = made["dag_run_id"]
         for dag_id in dag_ids:

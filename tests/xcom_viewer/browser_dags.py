@@ -199,5 +199,63 @@ def viewer_large():
     frame()
 
 
+@dag(schedule=None)
+def monthly_trips():
+    """Pushes other values in each run: the months of the sample data, one after the other."""
+
+    @task
+    def trips(dag_run: Any = None) -> Any:
+        return month(dag_run.conf["month"])
+
+    @task
+    def validate_trips(dag_run: Any = None) -> Any:
+        return validation(dag_run.conf["month"] == 1)
+
+    trips()
+    validate_trips()
+
+
+def month(number: int) -> Any:
+    """Trips of a month; in the second one with a column more, and another dtype."""
+    import pandas as pd
+
+    from include.taxi_data import data_dir
+
+    trips = pd.read_csv(
+        data_dir() / f"yellow_tripdata_sample_2019-{number:02d}.csv",
+        parse_dates=["pickup_datetime", "dropoff_datetime"],
+    )
+    if number == 1:
+        return trips.astype({"passenger_count": "Int8"}).drop(columns="improvement_surcharge")
+    return trips.drop(columns="store_and_fwd_flag").iloc[:9_500]
+
+
+@dag(schedule=None)
+def viewer_pictures():
+    @task
+    def pictures(ti: Any = None) -> None:
+        import numpy as np
+
+        from include.xcom_viewer.reader import pictures
+
+        across, down = np.meshgrid(np.linspace(-2, 1, 480), np.linspace(-1.2, 1.2, 320))
+        place = number = across + 1j * down
+        steps = np.zeros(place.shape)
+        for _ in range(60):
+            inside = np.abs(number) < 4
+            steps += inside
+            number = np.where(inside, number * number + place, number)
+        shades = np.stack([steps * 4, steps * 2 + 60, 255 - steps * 3], axis=-1).astype(np.uint8)
+        ti.xcom_push("photo", shades)
+        ti.xcom_push("plot", pictures.png(shades[::2, ::2], 3))
+        some = month(1).select_dtypes("number").dropna(axis=1)
+        ti.xcom_push("correlations", some.corr().to_numpy())
+        ti.xcom_push("surface", np.sin(across * 3) * np.cos(down * 4))
+
+    pictures()
+
+
 viewer_values()
 viewer_large()
+monthly_trips()
+viewer_pictures()

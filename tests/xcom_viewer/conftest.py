@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import os
 import sqlite3
 import uuid
 from types import SimpleNamespace
@@ -14,8 +16,9 @@ from tests.xcom_store.conftest import configure, s3, service  # noqa: F401
 
 DAG, OTHER_DAG, RUN = "trips", "payroll", "manual__2026-11-22T10:00:00+00:00"
 PREFIX = "/xcom-viewer"
-# Who is signed in; `trips_only` may not see OTHER_DAG. See auth_manager.py.
-USERS = {"admin": "ADMIN", "viewer": "VIEWER", "trips_only": "VIEWER"}
+# Who is signed in: `admin`, `viewer`, and `trips_only`, who may not see OTHER_DAG.
+AUTH = importlib.import_module(os.environ.get("VIEWER_USERS", "tests.xcom_viewer.auth_manager"))
+"""Makes them known to an auth manager of Airflow's; `test_access_fab.py` chooses another."""
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +29,7 @@ def airflow_app(tmp_path_factory):
         patch.setenv("_AIRFLOW_PROCESS_CONTEXT", "server")
         patch.setenv(
             "AIRFLOW__CORE__AUTH_MANAGER",
-            "tests.xcom_viewer.auth_manager.OneDagLess",
+            AUTH.MANAGER,
         )
         patch.setenv("AIRFLOW__API_AUTH__JWT_SECRET", "a" * 64)
         from airflow import plugins_manager, settings
@@ -40,7 +43,9 @@ def airflow_app(tmp_path_factory):
             if hasattr(cached, "cache_clear"):
                 cached.cache_clear()
         db.initdb()
-        yield create_app()
+        app = create_app()
+        AUTH.make_users(DAG)
+        yield app
         purge_cached_app()
 
 
@@ -52,30 +57,37 @@ def table(airflow_app):
     connection = sqlite3.connect(settings.engine.url.database)
 
     def put(stored, *, dag_id=DAG, run_id=RUN, task_id="load", map_index=-1, key="return_value",
-            text=None):  # fmt: skip
+            text=None, run_after="2026-11-22 10:00:00.000000"):  # fmt: skip
+        run = dag_id, run_id
+        connection.execute(
+            "INSERT OR IGNORE INTO dag_run (dag_id, run_id, run_type, run_after)"
+            " VALUES (?, ?, 'manual', ?)",
+            (*run, run_after),
+        )
+        found = connection.execute("SELECT id FROM dag_run WHERE dag_id = ? AND run_id = ?", run)
         connection.execute(
             "INSERT OR REPLACE INTO xcom"
             " (dag_run_id, task_id, map_index, key, dag_id, run_id, value, timestamp)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, '2026-11-22 10:00:05.000000')",
-            (1 if dag_id == DAG else 2, task_id, map_index, key, dag_id, run_id,
-             text or json.dumps(stored)),
-        )  # fmt: skip
+            (*found.fetchone(), task_id, map_index, key, *run, text or json.dumps(stored)),
+        )
         connection.commit()
         return stored
 
-    connection.execute("DELETE FROM xcom")
-    connection.commit()
+    def clean():
+        for name in ("xcom", "dag_run"):
+            connection.execute(f"DELETE FROM {name}")
+        connection.commit()
+
+    clean()
     yield put
-    connection.execute("DELETE FROM xcom")
-    connection.commit()
+    clean()
     connection.close()
 
 
 @pytest.fixture
 def viewer(airflow_app, table, s3):  # noqa: F811
     """Push values, and ask for the viewer's pages as somebody."""
-    from airflow.api_fastapi.app import get_auth_manager
-    from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
     from fastapi.testclient import TestClient
 
     from include.s3_xcom_backend import S3XComBackend
@@ -84,10 +96,11 @@ def viewer(airflow_app, table, s3):  # noqa: F811
     lookup = application().state.lookup
     lookup.forget()
 
-    def push(value, **where):
+    def push(value, run_after="2026-11-22 10:00:00.000000", **where):
         names = {"dag_id": DAG, "run_id": RUN, "task_id": "load", "map_index": -1}
         names |= {"key": "return_value"} | where
-        return table(S3XComBackend.serialize_value(value, **names), **names)
+        stored = S3XComBackend.serialize_value(value, **names)
+        return table(stored, run_after=run_after, **names)
 
     def key(record):
         return record["uri"].removeprefix(f"{s3.url}/")
@@ -95,18 +108,17 @@ def viewer(airflow_app, table, s3):  # noqa: F811
     def client(user):
         headers = {}
         if user:
-            token = get_auth_manager().generate_jwt(
-                SimpleAuthManagerUser(username=user, role=USERS[user])
-            )
-            headers["Cookie"] = f"_token={token}"
+            headers["Cookie"] = f"_token={AUTH.token(user)}"
         return TestClient(airflow_app, headers=headers)
 
     def get(page, user="admin", **query):
         names = {"dag_id": DAG, "run_id": RUN}
         if page != "run":
             names |= {"task_id": "load", "map_index": "{MAP_INDEX}"}
-        if page in ("value", "download"):
+        if page not in ("run", "task"):
             names["key"] = "return_value"
+        if page == "chart":
+            names["y"] = 0
         return client(user).get(f"{PREFIX}/{page}?{urlencode(names | query)}")
 
     yield SimpleNamespace(

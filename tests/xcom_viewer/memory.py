@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 from include.xcom_store import values
 from include.xcom_viewer import answers, downloads, objects, overview, preview
-from include.xcom_viewer.app import Asked
+from include.xcom_viewer.asked import Asked
 from include.xcom_viewer.entries import Entry
 from include.xcom_viewer.readers import Readers
 from tests.astro_project import ROOT

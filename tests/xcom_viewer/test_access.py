@@ -12,11 +12,11 @@ pytest.importorskip("obstore")
 pytest.importorskip("include.xcom_viewer", reason="the viewer was deleted")
 import obstore
 
-from tests.xcom_viewer.conftest import DAG, OTHER_DAG, PREFIX, RUN
+from tests.xcom_viewer.conftest import AUTH, DAG, OTHER_DAG, PREFIX, RUN
 from tests.xcom_viewer.test_pages import state
 
 SECRET = "the-salary-of-everybody"
-PAGES = ["task", "run", "value", "download"]
+PAGES = ["task", "run", "value", "chart", "previous", "download"]
 
 
 WHO_SEES_WHAT = pytest.mark.parametrize(
@@ -29,8 +29,14 @@ WHO_SEES_WHAT = pytest.mark.parametrize(
         ("trips_only", OTHER_DAG, 403),
         ("admin", OTHER_DAG, 200),
         (None, OTHER_DAG, 401),
+        pytest.param(
+            "no_xcoms", DAG, 403,
+            marks=pytest.mark.skipif(
+                not AUTH.MANAGER.endswith("FabAuthManager"), reason="a role of FAB's"
+            ),
+        ),
     ],
-)
+)  # fmt: skip
 
 
 @WHO_SEES_WHAT
@@ -100,7 +106,7 @@ def test_addresses_that_are_none(viewer, query):
         answer = viewer.client("trips_only").get(f"{PREFIX}/{page}?{query.format(run=run)}")
         assert SECRET not in answer.text
         assert answer.status_code < 500
-        if page in ("value", "download"):
+        if page not in ("task", "run"):
             assert answer.status_code != 200 or state(answer)
 
 
@@ -196,6 +202,7 @@ def test_a_forged_reference(viewer, name):
     forge(viewer, FORGED[name])
     for page, more in (
         ("task", {}), ("run", {}), ("value", {}), ("value", {"view": "raw"}), ("value", {"leaf": 0}),
+        ("chart", {}), ("previous", {}),
         ("download", {}), ("download", {"as": "csv"}), ("download", {"leaf": 0}),
     ):  # fmt: skip
         answer = viewer.get(page, "trips_only", **more)
@@ -204,7 +211,7 @@ def test_a_forged_reference(viewer, name):
         if page == "download":
             assert answer.status_code in (403, 404, 502)
         elif page != "run":
-            assert state(answer) in ("denied", "corrupt", "missing")
+            assert state(answer) in ("denied", "corrupt", "missing", "no-previous")
 
 
 def _push_with_leaf(viewer, dag_id):

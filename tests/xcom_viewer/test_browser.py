@@ -27,7 +27,7 @@ from tests.xcom_viewer.browser import Visit, chromium, launch
 if not chromium():
     pytest.skip("no Chromium here; CHROMIUM may name one", allow_module_level=True)
 
-DAG = "viewer_values"
+DAG, CHANGES, PICTURES = "viewer_values", "monthly_trips", "viewer_pictures"
 SIZE = {"width": 1280, "height": 800}
 
 
@@ -37,7 +37,9 @@ def site(tmp_path_factory, s3_server):
     (folder / "dags").mkdir()
     shutil.copy(Path(browser_dags.__file__), folder / "dags")
     with Site.start(folder, s3_server, folder / "dags") as site:
-        site.run(DAG)
+        site.run(CHANGES, month=1)
+        site.run(CHANGES, month=2)
+        site.run(DAG, PICTURES)
         obstore.delete(site.store, site.object(DAG, "broken", "gone"))
         corrupt = site.object(DAG, "broken", "corrupt")
         size = obstore.head(site.store, corrupt)["size"]
@@ -257,6 +259,90 @@ def test_a_runs_list_is_filtered(site, visit):
     field.fill("mapped")
     field.press("Enter")
     expect(values.get_by_role("row")).to_have_count(2 + browser_dags.MAPPED)
+
+
+@pytest.mark.long
+def test_a_frame_and_a_validation_are_compared_with_the_previous_run(site, visit):
+    visit.page.goto(site.task_page(CHANGES, "trips"))
+    values = visit.open_tab()
+    values.get_by_role("link", name="Compare with the previous run").click()
+    rows = values.locator(".compared tbody tr")
+    expect(rows.filter(has_text="passenger_count")).to_contain_text("was Int8")
+    expect(rows.filter(has_text="improvement_surcharge")).to_contain_text("new")
+    expect(rows.filter(has_text="store_and_fwd_flag")).to_contain_text("gone")
+    for number, share in ((1, "was 64.3%"), (2, "0%")):
+        missing = browser_dags.month(number)["congestion_surcharge"].isna().mean()
+        assert f"{100 * missing:.3g}%" in share
+        expect(rows.filter(has_text="congestion_surcharge")).to_contain_text(share)
+    values.get_by_role("link", name="Back to the value").click()
+    expect(values.get_by_role("columnheader", name="trip_distance").first).to_be_visible()
+    visit.page.goto(site.task_page(CHANGES, "validate_trips"))
+    values = visit.open_tab()
+    values.get_by_role("link", name="Compare with the previous run").click()
+    expect(values.get_by_text("fails now")).to_be_visible()
+
+
+@pytest.mark.long
+def test_two_columns_are_drawn(site, visit):
+    visit.page.goto(site.task_page(CHANGES, "trips"))
+    values = visit.open_tab()
+    values.get_by_role("button", name="Chart").click()
+    expect(values.locator(".chart circle").first).to_be_visible()
+    values.get_by_label("Across", exact=True).select_option("pickup_datetime")
+    expect(values.locator("figcaption")).to_contain_text("by pickup_datetime, every")
+    values.get_by_label("As", exact=True).select_option("a line")
+    expect(values.locator(".chart polyline")).to_be_visible()
+    values.get_by_role("button", name="Rows").click()
+    expect(values.locator(".chart")).to_be_hidden()
+
+
+PAGES = {
+    "frame": (DAG, "values", "return_value", ""),
+    "columns": (DAG, "values", "return_value", "Columns and figures"),
+    "chart": (CHANGES, "trips", "return_value", "Chart"),
+    "previous-frame": (CHANGES, "trips", "return_value", "Compare with the previous run"),
+    "previous-validation": (
+        CHANGES,
+        "validate_trips",
+        "return_value",
+        "Compare with the previous run",
+    ),
+    "array": (DAG, "values", "array", ""),
+    "image": (PICTURES, "pictures", "photo", ""),
+    "heat-map": (PICTURES, "pictures", "surface", "Heat map"),
+    "matrix": (PICTURES, "pictures", "correlations", ""),
+    "bytes": (PICTURES, "pictures", "plot", ""),
+    "tree": (DAG, "values", "nested", "Expand all"),
+    "text": (DAG, "values", "text", ""),
+    "validation": (DAG, "values", "validation_not_met", ""),
+    "run": (DAG, "", "", ""),
+}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("mode", ["Light", "Dark"])
+@pytest.mark.parametrize("width", [1280, 800])
+def test_every_page_in_light_and_dark_wide_and_narrow(site, visit, mode, width):
+    """Nothing is wider than the window, but for what scrolls by itself; the rest is for the eye."""
+    visit.page.set_viewport_size({"width": 1280, "height": 900})
+    visit.page.goto(site.run_page(DAG))
+    visit.appearance(f"{mode} Mode")
+    visit.page.set_viewport_size({"width": width, "height": 900})
+    for name, (dag_id, task_id, key, click) in PAGES.items():
+        visit.page.goto(site.task_page(dag_id, task_id) if task_id else site.run_page(dag_id))
+        values = visit.open_tab()
+        if key:
+            shown = card(values, key)
+            for button in shown.get_by_text(click, exact=True).all() if click else []:
+                button.click()
+            expect(values.locator("[aria-busy=true]")).to_have_count(0)
+            shown.scroll_into_view_if_needed()
+            shown.evaluate("card => card.scrollIntoView()")
+        fits = values.locator("html").evaluate("page => page.scrollWidth <= page.clientWidth")
+        visit.picture(f"page-{name}-{mode.lower()}-{width}")
+        assert fits, name
+        if key:
+            assert shown.locator("[data-state]").count() == 0, name
 
 
 @pytest.mark.long

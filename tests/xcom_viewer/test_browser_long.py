@@ -44,6 +44,8 @@ def site(tmp_path_factory, s3_server):
     for name in EXAMPLES:
         shutil.copy(ROOT / "dags" / f"{name}.py", folder / "dags")
     with Site.start(folder, s3_server, folder / "dags") as site:
+        for month in (1, 2):
+            site.run("monthly_trips", month=month)
         site.run(*OWN, *EXAMPLES)
         yield site
 
@@ -71,7 +73,7 @@ def value(site, dag_id, task_id, key="return_value", **more):
 
 def test_the_dags_are_those_that_are_waited_for():
     """The long tests would wait for any other for minutes."""
-    for dag_id in OWN:
+    for dag_id in (*OWN, "monthly_trips"):
         assert getattr(browser_dags, dag_id)().tasks
     for dag_id in EXAMPLES:
         assert (ROOT / "dags" / f"{dag_id}.py").exists()
@@ -161,22 +163,38 @@ def test_an_s3_that_hangs_does_not_slow_airflows_own_pages(site, visit):
     assert max(answers) < 15
 
 
+def compare(values):
+    values.get_by_role("link", name="Compare with the previous run").click()
+    expect(values.locator(".compared")).to_be_visible()
+
+
+def draw(values):
+    values.get_by_role("button", name="Chart").click()
+    values.get_by_label("Up", exact=True).select_option("fare_amount")
+    values.get_by_label("Across", exact=True).select_option("trip_distance")
+    expect(values.locator("figcaption")).to_contain_text("fare_amount by trip_distance")
+
+
 @pytest.mark.long
 def test_pictures_of_the_examples(site, visit):
     """Those of the README are among them."""
-    for name, page, mode in (
-        ("frame", site.task_page("example_dataframe_dag", "transform"), "Light Mode"),
-        ("run", site.run_page("example_dataframe_dag"), "Light Mode"),
-        ("mapped", site.task_page("example_dynamic_mapping_dag", "trips_of_zone", 2), "Dark Mode"),
-        (
-            "validation",
-            site.task_page("example_validation_failure_dag", "validate_february"),
-            "Dark Mode",
-        ),
+    trips = site.task_page("monthly_trips", "trips")
+    failed = site.task_page("example_validation_failure_dag", "validate_february")
+    mapped = site.task_page("example_dynamic_mapping_dag", "trips_of_zone", 2)
+    for name, page, mode, prepare in (
+        ("frame", site.task_page("example_dataframe_dag", "transform"), "Light", None),
+        ("run", site.run_page("monthly_trips"), "Light", None),
+        ("mapped", mapped, "Dark", None),
+        ("validation", failed, "Dark", None),
+        ("previous", trips, "Light", compare),
+        ("chart", trips, "Dark", draw),
     ):
         visit.page.goto(page)
-        visit.appearance(mode)
+        visit.appearance(f"{mode} Mode")
         frame = visit.open_tab()
         expect(frame.get_by_role("table").first).to_be_visible()
+        if prepare:
+            prepare(frame)
+            frame.locator(".body").evaluate("body => body.scrollIntoView()")
         assert frame.locator("[data-state]").count() == 0
         visit.picture(f"example-{name}")

@@ -29,7 +29,7 @@ from tests.xcom_viewer import damage
 from tests.xcom_viewer.airflow_site import PREFIX, Site
 from tests.xcom_viewer.peak import Peak
 
-DAG, RUN = "hostile", "manual__1"
+DAG, RUN, EARLIER = "hostile", "manual__1", "manual__0"
 MEGABYTE = 1_000_000
 ONE_FILE = threading.Lock()
 """A server process writes one CSV file at a time, and answers 503 to the next."""
@@ -52,9 +52,9 @@ def test_what_is_put_in_the_bucket():
 class Row:
     """An XCom whose object is what its row says, and whose row somebody has written."""
 
-    def __init__(self, site, task_id, record, data):
-        self.task_id, self._site = task_id, site
-        owner = keys.Owner(DAG, RUN, task_id, -1, "return_value")
+    def __init__(self, site, task_id, record, data, run_id=RUN):
+        self.task_id, self.run_id, self._site = task_id, run_id, site
+        owner = keys.Owner(DAG, run_id, task_id, -1, "return_value")
         key = f"{keys.new_stem(owner)}.{record['uri'].rpartition('/')[2].partition('.')[2]}"
         obstore.put(site.store, key, data)
         bucket = site.server.env["AIRFLOW__XCOM_STORE__URL"].removesuffix(f"/{PREFIX}")
@@ -68,9 +68,23 @@ class Row:
 def write(site, rows):
     with contextlib.closing(sqlite3.connect(site.server.home / "airflow.db", timeout=60)) as table:
         table.executemany(
+            "INSERT INTO dag_run (id, dag_id, run_id, run_type, run_after)"
+            " VALUES (?, ?, ?, 'manual', '2026-11-22 10:00:00.000000')",
+            [(999_998, DAG, EARLIER), (999_999, DAG, RUN)],
+        )
+        table.executemany(
             "INSERT INTO xcom (dag_run_id, task_id, map_index, key, dag_id, run_id, value, timestamp)"
-            " VALUES (999999, ?, -1, 'return_value', ?, ?, ?, '2026-11-22 10:00:05.000000')",
-            [(row.task_id, DAG, RUN, json.dumps(row.record)) for row in rows],
+            " VALUES (?, ?, -1, 'return_value', ?, ?, ?, '2026-11-22 10:00:05.000000')",
+            [
+                (
+                    999_998 + (row.run_id == RUN),
+                    row.task_id,
+                    DAG,
+                    row.run_id,
+                    json.dumps(row.record),
+                )
+                for row in rows
+            ],
         )
         table.commit()
 
@@ -98,17 +112,25 @@ def pss(site):
 
 
 def look(site, row):
-    """The state of a card, and what became of its download as CSV."""
-    for _ in range(5):
-        answer = site.page(row.path())
-        assert answer.status == 200, (row.path(), answer.status)
-        found = [*re.findall(r'data-state="([\w-]+)"', answer.text), "shown"]
-        if found[0] not in ("busy", "slow", "unreachable"):  # as a loaded machine says
-            break
-        time.sleep(2)
+    """The state of a card, of its chart, of its comparison; what became of its download as CSV."""
+    found = [
+        state(site, row.path(page, **more))
+        for page, more in (("value", {}), ("chart", {"y": 0}), ("previous", {}))
+    ]
     with ONE_FILE:
         csv = site.page(row.path("download", **{"as": "csv"}))
-    return found[0], csv.status
+    return *found, csv.status
+
+
+def state(site, path):
+    for _ in range(5):
+        answer = site.page(path)
+        assert answer.status == 200, (path, answer.status)
+        found = [*re.findall(r'data-state="([\w-]+)"', answer.text), "shown"][0]
+        if found not in ("busy", "slow", "unreachable"):  # as a loaded machine says
+            break
+        time.sleep(2)
+    return found
 
 
 @pytest.mark.long
@@ -126,17 +148,24 @@ def test_the_api_server_lives(tmp_path, s3_server, server):
         ]
         found = damage.objects(count)
         rows += [Row(site, f"damaged_{n}", *pair) for n, (_, *pair) in enumerate(found)]
-        sound = [Row(site, f"sound_{n}", *pair) for n, pair in enumerate(damage.sound())]
-        write(site, rows + sound)
+        good = list(damage.sound())
+        sound = [Row(site, f"sound_{n}", *pair) for n, pair in enumerate(good)]
+        # In the run before each was sound; the forgeries were any.
+        before = [
+            Row(site, row.task_id, *good[n % len(good)], EARLIER)
+            for part in (rows[: len(forged)], rows[len(forged) :], sound)
+            for n, row in enumerate(part)
+        ]
+        write(site, rows + sound + before)
         usual = {process.pid for process in processes(site)}
         for row in sound:  # what pages and readers need is loaded before memory is measured
             assert look(site, row)[0] in ("shown", "no-preview")
-        states, files = collections.Counter(), collections.Counter()
+        states, charts, comparisons, files = (collections.Counter() for _ in range(4))
         before, started = pss(site), time.monotonic()
         with Peak(partial(pss, site)) as peak, concurrent.futures.ThreadPoolExecutor(4) as pool:
-            for state, status in pool.map(lambda row: look(site, row), rows):
-                states[state] += 1
-                files[status] += 1
+            for seen in pool.map(lambda row: look(site, row), rows):
+                for counter, one in zip((states, charts, comparisons, files), seen, strict=True):
+                    counter[one] += 1
         took = time.monotonic() - started
         for row in sound:
             assert look(site, row)[0] in ("shown", "no-preview")
@@ -146,7 +175,8 @@ def test_the_api_server_lives(tmp_path, s3_server, server):
             after = pss(site)
         run = site.page(f"{site.url}/xcom-viewer/run?{urlencode({'dag_id': DAG, 'run_id': RUN})}")
         print(
-            f"\n{server}: {len(rows)} objects in {took:.0f} s, cards {dict(states)}, CSV {dict(files)}"
+            f"\n{server}: {len(rows)} objects in {took:.0f} s, cards {dict(states)}, charts "
+            f"{dict(charts)}, comparisons {dict(comparisons)}, CSV {dict(files)}"
         )
         print(
             f"PSS {before / MEGABYTE:.0f} MB before, + {(peak.most - before) / MEGABYTE:.0f} at most, "
@@ -157,9 +187,11 @@ def test_the_api_server_lives(tmp_path, s3_server, server):
         assert usual <= {process.pid for process in processes(site)}, (
             "a process of the server ended"
         )
-        assert states["shown"]
-        assert states["corrupt"]
-        assert states["busy"] == states["slow"] == states["unreachable"] == files[503] == 0
+        for found in (states, charts, comparisons):
+            assert found["shown"]
+            assert found["corrupt"]
+            assert found["busy"] == found["slow"] == found["unreachable"] == 0
+        assert files[503] == 0
         workers = int(SERVERS[server].get("AIRFLOW__API__WORKERS", 1))
         assert sum(map(is_reader, processes(site))) <= readers.MAX_READERS * workers
         assert peak.most - before < 500 * MEGABYTE

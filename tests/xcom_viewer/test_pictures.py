@@ -47,27 +47,36 @@ def show(array):
     return memory.show(memory.push(array)).content
 
 
+def pictures(array):
+    """By title, what is shown of an array: its pixels, and how they were made."""
+    return {found.title: (pixels(found.png), found.words) for found in show(array).pictures}
+
+
 @pytest.mark.parametrize("shape", [(20, 30), (20, 30, 3), (20, 30, 4)])
 def test_bytes_are_pixels(shape):
     array = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     for order in "CF":
-        assert (pixels(show(np.asarray(array, order=order)).picture) == array).all()
+        [(title, (shown, words))] = pictures(np.asarray(array, order=order)).items()
+        assert (title, words) == ("Image", "")
+        assert (shown == array).all()
 
 
 def test_floats_are_scaled():
     unit = np.linspace(0, 1, 20 * 30).reshape(20, 30)
-    assert (pixels(show(unit).picture) == (unit * 255).round().astype("u1")).all()
-    found = show(unit * 10 - 5)
-    assert (pixels(found.picture) == (unit * 255).round().astype("u1")).all()
-    assert found.picture_words == "black is -5, white 5"
+    grey = (unit * 255).round().astype("u1")
+    assert (pictures(unit)["Image"][0] == grey).all()
+    shown, words = pictures(unit * 10 - 5)["Image"]
+    assert (shown == grey).all()
+    assert words == "black is -5, white 5"
     unit[0, 0] = np.nan
-    assert pixels(show(unit).picture)[0, 0] == 0
+    assert pictures(unit)["Image"][0][0, 0] == 0
 
 
 def test_a_large_one_is_thinned():
-    found = show(np.arange(1_500 * 1_200, dtype=np.uint64).astype(np.uint8).reshape(1_500, 1_200))
-    assert pixels(found.picture).shape == (500, 400)
-    assert "every 3th pixel" in found.picture_words
+    array = np.arange(1_500 * 1_200, dtype=np.uint64).astype(np.uint8).reshape(1_500, 1_200)
+    shown, words = pictures(array)["Image"]
+    assert shown.shape == (500, 400)
+    assert "every 3rd pixel" in words
 
 
 @pytest.mark.parametrize("array", [
@@ -75,7 +84,35 @@ def test_a_large_one_is_thinned():
     np.zeros((20, 20, 3, 1), "u1"), np.zeros((0, 20)), np.zeros((3_000, 3_000), "u1"),
 ], ids=lambda array: str(array.shape))  # fmt: skip
 def test_what_is_no_image(array):
-    assert show(array).picture == ""
+    assert "Image" not in pictures(array)
+
+
+VIOLET, YELLOW, GREY = [0x44, 0x01, 0x54], [0xFD, 0xE7, 0x25], [128] * 3
+
+
+@pytest.mark.parametrize("dtype", ["i8", "u8", "f2", "f4", "f8", "g", "?", ">f8"])
+@pytest.mark.parametrize("order", "CF")
+def test_a_matrix_is_a_heat_map(dtype, order):
+    shown, words = pictures(np.asarray([[0, 0, 1], [0, 1, 1]], dtype, order=order))["Heat map"]
+    assert shown.tolist() == [[VIOLET, VIOLET, YELLOW], [VIOLET, YELLOW, YELLOW]]
+    assert words == "violet is 0, yellow 1"
+
+
+def test_a_heat_map_of_extremes():
+    shown, words = pictures(np.array([[-1e308, 1e308], [np.nan, np.inf]]))["Heat map"]
+    assert shown.tolist() == [[VIOLET, YELLOW], [GREY, GREY]]
+    assert words == "violet is -1e+308, yellow 1e+308; grey is missing or infinite"
+    assert pictures(np.full((3, 3), 7))["Heat map"][0].tolist() == [[VIOLET] * 3] * 3
+
+
+def test_a_heat_map_of_a_large_matrix_is_of_its_first_rows_and_says_so():
+    array = np.repeat(np.arange(5_000), 300).reshape(5_000, 300)
+    shown, words = pictures(array)["Heat map"]
+    rows = (4 * 1024 * 1024 - 16 * 1024) // 8 // 300
+    assert f"the first {rows:,} of 5,000 rows; every 4th row" in words
+    assert shown.shape == (-(-rows // 4), 300, 3)
+    assert shown[0, 0].tolist() == VIOLET
+    assert "Heat map" not in pictures(np.asarray(array, order="F"))  # of which few columns are read
 
 
 @pytest.mark.parametrize("kind", IMAGES)

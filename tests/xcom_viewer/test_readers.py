@@ -20,6 +20,7 @@ import psutil
 from include.xcom_store.errors import StoreUnreachable, XComStoreError
 from include.xcom_viewer import preview, process, readers, shown, states
 from include.xcom_viewer.readers import Failed, Readers, Unsafe
+from include.xcom_viewer.shown.values import Text
 from include.xcom_viewer.work import Busy
 from tests.xcom_viewer import damage
 from tests.xcom_viewer.memory import ViewerInMemory
@@ -60,7 +61,7 @@ def test_one_is_started_with_the_first_view_and_goes_on(some):
     assert some.idle == []
     assert ask(some).text == "5"
     [first] = processes(some)
-    assert ask(some, whole=b'"text"') == shown.Text("text")
+    assert ask(some, whole=b'"text"') == Text("text")
     assert processes(some) == [first]
 
 

@@ -133,6 +133,12 @@ def test_of_a_large_frame_missing_least_and_greatest_are_of_all_rows(memory):
         [True] * 1_000 + [None] * 100 + [False] * (rows - 1_100), dtype="boolean"
     )
     frame["t"] = pd.date_range("2026", periods=rows, freq="s")
+    late = frame.index % 5 == 0
+    late &= frame.index > 2_000
+    frame.loc[late, "c0"] = np.nan
+    frame["text"] = pd.Series("x", frame.index).mask(late)
+    frame["choice"] = pd.Categorical(frame["text"])
+    frame["interval"] = pd.Categorical(pd.cut(frame["c0"], 3))
     table = memory.show(memory.push(frame)).content
     assert (table.rows, table.rows_read, table.readable_rows) == (rows, 1_000, 1_000)
     figures = column(table, "i").figures
@@ -140,7 +146,8 @@ def test_of_a_large_frame_missing_least_and_greatest_are_of_all_rows(memory):
     assert set(figures.exact) == {"nulls", "least", "greatest"}
     assert figures.distinct == 1_000
     assert float(column(table, "c0").figures.greatest) == frame["c0"].max()
-    assert column(table, "c0").figures.exact == ["least", "greatest"]  # of NaN it knows nothing
+    for label in ("c0", "text", "choice", "interval"):
+        assert column(table, label).figures.nulls == frame[label].isna().sum(), label
     assert column(table, "s").figures.nulls == 100
     assert column(table, "s").figures.exact == ["nulls"]
     assert pd.Timestamp(column(table, "t").figures.greatest) == frame["t"].max()

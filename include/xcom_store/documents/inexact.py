@@ -115,10 +115,26 @@ def airflow_text(value: Any) -> bytes:
         # As UTF-8, as it would be stored: a lone surrogate does not survive that.
         return json.dumps(serialize(value), allow_nan=False, ensure_ascii=False).encode()
     except Exception as error:  # whatever a class's own code raises
+        names = (f"{kind.__module__}.{kind.__qualname__}" for kind in type(value).__mro__)
+        advice = next((_INSTEAD[name] for name in names if name in _INSTEAD), _ANOTHER_TYPE)
         raise TypeError(
-            f"neither this backend nor Airflow can store its type ({error}). Return a type they "
-            "can (docs/types.md), or add a codec."
+            f"neither this backend nor Airflow can store its type ({error}). {advice}"
         ) from error
+
+
+_ANOTHER_TYPE = "Return a type they can (docs/types.md), or add a codec."
+_PNG = "Return a PNG of it as bytes, which the viewer shows as an image: "
+_INSTEAD = {
+    "matplotlib.figure.FigureBase": f"{_PNG}figure.savefig(buffer, format='png') into an "
+    "io.BytesIO(), then buffer.getvalue().",
+    "matplotlib.artist.Artist": f"{_PNG}its .figure.savefig(buffer, format='png') into an "
+    "io.BytesIO(), then buffer.getvalue().",
+    "PIL.Image.Image": f"{_PNG}image.save(buffer, 'PNG') into an io.BytesIO(), then "
+    "buffer.getvalue(). Or numpy.asarray(image), which comes back as an array.",
+    "plotly.basedatatypes.BaseFigure": "Return figure.to_json(), which plotly.io.from_json reads "
+    "again, or figure.to_image('png'), which the viewer shows as an image.",
+}
+"""By class: what to return of what tasks make to be looked at."""
 
 
 def from_airflow(text: bytes) -> Any:

@@ -80,7 +80,8 @@ def _unknown(extra: dict[str, Any]) -> list[str]:
     config = dict(extra.get("config_kwargs") or {})
     unknown += [f"config_kwargs.s3.{name}" for name in _s3(config).keys() - {"addressing_style"}]
     # Those of time and retries, too: [xcom_store] connect_timeout … are what holds here.
-    unknown += [f"config_kwargs.{name}" for name in config.keys() - {"proxies", "s3"}]
+    known = {"proxies", "request_checksum_calculation", "s3"}
+    unknown += [f"config_kwargs.{name}" for name in config.keys() - known]
     ours = _s3(extra.get("service_config")).keys() - {"endpoint_url", "bucket_name"}
     return unknown + [f"service_config.s3.{name}" for name in ours]
 
@@ -90,8 +91,13 @@ def _s3(extra: Any) -> dict[str, Any]:
 
 
 def _config(extra: dict[str, Any]) -> Hidden:
-    style = _s3(extra.get("config_kwargs")).get("addressing_style", "auto")
-    return Hidden() if style == "auto" else Hidden(virtual_hosted_style_request=style == "virtual")
+    options, config = Hidden(), extra.get("config_kwargs") or {}
+    style = _s3(config).get("addressing_style", "auto")
+    if style != "auto":
+        options["virtual_hosted_style_request"] = style == "virtual"
+    if config.get("request_checksum_calculation") == "when_supported":
+        options["checksum_algorithm"] = "SHA256"  # Object Lock wants one with each write
+    return options
 
 
 def _client_options(extra: dict[str, Any], endpoint: str | None, where: str) -> Hidden:

@@ -41,6 +41,12 @@ _UNREACHABLE = Failure(
     "The store cannot be reached or only fails: check endpoint and network, with https also "
     "whether its certificate is trusted here, and the service itself.",
 )
+_BUSY = Failure(
+    StoreUnreachable,
+    "The service is asked for more than it takes. That passes; let fewer tasks run at once, or "
+    "raise [xcom_store] retry_timeout.",
+)
+_OF_BUSY = {"SlowDown", "ServerBusy", "TooManyRequests", "ServerTooBusyException"}
 _REFUSED = Failure(
     XComStoreError, "The service refuses this request: check whether it is what the url says."
 )
@@ -68,11 +74,11 @@ def explain(
     code = next(filter(None, found), "")
     message = _first(r"<Message>([^<]*)", text)
     said = f"{code}: {message}" if message else text.split("\n", 1)[0]
-    kind, advice = of_service(code, message or text) or _by_status(error, text)
+    kind, advice = of_service(code, message or text) or _by_status(error, code, text)
     return kind(f"{doing}: {said.rstrip('.')}. {advice}")
 
 
-def _by_status(error: Exception, text: str) -> Failure:
+def _by_status(error: Exception, code: str, text: str) -> Failure:
     if isinstance(error, FileNotFoundError):
         return MISSING
     if "InvalidCertificate" in text:  # an upload's errors do not say so
@@ -81,7 +87,9 @@ def _by_status(error: Exception, text: str) -> Failure:
     # Of a credential provider that fails there is no status.
     if status in ("401", "403") or (not status and "lacked valid authentication" in text):
         return _DENIED
-    passing = not status.startswith("4") or status in ("408", "429")
+    if code in _OF_BUSY or status == "429":
+        return _BUSY
+    passing = not status.startswith("4") or status == "408"
     return _UNREACHABLE if passing else _REFUSED
 
 

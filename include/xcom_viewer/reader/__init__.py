@@ -15,6 +15,7 @@ content of a card, and gives it the bytes of this one object. What it answers is
 | `frames`, `arrow_tables`, `arrays` | the beginning of Parquet, Arrow and numpy files |
 | `pictures`     | arrays as PNG |
 | `tables`       | what is shown of a table, whatever file it is in |
+| `charts`       | two of its columns as points |
 | `cells`, `statistics`, `footer` | Arrow columns as text, and as figures |
 | `csv_pieces`   | tables as CSV, piece by piece |
 | `trees`        | JSON documents as a tree |

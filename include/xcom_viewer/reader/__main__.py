@@ -11,6 +11,7 @@ from include.xcom_viewer import pipe, shown
 from include.xcom_viewer.reader import confine, preview
 from include.xcom_viewer.reader.remote import IDLE_SECONDS, Pipe, Source, Stopped
 from include.xcom_viewer.shown import NoPreview, TooLarge
+from include.xcom_viewer.shown.values import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +44,7 @@ def _answer(server: Pipe, job: dict[str, Any]) -> bytes:
         for piece in _small(csv_pieces.pieces(source, job["codec"])):
             server.send(pipe.PIECE, piece)
             server.receive()
-        return shown.dump("text", shown.Text(""))
+        return shown.dump("text", Text(""))
     kind, content = preview.read(source, preview.Job(**job))
     answer = shown.dump(kind, content)
     if len(answer) > shown.MAX_ANSWER_BYTES:

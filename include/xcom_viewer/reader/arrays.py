@@ -9,11 +9,11 @@ from include.xcom_store.codecs.frames.describe import Meaning
 from include.xcom_store.errors import ObjectCorrupt
 from include.xcom_viewer.pipe import BUDGET_BYTES
 from include.xcom_viewer.reader import cells, pictures, statistics
-from include.xcom_viewer.shown import Array
+from include.xcom_viewer.shown.values import Array
 
 if TYPE_CHECKING:
     from include.xcom_viewer.reader.remote import Source
-    from include.xcom_viewer.shown import Figures
+    from include.xcom_viewer.shown.tables import Figures
 
 HEAD_BYTES = 16 * 1024
 """Read at first: the whole header of all but arrays of a thousand fields."""
@@ -38,10 +38,7 @@ def preview(source: Source) -> Array:
     left = BUDGET_BYTES - max(HEAD_BYTES, start)
     count = size if source.size <= HEAD_BYTES else min(size, left // dtype.itemsize)
     values = np.frombuffer(source.read(start, start + count * dtype.itemsize), dtype, count)
-    fortran, is_all = order == "F", count == size
-    picture, words = (
-        pictures.of_array(values, shape, fortran=fortran) if is_all and size else ("", "")
-    )
+    fortran = order == "F"
     return Array(
         shape=list(shape),
         dtype=str(dtype),
@@ -50,8 +47,7 @@ def preview(source: Source) -> Array:
         read=count,
         figures=_figures(values),
         rows=_rows(values, shape, fortran=fortran),
-        picture=picture,
-        picture_words=words,
+        pictures=pictures.of_array(values, shape, fortran=fortran),
     )
 
 

@@ -10,16 +10,18 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from include.xcom_store.codecs.arrow import size_of
+from include.xcom_store.codecs.frames.describe import Field
 from include.xcom_store.errors import ObjectCorrupt
 from include.xcom_viewer.reader import tables
 from include.xcom_viewer.reader.cells import PLAIN
-from include.xcom_viewer.shown import (
+from include.xcom_viewer.shown import NoPreview, TooLarge
+from include.xcom_viewer.shown.tables import (
+    MAX_PROFILED,
     PAGE_COLUMNS,
     PAGE_ROWS,
     ColumnView,
-    NoPreview,
+    Profile,
     TablePage,
-    TooLarge,
 )
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ def preview(source: Source, first_row: int, first_column: int) -> TablePage:
     )
     for position in range(first_column, min(first_column + PAGE_COLUMNS, len(schema))):
         one = schema.field(position)
-        column = ColumnView(one.name, str(one.type), tables.family(one.type))
+        column = _view(one, position)
         tables.fill(column, plain(data.column(position)), first_row, stop, PLAIN)
         table.columns.append(column)
     if not is_whole:
@@ -58,6 +60,34 @@ def preview(source: Source, first_row: int, first_column: int) -> TablePage:
             "too large to read for a page; the download has it."
         )
     return table
+
+
+def profile(source: Source) -> Profile:
+    """Return columns and rows; such a file's end tells no figures, of a small one not even rows."""
+    import pyarrow as pa
+
+    with _known_failures():
+        file = pa.ipc.open_file(source.file())
+        rows, _bytes = size_of(file.metadata)
+    if rows is None:
+        _schema, _data, rows = _beginning(source)
+    shown = range(min(MAX_PROFILED, len(file.schema)))
+    views = [_view(file.schema.field(position), position) for position in shown]
+    return Profile(rows, views, len(file.schema))
+
+
+def two_columns(source: Source, positions: list[int]) -> tuple[list[Field], list[Any], str]:
+    """Return two columns of the first rows; see `frames.two_columns`."""
+    schema, data, total = _beginning(source)
+    chosen = [schema.field(position) for position in positions]
+    fields = [Field(one.name, one.name, str(one.type), is_index=False) for one in chosen]
+    columns = [plain(data.column(position)) for position in positions]
+    rows = data.num_rows
+    return fields, columns, "all rows" if rows == total else f"the first {rows:,} rows"
+
+
+def _view(one: Any, position: int) -> ColumnView:
+    return ColumnView(one.name, str(one.type), tables.family(one.type), position=position)
 
 
 def whole(source: Source) -> Any:

@@ -61,11 +61,6 @@ def texts(
     return [cell if cell is None else shorten(cell, limit) for cell in cells]
 
 
-def words(column: Any, meaning: Meaning) -> Any:
-    """Return each cell's text, shortened, as an Arrow array."""
-    return strings(texts(column, meaning))
-
-
 def numbers(values: Any, kind: Any) -> Any:
     """Return numbers as an Arrow array of an integer or float type; `pa.array` imports pandas."""
     import numpy as np
@@ -75,22 +70,15 @@ def numbers(values: Any, kind: Any) -> Any:
     return pa.Array.from_buffers(kind, len(data), [None, pa.py_buffer(data)])
 
 
-def strings(values: list[str | None]) -> Any:
-    """Return texts as an Arrow array, None as null."""
-    import numpy as np
-    import pyarrow as pa
-
-    encoded = [b"" if value is None else value.encode() for value in values]
-    ends = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
-    present = np.array([value is not None for value in values], bool)
-    mask = np.packbits(present, bitorder="little")
-    buffers = [pa.py_buffer(part) for part in (mask, ends, b"".join(encoded))]
-    return pa.Array.from_buffers(pa.large_string(), len(values), buffers)
-
-
 def shorten(text: str, limit: int | None = MAX_CHARACTERS) -> str:
     """Cut a text that is too long for a table."""
     return text if limit is None or len(text) <= limit else f"{text[:limit]}…"
+
+
+def ordinal(number: int) -> str:
+    """Return 2nd, 3rd, 11th …."""
+    last = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number:,}{'th' if number % 100 in (11, 12, 13) else last}"
 
 
 def _document(cell: str) -> str:

@@ -9,14 +9,22 @@ from __future__ import annotations
 from typing import Any
 
 from include.xcom_viewer.reader.trees import brief
-from include.xcom_viewer.shown import Line, Validation, Verdict
+from include.xcom_viewer.shown.verdicts import Line, Validation, Verdict
 
 MAX_LINES = 300
+"""Of a validation on a page."""
+MAX_COMPARED = 3_000
+"""Of a validation that is compared with another."""
 MAX_SAMPLES = 12
 
 
-def read(content: Any) -> Verdict | None:
-    """Return the verdict of a dict in the shape of a result; None if it is something else."""
+def read(content: Any, most: int = MAX_LINES) -> Verdict | None:
+    """Return the verdict of a dict in the shape of a result; None if it is something else.
+
+    Args:
+        content: the dict.
+        most: expectations of each validation that are described.
+    """
     if not isinstance(content, dict) or type(content.get("success")) is not bool:
         return None
     parts = content.get("validation_results", content.get("run_results"))
@@ -25,7 +33,7 @@ def read(content: Any) -> Verdict | None:
     if isinstance(parts, list):
         parts = dict(enumerate(parts))
     named = parts.items() if isinstance(parts, dict) else []
-    validations = [_validation(name, part) for name, part in named]
+    validations = [_validation(name, part, most) for name, part in named]
     found = [validation for validation in validations if validation is not None]
     if not found or len(found) != len(validations):
         return None
@@ -34,7 +42,7 @@ def read(content: Any) -> Verdict | None:
     return Verdict(content["success"], found, met, total - met)
 
 
-def _validation(name: str | int, part: Any) -> Validation | None:
+def _validation(name: str | int, part: Any, most: int) -> Validation | None:
     if not isinstance(part, dict) or type(part.get("success")) is not bool:
         return None
     results = part.get("expectations", part.get("results"))
@@ -47,9 +55,9 @@ def _validation(name: str | int, part: Any) -> Validation | None:
     return Validation(
         name=str(title),
         success=part["success"],
-        lines=lines[:MAX_LINES],
+        lines=lines[:most],
         met=sum(line.success for line in lines),
-        hidden=max(0, len(lines) - MAX_LINES),
+        hidden=max(0, len(lines) - most),
     )
 
 

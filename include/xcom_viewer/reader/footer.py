@@ -1,7 +1,7 @@
 """What a Parquet file's footer knows of all rows, in the place of what was read of some.
 
-Exact are missing values, least and greatest, where every row group has them. NaN the footer does
-not count: where it stands for a missing value, these are of the rows that were read.
+Exact are missing values, as this backend has counted them, and least and greatest, where every row
+group has them.
 """
 
 from __future__ import annotations
@@ -12,32 +12,34 @@ from include.xcom_viewer.reader import cells, statistics
 
 if TYPE_CHECKING:
     from include.xcom_store.codecs.frames.describe import Field
-    from include.xcom_viewer.shown import Figures
+    from include.xcom_viewer.shown.tables import Figures
 
 
-def complete(figures: Figures, metadata: Any, position: int, arrow: Any, field: Field) -> None:
+def complete(
+    figures: Figures, metadata: Any, positions: list[int], arrow: Any, field: Field
+) -> None:
     """Replace what the footer knows better.
 
     Args:
-        figures: of the rows that were read.
+        figures: of the rows that were read, if any were.
         metadata: the file's.
-        position: of the column's chunk in each row group; the column is not nested.
+        positions: of the column's chunks in each row group; a nested column has several.
         arrow: the column's type.
         field: what the frame says of the column.
     """
+    if field.missing is not None:
+        figures.nulls, figures.nulls_of = field.missing, metadata.num_rows
+        figures.exact.append("nulls")
+    if field.words is not None or not statistics.has_range(arrow, field.meaning):
+        return
+    [position] = positions
     groups = range(metadata.num_row_groups)
     found = [metadata.row_group(group).column(position).statistics for group in groups]
-    if not all(one is not None and one.has_null_count for one in found):
+    if not all(found):
         return
-    if not field.meaning.nan_is_missing:
-        figures.nulls = sum(one.null_count for one in found)
-        figures.nulls_of = metadata.num_rows
-        figures.exact.append("nulls")
     ends = [one for one in found if one.has_min_max]
     silent = any(one.num_values and not one.has_min_max for one in found)
-    if not statistics.has_range(arrow, field.meaning) or not ends:
-        return
-    if silent and not field.meaning.nan_is_missing:
+    if not ends or (silent and not field.meaning.nan_is_missing):
         return
     least = min(_end(one, "min", arrow) for one in ends)
     if isinstance(least, bytes):  # float16, as pyarrow 26 gives it

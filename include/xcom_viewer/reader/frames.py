@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from include.xcom_store.codecs.frames.describe import describe
 from include.xcom_store.errors import ObjectCorrupt
 from include.xcom_viewer.pipe import BUDGET_BYTES
-from include.xcom_viewer.reader import cells, footer, tables
-from include.xcom_viewer.shown import (
+from include.xcom_viewer.reader import footer, tables
+from include.xcom_viewer.shown import TooLarge
+from include.xcom_viewer.shown.tables import (
     MAX_LEVELS,
+    MAX_PROFILED,
     PAGE_COLUMNS,
     PAGE_ROWS,
     ColumnView,
     Figures,
+    Profile,
     TablePage,
-    TooLarge,
 )
 
 if TYPE_CHECKING:
@@ -50,10 +52,8 @@ def preview(source: Source, first_row: int, first_column: int) -> TablePage:
         TooLarge: not even the footer can be read within the budget.
         ObjectCorrupt: it is not a Parquet file of this backend.
     """
-    import pyarrow as pa
-
     file = open_file(source)
-    frame = describe(file, cells.words)
+    frame = describe(file)
     levels = [field for field in frame.fields if field.is_index]
     columns = [field for field in frame.fields if not field.is_index]
     first_column = min(first_column, max(0, len(columns) - 1))
@@ -62,19 +62,15 @@ def preview(source: Source, first_row: int, first_column: int) -> TablePage:
     groups = chunks.row_groups(first_row)
     if not groups.first_row <= first_row < groups.first_row + groups.rows:
         first_row = 0
-    names = [field.name for field in chunks.readable]
-    try:
-        data = file.read_row_groups(groups.numbers, columns=names, use_threads=False)
-        data.validate(full=True)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise ObjectCorrupt(f"a part of the Parquet file is damaged ({error}).") from error
-    if data.num_rows != groups.rows and names:
-        raise ObjectCorrupt(f"the Parquet file has {data.num_rows:,} rows, not {groups.rows:,}.")
+    data = _data(file, groups, chunks)
     rows = range(first_row, min(first_row + PAGE_ROWS, groups.first_row + groups.rows))
     table = TablePage(
         rows=file.metadata.num_rows,
         columns_total=len(columns),
-        columns=[_column(field, data, rows, groups, chunks) for field in chosen],
+        columns=[
+            _column(field, data, rows, groups, chunks, position=frame.fields.index(field))
+            for field in chosen
+        ],
         rows_read=groups.rows,
         rows_read_words=_words(groups, file.metadata.num_rows),
         first_row=first_row,
@@ -91,6 +87,43 @@ def preview(source: Source, first_row: int, first_column: int) -> TablePage:
             "to read for a page; the download has them."
         )
     return table
+
+
+def profile(source: Source) -> Profile:
+    """Return what the footer of a frame's file tells; no rows are read.
+
+    Raises as `preview` does.
+    """
+    file = open_file(source)
+    fields = describe(file).fields
+    chosen = fields[:MAX_PROFILED]
+    schema, places = file.metadata.schema.to_arrow_schema(), _positions(file.metadata, chosen)
+    columns = []
+    for position, field in enumerate(chosen):
+        arrow, figures = schema.field(field.name).type, Figures(0)
+        footer.complete(figures, file.metadata, places[field.name], arrow, field)
+        family = _family(field, arrow)
+        columns.append(
+            ColumnView(field.label, field.dtype, family, field.is_index, position, figures)
+        )
+    return Profile(file.metadata.num_rows, columns, len(fields))
+
+
+def two_columns(source: Source, positions: list[int]) -> tuple[list[Field], list[Any], str]:
+    """Return two columns of the first rows, as much as may be read, and which rows they are of.
+
+    Raises as `preview` does.
+    """
+    file = open_file(source)
+    fields = describe(file).fields
+    chosen = [fields[position] for position in positions]
+    chunks = _Chunks(file.metadata, list({field.name: field for field in chosen}.values()))
+    if any(field not in chunks.readable for field in chosen):
+        raise TooLarge
+    groups = chunks.row_groups(0)
+    data = _data(file, groups, chunks)
+    columns = [field.to_show(data.column(field.name)) for field in chosen]
+    return chosen, columns, _words(groups, file.metadata.num_rows)
 
 
 def open_file(source: Source, *, streamed: bool = False) -> Any:
@@ -137,24 +170,45 @@ def rows_of_cells(metadata: Any, cells: int) -> int:
     return max(1, cells // (most * max(1, int(metadata.num_columns))))
 
 
+def _data(file: Any, groups: RowGroups, chunks: _Chunks) -> Any:
+    """Return the readable columns of some row groups."""
+    import pyarrow as pa
+
+    names = [field.name for field in chunks.readable]
+    try:
+        data = file.read_row_groups(groups.numbers, columns=names, use_threads=False)
+        data.validate(full=True)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise ObjectCorrupt(f"a part of the Parquet file is damaged ({error}).") from error
+    if data.num_rows != groups.rows and names:
+        raise ObjectCorrupt(f"the Parquet file has {data.num_rows:,} rows, not {groups.rows:,}.")
+    return data
+
+
+def _positions(metadata: Any, chosen: list[Field]) -> dict[str, list[int]]:
+    """Return by column name where its chunks are in each row group; a nested one has several."""
+    found: dict[str, list[int]] = {field.name: [] for field in chosen}
+    first = metadata.row_group(0)
+    for position in range(metadata.num_columns):
+        # No name of ours holds a dot.
+        name = first.column(position).path_in_schema.partition(".")[0]
+        if name in found:
+            found[name].append(position)
+    return found
+
+
 class _Chunks:
     """The chunks of the chosen columns, and what of them may be read.
 
     Attributes:
-        positions: by column name, in each row group; a nested column has several.
+        positions: see `_positions`.
         readable: the columns of which the first row group may be read, all at once.
     """
 
     def __init__(self, metadata: Any, chosen: list[Field]) -> None:
         self.metadata = metadata
         self.schema = metadata.schema.to_arrow_schema()
-        self.positions: dict[str, list[int]] = {field.name: [] for field in chosen}
-        first = metadata.row_group(0)
-        for position in range(metadata.num_columns):
-            # No name of ours holds a dot.
-            name = first.column(position).path_in_schema.partition(".")[0]
-            if name in self.positions:
-                self.positions[name].append(position)
+        self.positions = _positions(metadata, chosen)
         self.readable: list[Field] = []
         self._wanted: list[int] = []
         for field in chosen:
@@ -218,19 +272,17 @@ class _Chunks:
         )
 
 
-def _column(field: Field, data: Any, rows: range, groups: RowGroups, chunks: _Chunks) -> ColumnView:
-    import pyarrow as pa
-
+def _column(
+    field: Field, data: Any, rows: range, groups: RowGroups, chunks: _Chunks, *, position: int
+) -> ColumnView:
     arrow = chunks.schema.field(field.name).type
-    column = ColumnView(field.label, field.dtype, _family(field, arrow), field.is_index)
+    column = ColumnView(field.label, field.dtype, _family(field, arrow), field.is_index, position)
     if field in chunks.readable:
         values = field.to_show(data.column(field.name))
         first = groups.first_row
         tables.fill(column, values, rows.start - first, rows.stop - first, field.meaning)
     column.figures = column.figures or Figures(0)
-    if not pa.types.is_nested(arrow) and field.words is None:
-        [position] = chunks.positions[field.name]
-        footer.complete(column.figures, chunks.metadata, position, arrow, field)
+    footer.complete(column.figures, chunks.metadata, chunks.positions[field.name], arrow, field)
     return column
 
 

@@ -10,9 +10,10 @@ from include.xcom_store.codecs import arrow, binary, ge_result, json_text, npy, 
 from include.xcom_store.codecs import frames as frame_codec
 from include.xcom_store.errors import ObjectCorrupt
 from include.xcom_store.record import StoredObject
-from include.xcom_viewer import images, shown
-from include.xcom_viewer.reader import arrays, arrow_tables, expectations, frames, trees
+from include.xcom_viewer import images
+from include.xcom_viewer.reader import arrays, arrow_tables, charts, expectations, frames, trees
 from include.xcom_viewer.shown import NoPreview, TooLarge
+from include.xcom_viewer.shown.values import Bytes, Leaves, Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,11 +33,14 @@ class Job(NamedTuple):
     """What the server asks for.
 
     Attributes:
-        do: `show` a value, list the `leaves` of a document, or (see `csv_pieces`) write `csv`.
+        do: `show` a value, or a `chart` of it; the `profile` of a table or a validation, to be
+            compared; the `leaves` of a document; or (see `csv_pieces`) a table as `csv`.
         size: bytes of the object.
         whole: they follow.
         row: of a table, the first to show; so is `column`.
         raw: the JSON as it is.
+        x: of a chart, position of the column across; None for the rows' numbers.
+        y: and of the one upwards.
     """
 
     do: str
@@ -46,6 +50,8 @@ class Job(NamedTuple):
     row: int = 0
     column: int = 0
     raw: bool = False
+    x: int | None = None
+    y: int = 0
 
 
 def read(source: Source, job: Job) -> tuple[str, Any]:
@@ -59,16 +65,39 @@ def read(source: Source, job: Job) -> tuple[str, Any]:
         if job.do == "leaves":
             leaves, document = _leaves(content)
             paths = trees.paths_of_leaves(document, leaves)
-            return "leaves", shown.Leaves([one._asdict() for one in leaves], paths)
+            return "leaves", Leaves([one._asdict() for one in leaves], paths)
+        if job.do != "show":
+            return _profile_of_json(content)
         return _of_json(content, raw=job.raw)
+    if job.do == "chart" and job.codec in (frame_codec.NAME, *_ARROW):
+        return "chart", charts.chart(source, job.codec, job.x, job.y)
+    if job.do == "profile" and job.codec in (frame_codec.NAME, *_ARROW):
+        read = frames if job.codec == frame_codec.NAME else arrow_tables
+        return "profile", read.profile(source)
+    if job.do != "show":
+        raise NoPreview("it is no table")
     if job.codec == binary.NAME:
         head = source.read(0, min(HEAD_BYTES, source.size))
         is_image = images.media_type(head) is not None and source.size <= images.MAX_BYTES
-        return "bytes", shown.Bytes(_hex_rows(head), is_image)
+        return "bytes", Bytes(_hex_rows(head), is_image)
     if job.codec not in _PREVIEWS:
         raise NoPreview(f"it was written with codec {job.codec!r}")
     kind, preview = _PREVIEWS[job.codec]
     return kind, preview(source, job)
+
+
+def _profile_of_json(content: Any) -> tuple[str, Any]:
+    """Return what of a validation is compared: every verdict, and no examples."""
+    verdict = expectations.read(content, expectations.MAX_COMPARED)
+    if verdict is None:
+        raise NoPreview("it is neither a table nor a validation")
+    for validation in verdict.validations:
+        for line in validation.lines:
+            line.samples = []
+    return "expectations", verdict
+
+
+_ARROW = (arrow.NAME, polars_frame.NAME)
 
 
 def _of_arrow(source: Source, job: Job) -> Any:
@@ -103,7 +132,7 @@ def _of_json(content: Any, *, raw: bool) -> tuple[str, Any]:
     if raw and not isinstance(content, str):
         content = json.dumps(content, indent=2, ensure_ascii=False)
     if isinstance(content, str):
-        text = shown.Text(content[:most], max(0, len(content) - most))
+        text = Text(content[:most], max(0, len(content) - most))
         return "raw" if raw else "text", text
     if verdict := expectations.read(content):
         return "expectations", verdict

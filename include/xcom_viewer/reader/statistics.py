@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from include.xcom_viewer.reader import cells
 from include.xcom_viewer.reader.cells import PLAIN
-from include.xcom_viewer.shown import MAX_BARS, Figures, HistogramBar
+from include.xcom_viewer.shown.tables import MAX_BARS, Figures, HistogramBar
 
 if TYPE_CHECKING:
     from include.xcom_store.codecs.frames.describe import Meaning
@@ -45,7 +45,7 @@ def of(column: Any, meaning: Meaning = PLAIN) -> Figures:
     found.distinct = _distinct(values)
     if has_range(column.type, meaning):
         _range(found, column, meaning)
-        found.bars = _histogram(column)
+        found.bars = _histogram(column, meaning)
         if is_number(column.type) and not meaning.period:
             mean = pc.mean(column.cast(pa.float64(), safe=False)).as_py()
             found.mean = None if mean is None else _rounded(mean)
@@ -123,7 +123,7 @@ def _frequent(found: Figures, values: Any, times: Any, meaning: Meaning) -> None
     ]
 
 
-def _histogram(column: Any) -> list[HistogramBar]:
+def _histogram(column: Any, meaning: Meaning) -> list[HistogramBar]:
     import numpy as np
 
     numbers = _numbers(column)
@@ -134,7 +134,7 @@ def _histogram(column: Any) -> list[HistogramBar]:
     if not math.isfinite(width):
         return []
     if not width:
-        return [HistogramBar(_edge(low, column.type), len(numbers), 1.0)]
+        return [HistogramBar(edge(low, column.type, meaning), len(numbers), 1.0)]
     if isinstance(width, int):
         step = width // MAX_BARS + 1  # as many whole numbers in each bin
         ends = [low + step * number for number in range(width // step + 2)]
@@ -144,7 +144,7 @@ def _histogram(column: Any) -> list[HistogramBar]:
         ends = [low + width / MAX_BARS * number for number in range(MAX_BARS)] + [high]
         # From 0 to 1: bins of large numbers that differ by little are not distinct otherwise.
         counts = np.histogram((numbers - low) / width, MAX_BARS, (0, 1))[0].tolist()
-    shown = [_edge(end, column.type) for end in ends]
+    shown = [edge(end, column.type, meaning) for end in ends]
     return [
         HistogramBar(f"{start} to {end}", count, count / max(counts))
         for count, start, end in zip(counts, shown, shown[1:], strict=False)
@@ -172,9 +172,11 @@ def _numbers(column: Any) -> Any:
     return np.concatenate(parts) if parts else np.empty(0, dtype)
 
 
-def _edge(edge: float, kind: Any) -> str:
+def edge(place: float, kind: Any, meaning: Meaning = PLAIN) -> str:
+    """Return the text of a place between values of a type; of numbers, four digits."""
     import pyarrow as pa
 
-    if not pa.types.is_temporal(kind):
-        return f"{edge:.4g}"
-    return cells.texts(cells.numbers([round(edge)], storage(kind)).cast(kind))[0] or ""
+    if not (pa.types.is_temporal(kind) or meaning.period):
+        return f"{place:.4g}"
+    one = cells.numbers([round(place)], storage(kind)).cast(kind)
+    return cells.texts(one, meaning)[0] or ""

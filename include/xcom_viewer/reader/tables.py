@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from include.xcom_viewer.reader import cells, statistics
-from include.xcom_viewer.shown import Figures
+from include.xcom_viewer.shown.tables import Figures
 
 if TYPE_CHECKING:
     from include.xcom_store.codecs.frames.describe import Meaning
-    from include.xcom_viewer.shown import ColumnView
+    from include.xcom_viewer.shown.tables import ColumnView
 
 MAX_UNPACKED_BYTES = 32 * 1024 * 1024
 """What a preview may unpack."""

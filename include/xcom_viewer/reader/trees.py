@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from include.xcom_store.documents import TAG, TAGS
 from include.xcom_store.errors import ObjectCorrupt
 from include.xcom_store.sizes import size_text
-from include.xcom_viewer.shown import Node
+from include.xcom_viewer.shown.values import Node
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

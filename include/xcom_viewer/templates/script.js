@@ -37,14 +37,14 @@ function followTheme() {
 }
 
 // Times are shown in the zone that Airflow's UI is set to; without one they stay in UTC.
-function showTimes() {
+function showTimes(within) {
   let timeZone;
   try {
     timeZone = JSON.parse(localStorage.getItem("timezone"));
     if (!timeZone || timeZone === "UTC") return;
     const style = { dateStyle: "short", timeStyle: "medium", timeZone };
     const shown = new Intl.DateTimeFormat("sv-SE", style); // 2026-11-22 11:00:05
-    for (const time of document.querySelectorAll("time")) {
+    for (const time of within.querySelectorAll("time")) {
       time.title = time.textContent;
       time.textContent = `${shown.format(new Date(time.dateTime))} ${timeZone}`;
     }
@@ -69,6 +69,7 @@ async function fill(body, address) {
       '<p><button type="button" data-retry>Try again</button></p></div>';
   }
   body.setAttribute("aria-busy", "false");
+  showTimes(body);
   offerDownloads(body.closest(".card"));
 }
 
@@ -180,6 +181,22 @@ function search(field) {
   if (first) first.scrollIntoView({ block: "nearest" });
 }
 
+// The server draws; the page says which columns.
+function draw(panel) {
+  const bar = panel.querySelector("[data-chart]");
+  const address = new URL(bar.dataset.chart, location.href);
+  for (const field of bar.querySelectorAll("[data-axis]")) {
+    if (field.value) address.searchParams.set(field.dataset.axis, field.value);
+  }
+  fillPart(panel.querySelector("[data-drawing]"), address);
+}
+
+function fillPart(body, address) {
+  address.searchParams.set("view", "card");
+  body.dataset.src = address;
+  return fill(body, address);
+}
+
 function filter() {
   const found = new URL(location.href);
   found.searchParams.delete("start");
@@ -196,6 +213,7 @@ document.addEventListener("input", (event) => {
 
 document.addEventListener("change", (event) => {
   if (event.target.matches("[data-filter]")) filter();
+  if (event.target.matches("[data-axis]")) draw(event.target.closest("[data-panel]"));
 });
 
 document.addEventListener("click", (event) => {
@@ -226,6 +244,7 @@ document.addEventListener("click", (event) => {
     }
     for (const panel of tabs.querySelectorAll("[data-panel]")) {
       panel.hidden = panel.dataset.panel !== tab.dataset.tab;
+      if (!panel.hidden && panel.querySelector("[data-drawing]:empty")) draw(panel);
     }
     for (const field of tabs.querySelectorAll("[data-search]")) {
       field.hidden = tab.dataset.tab !== "rows";
@@ -245,14 +264,13 @@ document.addEventListener("click", (event) => {
   const part = event.target.closest("a[data-part]");
   if (part) {
     event.preventDefault();
-    const address = new URL(part.href);
-    address.searchParams.set("view", "card");
-    fill(part.closest(".body"), address);
+    const body = part.closest(".body") || part.closest(".card").querySelector(".body");
+    fillPart(body, new URL(part.href));
   }
 });
 
 followTheme();
-showTimes();
+showTimes(document);
 document.querySelectorAll(".card").forEach(offerDownloads);
 fillAll();
 showTarget();
