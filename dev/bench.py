@@ -1,7 +1,7 @@
 """`python3 -m dev bench`: our backend against its peers on this machine, and the bars it must hold.
 
-A whole run writes dev/benchmarks/RESULTS.md and docs/images/benchmark.svg; with --quick or --only
-it shows what it found and writes neither.
+A whole run writes dev/benchmarks/RESULTS.md, docs/images/benchmark.svg and task_time.svg; with
+--quick or --only it shows what it found and writes none of them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from dev import environment, project
-from dev.benchmarks import results
+from dev.benchmarks import results, task_time
 from dev.benchmarks.harness import PEERS, Bench
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 BENCHMARKS = (
     "frames",
+    "far_frame",
     "viewer",
     "services",
     "growth",
@@ -34,13 +35,38 @@ BENCHMARKS = (
     "imports",
     "fan_in",
     "many_parts",
+    "mapped",
+    "by_reference",
+    "compression",
+    "tls",
+    "other_tools",
     "many_tasks",
     "dag_parse",
+    "task_time",
     "demo_time",
 )
 """In `benchmarks/`, in the order of the report."""
 RESULTS = project.ROOT / "dev" / "benchmarks" / "RESULTS.md"
+PROFILES = project.STATE / "profiles"
 PICTURE = project.ROOT / "docs" / "images" / "benchmark.svg"
+TASK_PICTURE = PICTURE.with_name("task_time.svg")
+
+
+def profile(name: str) -> int:
+    """Run one benchmark in small, with a profile of each process of ours; say where they are."""
+    module = importlib.import_module(f"dev.benchmarks.{name}")
+    if any(PEERS[peer] is environment.PEERS for peer in getattr(module, "PEERS", ())):
+        environment.ensure_peers()
+    with project.exclusive("bench", "bench"):
+        folder = _new_folder()
+        profiles = PROFILES / name
+        shutil.rmtree(profiles, ignore_errors=True)
+        profiles.mkdir(parents=True)
+        module.run(Bench(quick=True, folder=folder, profiles=profiles))
+    for file in sorted(profiles.iterdir()):
+        print(file.relative_to(project.ROOT))
+    print("Open them at https://www.speedscope.app. No bar was judged.")
+    return 0
 
 
 def run(*, quick: bool, only: Sequence[str], json_file: Path | None) -> int:
@@ -94,7 +120,14 @@ def _publish(bench: Bench, text: str, found: dict[str, Result]) -> None:
     figures.write_text(json.dumps(drawn))
     arguments = {"figures": str(figures), "picture": str(PICTURE)}
     bench.call("common_io", bench.settings(""), "picture:draw", **arguments)
-    print(f"Written: {RESULTS.relative_to(project.ROOT)}, {PICTURE.relative_to(project.ROOT)}")
+    tasks: dict[str, Any] = {
+        "phases": [*task_time.PHASES],
+        "milliseconds": task_time.median_phases(found["task_time"].figures),
+        "picture": str(TASK_PICTURE),
+    }
+    bench.call("common_io", bench.settings(""), "picture:draw_task", **tasks)
+    written = [path.relative_to(project.ROOT) for path in (RESULTS, PICTURE, TASK_PICTURE)]
+    print("Written:", *written)
 
 
 def _verdict(found: dict[str, Result]) -> int:

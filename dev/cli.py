@@ -115,6 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument(
         "--only", action="append", default=[], metavar="NAME", help="this one; may be repeated"
     )
+    bench.add_argument("--profile", metavar="NAME", help="where this one spends its time, as files")
     command("setup", _setup, "make .venv and dbt_venv from their locks", _SETUP)
     lint = command("lint", _lint, "format and check code, types and workflows", _LINT)
     lint.add_argument("--check", action="store_true", help="change nothing, as CI does")
@@ -183,14 +184,15 @@ examples:
 _BENCH = """
 Measures time and memory of push and pull, beside Airflow's object storage backend (common-io), the
 CSV backend of the tutorials, Airflow's default and the bare libraries, all on the embedded S3
-server. The first run installs the peers (.dev/peers_venv, 0.8 GB). A whole run takes 20 minutes and
-writes dev/benchmarks/RESULTS.md and docs/images/benchmark.svg. Exit status 0 only if every bar
-holds. Let nothing else run meanwhile.
+server. The first run installs the peers (.dev/peers_venv, 0.8 GB). A whole run takes 35 minutes and
+writes dev/benchmarks/RESULTS.md, docs/images/benchmark.svg and task_time.svg. Exit status 0 only if
+every bar holds. Let nothing else run meanwhile.
 
 examples:
   python3 -m dev bench
   python3 -m dev bench --quick --json bench.json
   python3 -m dev bench --only frames --only first_value
+  python3 -m dev bench --profile frames
 """
 _SETUP = """
 Installs all that dev/requirements.lock and dbt-requirements.lock name, checked by hash; other
@@ -362,14 +364,18 @@ def in_processes(arguments: Sequence[str], cores: int | None) -> list[str]:
 
 def _bench(options: argparse.Namespace) -> int:
     s3_server.check_platform()
-    enter_environment()
+    # Of the tests it takes the values that are pushed and pulled.
+    enter_environment("test", *(["profile"] if options.profile else []))
     from dev import bench
 
-    if unknown := set(options.only) - set(bench.BENCHMARKS):
+    named = [*options.only, *([options.profile] if options.profile else [])]
+    if unknown := set(named) - set(bench.BENCHMARKS):
         raise DevError(
             f"there is no benchmark {', '.join(sorted(unknown))}; there are"
             f" {', '.join(bench.BENCHMARKS)}"
         )
+    if options.profile:
+        return bench.profile(options.profile)
     return bench.run(quick=options.quick, only=options.only, json_file=options.json)
 
 

@@ -81,7 +81,10 @@ class Environment:
 
 
 MAIN = Environment(
-    VENV, ROOT / "dev" / "requirements.lock", needs_gb=3.0, groups=("celery", "test", "lint")
+    VENV,
+    ROOT / "dev" / "requirements.lock",
+    needs_gb=3.0,
+    groups=("celery", "test", "lint", "profile"),
 )
 DBT = Environment(DBT_VENV, ROOT / "dbt-requirements.lock", needs_gb=1.0)
 SPARK = Environment(SPARK_VENV, ROOT / "dags" / "spark" / "requirements.lock", needs_gb=2.0)

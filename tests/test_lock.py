@@ -17,7 +17,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCK = ROOT / "dev/requirements.lock"
-GROUPS = ("celery", "test", "lint")
+GROUPS = ("celery", "test", "lint", "profile")
 FILES = ("requirements.txt", "dev/requirements.txt", *(f"dev/requirements-{g}.txt" for g in GROUPS))
 RAISE = (
     ": the Runtime in the Dockerfile can rise. docs/development.md says how; then delete this test."

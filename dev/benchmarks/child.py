@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import sys
+from typing import Any
 
 MARK = "RESULT "
 
@@ -17,8 +19,23 @@ def main() -> None:
     module, function, path = sys.argv[1:]
     with open(path) as file:  # noqa: PTH123 - pathlib may be what is measured
         arguments = json.load(file)
-    result = getattr(importlib.import_module(module), function)(**arguments)
+    called = getattr(importlib.import_module(module), function)
+    folder = os.environ.get("BENCHMARK_PROFILES")
+    result = _profiled(called, arguments, folder) if folder else called(**arguments)
     print(f"\n{MARK}{json.dumps(result)}", flush=True)
+
+
+def _profiled(called: Any, arguments: dict[str, Any], folder: str) -> Any:
+    """Call it, and write what its thread did as a file for https://www.speedscope.app."""
+    from pyinstrument import Profiler
+    from pyinstrument.renderers import SpeedscopeRenderer
+
+    with Profiler(interval=0.0005) as profiler:
+        result = called(**arguments)
+    name = f"{called.__module__.rpartition('.')[2]}-{called.__name__}-{os.getpid()}"
+    with open(f"{folder}/{name}.speedscope.json", "w") as file:  # noqa: PTH123 - as above
+        file.write(profiler.output(SpeedscopeRenderer()))
+    return result
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Frames of three sizes through every peer: time of push + pull, and memory beside the frame.
 
 Push and pull are processes of their own, as tasks are, each with a first small frame to load the
-libraries. Peaks are of the process, less what it took before; the pull's holds the result.
+libraries. Peaks are of the process, less what it took before; the pull's holds the result. CPU is
+that of the first push and the first pull, all threads, user and system; the server's beside it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ SIZES = {10_000: (3, 5), 100_000: (5, 3), 1_000_000: (5, 1)}
 """Rows: rounds in which the peers take turns, and repetitions within a process."""
 QUICK = {10_000: (2, 2), 100_000: (1, 1)}
 _WARM_UP_ROWS = 100
+_TIMES = ("push + pull, s", "push, s", "pull, s", "CPU, s", "server's CPU, s")
+COLUMNS = ("rows", "MB", "", *_TIMES, "push peak", "pull peak")
 
 
 def run(bench: Bench) -> Result:
@@ -33,7 +36,7 @@ def run(bench: Bench) -> Result:
                     found[peer].append(round_trip(bench, env, peer, rows, times))
             figures += [{"rows": rows, "peer": peer, **_sum_up(found[peer])} for peer in PEERS]
     return Result(
-        ["rows", "MB", "", "push + pull, s", "push, s", "pull, s", "push peak", "pull peak"],
+        COLUMNS,
         [_row(one) for one in figures],
         _bars({(one["rows"], one["peer"]): one for one in figures}),
         figures,
@@ -57,7 +60,8 @@ def push(peer: str, rows: int, times: int) -> dict[str, Any]:
     record, found = measure(lambda: module.push(frame))
     seconds = [found["seconds"], *(_time(lambda: module.push(frame)) for _ in range(times - 1))]
     size = int(frame.memory_usage(deep=True).sum())
-    return {"peak": found["peak_bytes"], "seconds": seconds, "frame_bytes": size, "record": record}
+    stored = record.get("bytes") if isinstance(record, dict) else None
+    return found | {"seconds": seconds, "frame_bytes": size, "record": record, "stored": stored}
 
 
 def pull(peer: str, rows: int, times: int, record: Any) -> dict[str, Any]:
@@ -68,7 +72,7 @@ def pull(peer: str, rows: int, times: int, record: Any) -> dict[str, Any]:
         raise ValueError(f"{peer} gave back {frame.shape}")
     del frame
     seconds = [found["seconds"], *(_time(lambda: module.pull(record)) for _ in range(times - 1))]
-    return {"peak": found["peak_bytes"], "seconds": seconds}
+    return found | {"seconds": seconds}
 
 
 def _load(peer: str) -> Any:
@@ -93,8 +97,10 @@ def _sum_up(rounds: list[dict[str, Any]]) -> dict[str, Any]:
         "push_seconds": pushes,
         "pull_seconds": pulls,
         "seconds": [push + pull for push, pull in zip(pushes, pulls, strict=True)],
-        "push_peak": median([one["pushed"]["peak"] for one in rounds]) / size,
-        "pull_peak": median([one["pulled"]["peak"] for one in rounds]) / size,
+        "cpu": [sum(one[way]["cpu"] for way in one) for one in rounds],
+        "server_cpu": [sum(one[way]["server_cpu"] for way in one) for one in rounds],
+        "push_peak": median([one["pushed"]["peak_bytes"] for one in rounds]) / size,
+        "pull_peak": median([one["pulled"]["peak_bytes"] for one in rounds]) / size,
     }
 
 
@@ -106,6 +112,8 @@ def _row(one: dict[str, Any]) -> list[str]:
         spread(one["seconds"]),
         spread(one["push_seconds"]),
         spread(one["pull_seconds"]),
+        spread(one["cpu"]),
+        spread(one["server_cpu"]),
         f"+{one['push_peak']:.2f}×",
         f"+{one['pull_peak']:.2f}×",
     ]
@@ -128,5 +136,7 @@ def _bars(found: dict[tuple[int, str], dict[str, Any]]) -> list[Bar]:
         if large:
             bar("times as fast as CSV", times["tutorial"], 12, at_least=True)
             bar("push, peak memory", ours["push_peak"], 0.6)
-            bar("pull, peak memory", ours["pull_peak"], 1.7)
+            bar("pull, peak memory", ours["pull_peak"], 1.45)
+            cpu = median(ours["cpu"]) / median(found[rows, "floor"]["cpu"])
+            bar("of the floor's seconds of CPU", cpu, 1)
     return bars

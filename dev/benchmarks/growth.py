@@ -55,8 +55,8 @@ def _sum_up(peer: str, rows: int, rounds: list[dict[str, Any]]) -> dict[str, Any
         "bytes": rounds[0]["pushed"]["frame_bytes"],
         "seconds": min(seconds),
         "all_seconds": seconds,
-        "push": min(one["pushed"]["peak"] for one in rounds),
-        "pull": min(one["pulled"]["peak"] for one in rounds),
+        "push": min(one["pushed"]["peak_bytes"] for one in rounds),
+        "pull": min(one["pulled"]["peak_bytes"] for one in rounds),
     }
 
 

@@ -33,6 +33,12 @@ PEERS = {
     "common_io": environment.PEERS,
     "tutorial": environment.PEERS,
     "s3_hook": environment.PEERS,
+    "dagster_pickle": environment.MAIN,
+    "prefect_pickle": environment.MAIN,
+    "metaflow_pickle": environment.MAIN,
+    "feather": environment.MAIN,
+    "parquet_obstore": environment.MAIN,
+    "parquet_s3fs": environment.PEERS,
 }
 """Each runs in its environment; the modules in `peers` are called so."""
 NAMES = {
@@ -42,6 +48,12 @@ NAMES = {
     "common_io": "common-io",
     "tutorial": "tutorial (CSV)",
     "s3_hook": "S3Hook",
+    "dagster_pickle": "pickle (Dagster)",
+    "prefect_pickle": "pickle, base64 (Prefect)",
+    "metaflow_pickle": "pickle, gzip (Metaflow)",
+    "feather": "Feather, lz4",
+    "parquet_obstore": "to_parquet, obstore",
+    "parquet_s3fs": "to_parquet, s3fs",
 }
 
 
@@ -87,9 +99,11 @@ class Result:
 class Bench:
     """One run of the benchmarks."""
 
-    def __init__(self, *, quick: bool, folder: Path) -> None:
+    def __init__(self, *, quick: bool, folder: Path, profiles: Path | None = None) -> None:
         self.quick = quick
         self.folder = folder
+        self.profiles = profiles
+        """Where a profile of each process of ours goes; it costs time, so no bar counts."""
 
     def say(self, line: str) -> None:
         """Show progress, apart from the report."""
@@ -128,6 +142,7 @@ class Bench:
             "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD": "0",
             "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(connection),
             "BENCHMARK_BUCKET": BUCKET,
+            "BENCHMARK_SERVER": str(server.process.pid) if server else "",
         }
 
     def call(self, peer: str, env: dict[str, str], function: str, /, **arguments: Any) -> Any:
@@ -135,6 +150,8 @@ class Bench:
         module, name = function.split(":")
         file = self.folder / "arguments.json"
         file.write_text(json.dumps(arguments))
+        if self.profiles and peer == "ours":
+            env = env | {"BENCHMARK_PROFILES": str(self.profiles)}
         command = [str(PEERS[peer].python), "-m", "dev.benchmarks.child"]
         command += [f"dev.benchmarks.{module}", name, str(file)]
         status, output = processes.capture(command, env, ROOT)
@@ -158,4 +175,4 @@ def number(value: float) -> str:
     """Three digits that count."""
     if value == 0 or value >= 100:
         return f"{value:,.0f}"
-    return f"{value:.3g}" if value < 10 else f"{value:.1f}"
+    return f"{value:.3g}" if abs(value) < 10 else f"{value:.1f}"

@@ -1,12 +1,14 @@
-"""Time and memory that one call takes in this process."""
+"""Time, CPU and memory that one call takes in this process."""
 
 from __future__ import annotations
 
 import ctypes
 import gc
+import os
 import resource
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,15 +17,27 @@ if TYPE_CHECKING:
 
 
 def measure(call: Callable[[], Any]) -> tuple[Any, dict[str, Any]]:
-    """Return a call's result, its seconds, and the bytes by which the process grew at most.
+    """Return a call's result, its seconds, those of CPU, and the bytes the process grew by at most.
 
-    The result is part of that growth.
+    The result is part of that growth. CPU is that of all threads, of user and system; that of the
+    S3 server beside it.
     """
     before = _start_peak()
-    started = time.perf_counter()
+    server, cpu, started = _server_cpu(), time.process_time(), time.perf_counter()
     result = call()
-    seconds = time.perf_counter() - started
-    return result, {"seconds": seconds, "peak_bytes": peak() - before}
+    seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
+    found = {"seconds": seconds, "cpu": cpu, "peak_bytes": peak() - before}
+    return result, found | {"server_cpu": _server_cpu() - server}
+
+
+def _server_cpu() -> float:
+    """Seconds of CPU that the S3 server has taken, whose process group the environment names."""
+    group, found = os.environ.get("BENCHMARK_SERVER", ""), 0
+    for path in Path("/proc").glob("[0-9]*/stat") if group else ():
+        with suppress(OSError):  # ended meanwhile
+            fields = path.read_text().rpartition(")")[2].split()
+            found += int(fields[11]) + int(fields[12]) if fields[2] == group else 0
+    return found / os.sysconf("SC_CLK_TCK")
 
 
 def _start_peak() -> int:

@@ -61,3 +61,36 @@ def _points(figures: list[dict[str, Any]]) -> dict[str, dict[float, tuple[float,
             peak = max(one["push_peak"], one["pull_peak"]) * size
         points[one["peer"]][size / 1e6] = (seconds, peak / 1e6)
     return points
+
+
+_COLOURS = ("#ced4da", "#adb5bd", "#868e96", "#0b7285", "#e9ecef", "#15aabf", "#ced4da")
+"""Of a task's phases: pull and push are ours."""
+
+
+def draw_task(phases: list[str], milliseconds: dict[str, list[float]], picture: str) -> None:
+    """Draw where the time of tasks goes, a bar for each task, into `picture`, an SVG."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    mpl.rcParams |= {"svg.hashsalt": "benchmark", "svg.fonttype": "none", "font.size": 10}
+    import matplotlib.pyplot as plt
+
+    page, axis = plt.subplots(figsize=(10, 2.8), layout="constrained")
+    left = dict.fromkeys(milliseconds, 0.0)
+    for number, phase in enumerate(phases):
+        widths = [each[number] for each in milliseconds.values()]
+        axis.barh(
+            [*milliseconds],
+            widths,
+            left=[*left.values()],
+            color=_COLOURS[number],
+            edgecolor="white",
+            label=phase,
+        )
+        left = {name: left[name] + each[number] for name, each in milliseconds.items()}
+    axis.invert_yaxis()
+    axis.set(xlabel="ms, medians of runs in a real Airflow")
+    for side in ("top", "right", "left"):
+        axis.spines[side].set_visible(False)
+    page.legend(loc="outside upper center", ncols=4, frameon=False)
+    page.savefig(picture, metadata={"Date": None, "Title": "Where the time of a task goes"})

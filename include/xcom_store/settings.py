@@ -8,12 +8,9 @@ pulled, not at import, and kept for the life of the process.
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from include.xcom_store.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 SECTION = "xcom_store"
 
@@ -45,7 +42,7 @@ class Settings(NamedTuple):  # creating a dataclass takes a millisecond of every
     """False writes nothing new to the store; what was written before stays readable."""
 
     compression: str = "zstd"
-    """`zstd` or `none`, for Parquet, Arrow, and JSON from 64 KiB on."""
+    """Of Parquet: `zstd`, `lz4`, `snappy`, `none`; Arrow and JSON take the nearest they have."""
 
     endpoint_url: str | None = None
     """Of S3, for this backend only. Unset: the connection's, `AWS_ENDPOINT_URL(_S3)`, else AWS."""
@@ -58,6 +55,12 @@ class Settings(NamedTuple):  # creating a dataclass takes a millisecond of every
 
     kms_key_id: str | None = None
     """ARN of the key for `aws:kms`; unset, the account's own key for S3. Bucket keys are used."""
+
+    checksum_algorithm: str = ""
+    """Of S3. `SHA256` where the bucket asks for it, as with Object Lock: sent with every write."""
+
+    unsigned_payload: bool = False
+    """Of S3, over https. True does not hash what is written for its signature; some refuse that."""
 
     connect_timeout: float = 5.0
     """Seconds to establish a connection."""
@@ -85,8 +88,7 @@ def load() -> Settings:
     from airflow.sdk.configuration import conf
     from airflow.sdk.exceptions import AirflowConfigException
 
-    readers: dict[type, Callable[[str, str], Any]]
-    readers = {bool: conf.getboolean, int: conf.getint, float: conf.getfloat}
+    readers: dict[type, Any] = {bool: conf.getboolean, int: conf.getint, float: conf.getfloat}
     found: dict[str, Any] = {}
     for name, default in Settings._field_defaults.items():
         if not (text := (conf.get(SECTION, name, fallback=None) or "").strip()):
@@ -102,10 +104,12 @@ def load() -> Settings:
 def check(settings: Settings) -> Settings:
     """Return the settings if they can be used, else raise `ConfigurationError`."""
     needs_kms = not settings.kms_key_id or settings.encryption == "aws:kms"
+    packings = ("zstd", "lz4", "snappy", "none")
     rules = [
         ("threshold", settings.threshold >= 0, "a number of bytes, 0 for everything to the store"),
         ("inexact", settings.inexact in ("warn", "refuse"), "warn or refuse"),
-        ("compression", settings.compression in ("zstd", "none"), "zstd or none"),
+        ("compression", settings.compression in packings, "zstd, lz4, snappy or none"),
+        ("checksum_algorithm", settings.checksum_algorithm in ("", "SHA256"), "SHA256 or nothing"),
         ("encryption", settings.encryption in ("", "AES256", "aws:kms"), "AES256 or aws:kms"),
         ("encryption", needs_kms, "aws:kms where kms_key_id is set"),
     ]
@@ -115,11 +119,6 @@ def check(settings: Settings) -> Settings:
         if not is_usable:
             refuse(name, getattr(settings, name), wanted)
     return settings
-
-
-def at_most(settings: Settings, **seconds: Any) -> Settings:
-    """Return the settings with limits of time no longer than these, for who does not wait."""
-    return settings._replace(**{n: min(getattr(settings, n), s) for n, s in seconds.items()})
 
 
 def variable(name: str) -> str:

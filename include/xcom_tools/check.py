@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from include.xcom_store import settings
 from include.xcom_store.errors import ConfigurationError, StoreUnreachable, XComStoreError
+from include.xcom_store.stores import service
 from include.xcom_store.stores.base import Store
 from include.xcom_tools import (
     airflow_access,
@@ -77,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _lines(options: Settings | None) -> Iterator[CheckLine]:
     try:
         options = options or settings.load()
-        hurried = settings.at_most(options, connect_timeout=5, request_timeout=15, retry_timeout=5)
+        hurried = service.at_most(options, connect_timeout=5, request_timeout=15, retry_timeout=5)
         stores = [Store(each) for each in places.each(hurried)]
     except ConfigurationError as error:
         yield CheckLine("settings", ERROR, str(error))

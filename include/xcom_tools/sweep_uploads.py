@@ -1,4 +1,4 @@
-"""Uploads that were never completed: what a killed push leaves of an object of more than 8 MiB.
+"""Uploads that were never completed: what a killed push leaves of an object of more than 5 MiB.
 
 No list of objects shows them, and they are paid for. No row can refer to one, so Airflow is not
 asked: age is enough, for no push takes longer than the grace period. Only S3 is looked at. Of what

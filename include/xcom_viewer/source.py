@@ -17,6 +17,7 @@ from include.xcom_store.errors import (
     ObjectCorrupt,
     StoreUnreachable,
 )
+from include.xcom_store.stores import service
 from include.xcom_store.stores.base import Store
 from include.xcom_viewer.pipe import BUDGET_BYTES, PIECE_BYTES
 from include.xcom_viewer.shown import TooLarge
@@ -52,7 +53,7 @@ class StoreLookup:
         if self._silent and now - self._silent[0] < SILENT_SECONDS:
             raise StoreUnreachable(str(self._silent[1]))
         if found is None or now - found[0] >= REFRESH_SECONDS:
-            options = settings.at_most(
+            options = service.at_most(
                 settings.load(),
                 connect_timeout=2,
                 request_timeout=5,

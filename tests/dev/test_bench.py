@@ -16,7 +16,22 @@ import pytest
 
 pytest.importorskip("dev.bench", reason="dev/ is not shipped")
 from dev import bench, cli, ports, processes
-from dev.benchmarks import growth, harness, many_parts, many_tasks, small_values, stored_size
+from dev.benchmarks import (
+    by_reference,
+    ceiling,
+    compression,
+    far_frame,
+    growth,
+    harness,
+    many_parts,
+    many_tasks,
+    mapped,
+    other_tools,
+    small_values,
+    stored_size,
+    task_time,
+    tls,
+)
 from dev.project import ROOT
 
 BENCHMARKS = ROOT / "dev" / "benchmarks"
@@ -82,11 +97,75 @@ class TestMeasurements:
         for way in many_parts.WAYS:
             assert all(one[way]["seconds"] > way_there_and_back for one in figures["4 far"])
 
+    def test_ten_thousand_rows_are_one_request_each_way(self, tmp_path):
+        with harness.Bench(quick=True, folder=tmp_path).s3() as env:
+            found = far_frame.few_requests(harness.Bench(quick=True, folder=tmp_path), env)
+        assert found["requests"] == {"push": 1, "pull": 1, "others": 0}
+        assert min(found["ours"].values()) > far_frame.ROUND_TRIP_MS / 1000
+
+    def test_nothing_is_reported_where_the_proxy_is_the_limit(self, run, monkeypatch):
+        slow = {"push": 1e9, "pull": 2.9 * far_frame.CONNECTIONS * far_frame.BYTES_PER_SECOND}
+        monkeypatch.setattr(ceiling, "measure", lambda *_: slow)
+        found = run(far_frame)
+        assert (found.rows, found.bars) == ([], [])
+        assert "NOT REPORTED" in found.notes[1]
+
+    @pytest.mark.long
+    def test_a_frame_far_away(self, run, monkeypatch):
+        monkeypatch.setattr(ceiling, "measure", lambda *_: {"push": 1e9, "pull": 1e9})
+        monkeypatch.setattr(far_frame, "BYTES_PER_SECOND", 1_000_000)
+        monkeypatch.setattr(far_frame, "QUICK_ROWS", 20_000)
+        large = run(far_frame).figures["rounds"][0]["large"]
+        assert large["the link"]["push"] > large["bytes"] / 8 / 1_000_000
+
+    @pytest.mark.long
+    def test_a_column_by_reference(self, run, monkeypatch):
+        monkeypatch.setattr(by_reference, "QUICK_ROWS", 250_000)
+        found = run(by_reference).figures
+        assert 0.9 < found["bytes"] / (found["object"] / by_reference.COLUMNS) < 2
+
+    @pytest.mark.long
+    def test_mapped_tasks(self, run, monkeypatch):
+        monkeypatch.setattr(mapped, "QUICK_COUNT", 5)
+        found = run(mapped).figures
+        assert [found[way]["requests"] for way in ("list", "each")] == [[6], [1]]
+
+    @pytest.mark.long
+    @pytest.mark.parametrize("module", [compression, tls])
+    def test_a_setting(self, run, monkeypatch, module):
+        monkeypatch.setattr(module, "QUICK_ROWS", 2_000)
+        assert run(module).rows
+
+    @pytest.mark.long
+    def test_exactly_are_only_our_frames(self, tmp_path):
+        small = harness.Bench(quick=True, folder=tmp_path)
+        with small.s3() as env:
+            of_peer = {
+                peer: small.call("ours", env, "other_tools:exact", peer=peer)
+                for peer in ("ours", "parquet_obstore")
+            }
+        same, frames = of_peer["ours"]
+        assert same == frames > of_peer["parquet_obstore"][0]
+        assert {*other_tools.PEERS} <= {*harness.PEERS} & {*harness.NAMES}
+
+    @pytest.mark.weekly
+    def test_the_time_of_a_task(self, run, monkeypatch):
+        monkeypatch.setattr(task_time, "QUICK_RUNS", 2)
+        found = run(task_time).figures["seconds"]
+        assert all(min(phases) >= 0 for name in task_time.TASKS for phases in found[name])
+
     @pytest.mark.long
     def test_eight_processes_lose_nothing(self, run, monkeypatch):
         monkeypatch.setattr(many_tasks, "TIMES_FEW", 1)
         monkeypatch.setattr(many_tasks, "QUICK_MANY", 16)
         assert [phase["errors"] for phase in run(many_tasks).figures] == [[], []]
+
+    def test_a_profile(self, tmp_path):
+        kept = harness.Bench(quick=True, folder=tmp_path, profiles=tmp_path)
+        pytest.importorskip("pyinstrument", reason="installed by dev bench --profile")
+        kept.call("ours", kept.settings(""), "results:versions")
+        (file,) = tmp_path.glob("results-versions-*.speedscope.json")
+        assert json.loads(file.read_text())["shared"]["frames"]
 
     def test_what_a_process_prints_on_failure_is_shown(self, tmp_path):
         broken = harness.Bench(quick=True, folder=tmp_path)

@@ -79,6 +79,7 @@ def tls(s3, tmp_path):
         def do_GET(self):
             url = f"{s3.server.endpoint_url}{self.path}"
             headers = dict(self.headers)
+            self.server.sent.append({name.lower(): value for name, value in headers.items()})
             asked = urllib.request.Request(url, self.body() or None, headers, method=self.command)
             with urllib.request.urlopen(asked, timeout=10) as answer:
                 body = answer.read()
@@ -96,7 +97,7 @@ def tls(s3, tmp_path):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "server.pem")
     with serve(Forward, context) as server:
-        server.authority = str(tmp_path / "authority.pem")
+        server.authority, server.sent = str(tmp_path / "authority.pem"), []
         yield server
 
 
@@ -108,6 +109,19 @@ def test_an_own_ca(there_and_back, tls, monkeypatch, way):
     if not extra:
         monkeypatch.setenv("AWS_CA_BUNDLE", tls.authority)
     there_and_back(extra, endpoint_url=tls.url)
+
+
+def test_what_is_hashed(there_and_back, tls):
+    for unsigned in (False, True):
+        there_and_back({"verify": tls.authority}, endpoint_url=tls.url, unsigned_payload=unsigned)
+    options = {"unsigned_payload": False, "checksum_algorithm": "SHA256"}
+    there_and_back({"verify": tls.authority}, endpoint_url=tls.url, **options)
+    abc = hashlib.sha256(b"abc").digest()
+    puts = [headers for headers in tls.sent if "content-length" in headers]
+    signed = [headers["x-amz-content-sha256"] for headers in puts]
+    assert signed == [abc.hex(), "UNSIGNED-PAYLOAD", abc.hex()]
+    found = [headers.get("x-amz-checksum-sha256") for headers in puts]
+    assert found == [None, None, base64.b64encode(abc).decode()]
 
 
 @pytest.mark.parametrize("way", ["the connection's proxies", "HTTPS_PROXY"])

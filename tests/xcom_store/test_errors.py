@@ -90,6 +90,8 @@ def test_each_error_is_also_the_builtin():
     ((400, "AuthorizationHeaderMalformed"), ConfigurationError, "[xcom_store] region_name"),
     ((301, "PermanentRedirect"), ConfigurationError, "[xcom_store] region_name"),
     ((400, "IllegalLocationConstraint"), ConfigurationError, "[xcom_store] region_name"),
+    ((400, "InvalidRequest", "Content-MD5 OR x-amz-checksum- HTTP header is required"),
+     ConfigurationError, "checksum_algorithm to SHA256"),
     ((400, "InvalidArgument"), errors.XComStoreError, "refuses this request"),
     ((405, "MethodNotAllowed"), errors.XComStoreError, "refuses this request"),
     ((503, "SlowDown"), StoreUnreachable, "let fewer tasks run at once"),

@@ -289,12 +289,12 @@ def test_revoked_credentials_are_named(xcom, proxy, configure, code):
 
 
 # The number of the request during which the server is killed. An upload of 34 MB begins with
-# a request, has five for its parts and one that completes it.
+# a request, has seven for its parts and one that completes it.
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("request_number", "restart"),
     [(2, True)] + [pytest.param(n, back, marks=pytest.mark.weekly)
-                   for n in range(7) for back in (True, False) if (n, back) != (2, True)],
+                   for n in range(9) for back in (True, False) if (n, back) != (2, True)],
 )  # fmt: skip
 def test_the_server_is_killed_while_a_value_is_uploaded(
     xcom, configure, tmp_path, request_number, restart

@@ -15,7 +15,7 @@ KEY_ARN = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-123456
 
 @pytest.mark.parametrize("options", [
     {"encryption": "rot13"}, {"kms_key_id": KEY_ARN}, {"encryption": "AES256", "kms_key_id": KEY_ARN},
-    {"operation_timeout": 0}, {"request_timeout": "soon"}, {"compression": "gzip"}, {"offload": "maybe"},
+    {"operation_timeout": 0}, {"request_timeout": "soon"}, {"compression": "gzip"}, {"checksum_algorithm": "MD5"}, {"unsigned_payload": "?"}, {"offload": "maybe"},
     {"threshold": -1}, {"threshold": "many"}, {"connect_timeout": "nan"},
     {"connect_timeout": "1e-9"}, {"retry_timeout": "inf"}, {"viewer": "perhaps"},
 ], ids=str)  # fmt: skip

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="docs/ is not shipped"
 
 FRAME = pd.DataFrame({"a": [1.5] * 10})
 VALUES = {
-    "a value of up to 8 MiB": lambda: ["x" * 2_000],
+    "a value of up to 5 MiB": lambda: ["x" * 2_000],
     "one of 20 MiB": lambda: np.random.default_rng(1).bytes(20 * 1024**2),
     "a dict with two frames": lambda: {"one": FRAME, "two": FRAME},
 }
@@ -83,8 +83,8 @@ PRICES = {"PUT": 5.00, "POST": 5.00, "LIST": 5.00, "GET": 0.40, "DELETE": 0.00}
 STORAGE = 0.023
 """Dollars a GB and month."""
 COSTS = {  # by the rows of the cost table: those of the requests table, and bytes
-    "10 KB, one object": ("a value of up to 8 MiB", 10_000),
-    "1 MB, one object": ("a value of up to 8 MiB", 1_000_000),
+    "10 KB, one object": ("a value of up to 5 MiB", 10_000),
+    "1 MB, one object": ("a value of up to 5 MiB", 1_000_000),
     "a dict with two frames, 100 KB together": ("a dict with two frames", 100_000),
     "20 MiB, one object": ("one of 20 MiB", 20 * 1024**2),
 }

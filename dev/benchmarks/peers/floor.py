@@ -18,7 +18,7 @@ from include.xcom_store.codecs.frames import FIRST_GROUP_ROWS, GROUP_ROWS, write
 
 
 @cache
-def _store() -> Any:
+def store() -> Any:
     from obstore.store import S3Store
 
     connection = json.loads(os.environ["AIRFLOW_CONN_AWS_DEFAULT"])
@@ -42,7 +42,7 @@ def push(value: Any) -> Any:
     sink = pa.BufferOutputStream()
     options = writer_options(table.slice(0, FIRST_GROUP_ROWS))
     pq.write_table(table, sink, compression="zstd", row_group_size=GROUP_ROWS, **options)
-    obstore.put(_store(), key, memoryview(sink.getvalue()).cast("B"))
+    obstore.put(store(), key, memoryview(sink.getvalue()).cast("B"))
     return key
 
 
@@ -51,5 +51,5 @@ def pull(record: Any) -> Any:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    data = obstore.get(_store(), record).bytes()
+    data = obstore.get(store(), record).bytes()
     return pq.read_table(pa.BufferReader(data)).to_pandas()

@@ -14,7 +14,7 @@ import json
 import sys
 from typing import Any
 
-from include.xcom_store.codecs.base import Encoded, Sink
+from include.xcom_store.codecs.base import Encoded, Sink, arrow_compression
 from include.xcom_store.errors import ConfigurationError, ObjectCorrupt, ValueNotStorable
 
 NAME = "pyarrow-ipc"
@@ -38,7 +38,7 @@ def encode(value: Any, compression: str) -> Encoded:
     table = as_table(value)
     written = with_small_head(table)
     footer = make_footer(table, written)
-    packing = pa.ipc.IpcWriteOptions(compression=None if compression == "none" else compression)
+    packing = pa.ipc.IpcWriteOptions(compression=arrow_compression(compression))
 
     def write(sink: Sink) -> None:
         file = pa.PythonFile(sink, "w")

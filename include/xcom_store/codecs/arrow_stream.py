@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 from include.xcom_store.codecs import arrow
-from include.xcom_store.codecs.base import Encoded, Sink
+from include.xcom_store.codecs.base import Encoded, Sink, arrow_compression
 
 NAME = "pyarrow-ipc_stream"
 
@@ -36,7 +36,7 @@ def encode(value: Any, compression: str) -> Encoded:
     import pyarrow as pa
 
     table = arrow.as_table(value)
-    packing = pa.ipc.IpcWriteOptions(compression=None if compression == "none" else compression)
+    packing = pa.ipc.IpcWriteOptions(compression=arrow_compression(compression))
 
     def write(sink: Sink) -> None:
         footer = arrow.make_footer(table, table)

@@ -29,6 +29,11 @@ class Encoded(NamedTuple):
     """A short line for people: shape, columns, verdict."""
 
 
+def arrow_compression(compression: str) -> str | None:
+    """Return what Arrow IPC is compressed with, which has `zstd` and `lz4`; None for nothing."""
+    return {"zstd": "zstd", "none": None}.get(compression, "lz4")
+
+
 class Codec(Protocol):
     """What a codec module offers; the package's page says more."""
 
@@ -38,7 +43,7 @@ class Codec(Protocol):
         """Tell whether the codec takes the value."""
 
     def encode(self, value: Any, compression: str) -> Encoded:
-        """Return the value ready to be written; `compression` is `zstd` or `none`."""
+        """Return the value ready to be written; `compression` is the setting."""
 
     def decode(self, data: bytes | bytearray, type_name: str) -> Any:
         """Return the value from the object's bytes."""

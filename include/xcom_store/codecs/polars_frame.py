@@ -9,7 +9,7 @@ import io
 import sys
 from typing import Any
 
-from include.xcom_store.codecs.base import Encoded
+from include.xcom_store.codecs.base import Encoded, arrow_compression
 from include.xcom_store.codecs.failures import is_failure
 from include.xcom_store.errors import ValueNotStorable
 
@@ -35,7 +35,7 @@ def encode(value: Any, compression: str) -> Encoded:
     if objects := [name for name, dtype in frame.schema.items() if dtype == pl.Object]:
         raise ValueNotStorable(f"columns {objects} are of dtype Object. Give them a polars dtype.")
     _check_readable(frame)
-    packing: Any = "uncompressed" if compression == "none" else compression
+    packing: Any = arrow_compression(compression) or "uncompressed"
     columns = ", ".join(f"{name} {dtype}" for name, dtype in [*frame.schema.items()][:50])
     summary = f"{frame.height:,} rows × {frame.width:,} columns: {columns}"
 

@@ -24,11 +24,12 @@ from include.xcom_store.errors import (
     StoreUnreachable,
     XComStoreError,
 )
-from include.xcom_store.settings import at_most, variable
+from include.xcom_store.settings import variable
 from include.xcom_store.stores import failures, parallel
 from include.xcom_store.stores.files import PUT_PART_BYTES, HashingSink, ObjectFile
 from include.xcom_store.stores.location import parse_url
 from include.xcom_store.stores.parallel import Ahead, Job
+from include.xcom_store.stores.service import at_most
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -39,13 +40,14 @@ if TYPE_CHECKING:
     from include.xcom_store.stores.location import Location
     from include.xcom_store.stores.service import Access, Service
 
-PARALLEL_PUTS = 8
-"""Parts of a large upload at once."""
-GET_PART_BYTES = 4 * 1024 * 1024
+PARALLEL_PUTS = 12
+"""Parts of a large upload at once: what a distant bucket takes of one connection is little."""
+GET_PART_BYTES = 3 * 1024 * 1024
 """One ranged read."""
-PARALLEL_GETS = 4
-"""Ranged reads of a large object at once. obstore keeps its buffers: with 8 they take twice the
-memory."""
+PIECE_BYTES = 256 * 1024
+"""Of a ranged read, taken over at once."""
+PARALLEL_GETS = 24
+"""Ranged reads of a large object at once."""
 LIST_PAGE = 1000
 """Objects per request, the most that S3 gives."""
 
@@ -245,7 +247,7 @@ class Store:
             if size is not None:
                 self._check_size(key, found.meta["size"], size)
             data = bytes(found.bytes())
-        self._check_range(key, start, end, data)
+        self._check_range(key, start, end, len(data))
         return data
 
     def open(self, key: str) -> ObjectFile:
@@ -367,11 +369,13 @@ class Store:
         digest = hashlib.sha256()
 
         def take(start: int, answer: Any) -> memoryview:
-            end = min(start + GET_PART_BYTES, size)
+            at, end = start, min(start + GET_PART_BYTES, size)
             with self._panic_as_corrupt(key):
-                chunk = answer.bytes()
-            self._check_range(key, start, end, chunk)  # or it would shift all that follows
-            data[start:end] = memoryview(chunk)
+                for piece in answer.stream(PIECE_BYTES):  # of a whole part it keeps two buffers
+                    at += len(piece)
+                    if at <= end:
+                        data[at - len(piece) : at] = memoryview(piece)
+            self._check_range(key, start, end, at - start)  # or it would shift all that follows
             return memoryview(data)[start:end]
 
         def read(start: int) -> memoryview:
@@ -405,9 +409,9 @@ class Store:
                 raise
             raise self._corrupt(key, "has fewer bytes than were asked for") from error
 
-    def _check_range(self, key: str, start: int, end: int, data: Any) -> None:
-        if len(data) != end - start:
-            raise self._corrupt(key, f"has {len(data)} bytes from {start} on, not {end - start}")
+    def _check_range(self, key: str, start: int, end: int, found: int) -> None:
+        if found != end - start:
+            raise self._corrupt(key, f"has {found} bytes from {start} on, not {end - start}")
 
     def _check_size(self, key: str, found: int, written: int) -> None:
         if found != written:

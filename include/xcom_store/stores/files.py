@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PUT_PART_BYTES = 8 * 1024 * 1024
-"""One part of an upload. Objects that are larger are read in parts, too."""
+PUT_PART_BYTES = 5 * 1024 * 1024
+"""One part of an upload, the least that S3 takes: far away the last ones are what is waited for.
+Objects that are larger are read in parts, too."""
 
 
 class HashingSink(io.RawIOBase):

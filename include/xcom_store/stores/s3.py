@@ -71,6 +71,10 @@ def client(location: Location, settings: Settings, access: Access) -> Any:
         config["server_side_encryption"] = settings.encryption
     if settings.encryption == "aws:kms":
         config["sse_bucket_key_enabled"] = True
+    if settings.checksum_algorithm:
+        config["checksum_algorithm"] = settings.checksum_algorithm
+    if settings.unsigned_payload and not (endpoint or "").startswith("http://"):
+        config["unsigned_payload"] = True
     if settings.kms_key_id:
         config["sse_kms_key_id"] = settings.kms_key_id
     return S3Store(
@@ -111,6 +115,8 @@ def failure(code: str, message: str) -> Failure | None:
         code = "KMS"
     if "incorrectly configured region" in message:  # obstore's words for a redirect
         code = "PermanentRedirect"
+    if "x-amz-checksum" in message:  # the code is InvalidRequest, as for much else
+        code = "checksum"
     return _FAILURES.get(code)
 
 
@@ -118,6 +124,11 @@ _WRONG_REGION = Failure(
     ConfigurationError, "Set [xcom_store] region_name to the bucket's region, or unset it.",
 )  # fmt: skip
 _FAILURES: dict[str, Failure] = {
+    "checksum": Failure(
+        ConfigurationError,
+        "This bucket wants a checksum with each write, as with Object Lock: set [xcom_store] "
+        "checksum_algorithm to SHA256.",
+    ),
     "NoSuchBucket": NO_BUCKET,
     "NoSuchKey": MISSING,
     "InvalidRange": TOO_SHORT,

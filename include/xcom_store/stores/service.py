@@ -121,6 +121,11 @@ def open_url(url: str, access: Access, timeout: float, method: str = "GET") -> A
     return opener.open(asked, timeout=timeout)
 
 
+def at_most(settings: Settings, **seconds: Any) -> Settings:
+    """Return the settings with limits of time no longer than these, for who does not wait."""
+    return settings._replace(**{n: min(getattr(settings, n), s) for n, s in seconds.items()})
+
+
 def limits(settings: Settings, access: Access) -> dict[str, Any]:
     """Return obstore's options for timeouts and retries."""
     from datetime import timedelta

@@ -282,6 +282,10 @@ class _File:
         start, end = self._part or (0, self.meta["size"])
         return self._hdfs.read(self._key, start, end - start)
 
+    def stream(self, _least: int) -> Iterator[Any]:
+        """Read it, in one piece."""
+        yield self.bytes()
+
 
 class _Upload:
     """A file that is being written: in memory up to a part, from then on as a stream."""
