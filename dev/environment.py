@@ -155,13 +155,15 @@ def lock_all(*, upgrade: bool) -> None:
         _run(f"Making {lock}", full, package_index.for_uv(env, pip), pip)
 
 
-def remove_all() -> None:
-    """Remove the environments; the folder that one is a link to is left alone."""
-    for environment in (MAIN, DBT, SPARK, PEERS):
-        if environment.path.is_symlink():
-            environment.path.unlink()
-        elif environment.path.exists():
-            shutil.rmtree(environment.path)
+def remove_all() -> list[str]:
+    """Remove the environments, return their names; what one is a link to is left alone."""
+    there = [made.path for made in (MAIN, DBT, SPARK, PEERS) if made.path.exists()]
+    for path in there:
+        if path.is_symlink():
+            path.unlink()
+        else:
+            shutil.rmtree(path)
+    return [path.name for path in there]
 
 
 def _replace_link(path: Path) -> None:

@@ -70,10 +70,11 @@ def holder(name: str) -> int | None:
         return None
 
 
-def remove_state(*, caches: bool) -> None:
-    """Remove what runs have left; DevError if something runs that uses it."""
+def remove_state(*, caches: bool) -> list[str]:
+    """Remove what runs have left, and return its names; DevError if something runs that uses it."""
     if not STATE.exists():
-        return
+        return []
+    removed = []
     with exclusive("demo", "demo or up"), exclusive("s3", "S3 server"), exclusive("setup", "setup"):
         for path in STATE.iterdir():
             if path.suffix == ".lock" or (path.name in _CACHES and not caches):
@@ -82,8 +83,10 @@ def remove_state(*, caches: bool) -> None:
                 shutil.rmtree(path)
             else:
                 path.unlink()
+            removed.append(f"{STATE.name}/{path.name}")
     if caches:
         shutil.rmtree(STATE)
+    return removed
 
 
 def new_run_folder() -> Path:

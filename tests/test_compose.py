@@ -13,7 +13,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -26,6 +25,7 @@ import yaml
 from dotenv import dotenv_values
 
 from include.xcom_store.stores.location import parse_url
+from tests import waiting
 
 ROOT = Path(__file__).resolve().parents[1]
 ENV = {key: value or "" for key, value in dotenv_values(ROOT / ".env").items()}
@@ -142,10 +142,10 @@ def test_compose_command_becomes_healthy_and_lets_only_the_keys_in(weed: dict[st
     check = check.replace(":8333/", f":{weed['s3']}/").replace(":8888/", f":{weed['filer']}/")
     urls = re.findall(r"http://\S+", check)
     assert len(urls) == 2
-    deadline = time.monotonic() + 60
-    while [answer(url) for url in urls] != [200, 200]:
-        assert time.monotonic() < deadline, [(url, answer(url)) for url in urls]
-        time.sleep(0.2)
+    waiting.until(
+        lambda: [answer(url) for url in urls] == [200, 200],
+        lambda: [(url, answer(url)) for url in urls],
+    )
 
     obstore = pytest.importorskip("obstore")
     from obstore.store import S3Store

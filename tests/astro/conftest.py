@@ -94,9 +94,9 @@ def images(engine: None) -> None:
     need(f"docker.io/postgres:{tag}", *named("Dockerfile", "docker-compose.override.yml"))
 
 
-def named(*files: str) -> list[str]:
+def named(*files: str, root: Path = ROOT) -> list[str]:
     """The images that these files name."""
-    text = "\n".join((ROOT / file).read_text() for file in files)
+    text = "\n".join((root / file).read_text() for file in files)
     return re.findall(r"^(?:FROM| +image:) (docker\.io\S+|astro\S+)", text, re.MULTILINE)
 
 

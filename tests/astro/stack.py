@@ -70,7 +70,7 @@ class Stack(Project):
 def started(clone: Path, name: str, *files: str, **environment: str) -> Iterator[Stack]:
     """Build and start it; at the end all is removed, with its data."""
     paths = [f"{FOLDER}/{file}" for file in files]
-    need(*named(f"{FOLDER}/Dockerfile", *paths))
+    need(*named(f"{FOLDER}/Dockerfile", *paths, root=clone))
     stack = Stack(clone, name, paths, **environment)
     try:
         stack.compose("up", "--build", "--detach", "--quiet-pull")

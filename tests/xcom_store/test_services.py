@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
@@ -26,11 +27,11 @@ from tests.http_service import Handler, serve
 from tests.xcom_store.cases import VALUES
 from tests.xcom_store.identical import assert_identical
 from tests.xcom_store.test_delete import *  # noqa: F403
-from tests.xcom_store.test_faults import proxy, test_right_values_or_typed_errors  # noqa: F401
+from tests.xcom_store.test_faults import proxy, right_values_or_typed_errors  # noqa: F401
 from tests.xcom_store.test_forgery import TestWrittenIntoTheRow  # noqa: F401
 from tests.xcom_store.test_store import TestTheSurface as OnS3
 
-FEW = list(VALUES)[::10]
+FEW = {*list(VALUES)[::10]}
 service = services.each_other  # in place of S3, for all that is imported here
 
 
@@ -41,13 +42,21 @@ class TestTheSurface(OnS3):
         super().test_create_never_overwrites(filled)
 
 
-@pytest.mark.parametrize("name", VALUES)
-def test_a_value_comes_back_exactly(xcom, configure, request, name):
-    if xcom.s3.scheme == "hdfs" and name not in FEW and not request.config.getoption("--long"):
-        pytest.skip("takes long: run with --long")
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[] if n in FEW else pytest.mark.weekly) for n in VALUES]
+)
+def test_a_value_comes_back_exactly(xcom, configure, name):
     configure(threshold=0)
     xcom.push(VALUES[name]())
     assert_identical(VALUES[name](), xcom.pull())
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [pytest.param(34, marks=pytest.mark.long), pytest.param(520, marks=pytest.mark.weekly)],
+)
+def test_right_values_or_typed_errors(xcom, proxy, configure, wanted):  # noqa: F811
+    right_values_or_typed_errors(xcom, proxy, configure, wanted)
 
 
 DENIED = {
@@ -69,6 +78,19 @@ DENIED = {
 QUICK = {"connect_timeout": 1, "request_timeout": 2, "retry_timeout": 1}
 
 
+def all_fail(calls, match=None, *, seconds):
+    """In words and in time; at once, because each waits before it gives up."""
+
+    def one(call):
+        started = time.monotonic()
+        with pytest.raises(StoreUnreachable, match=match):
+            call()
+        return time.monotonic() - started
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        assert max(pool.map(one, calls)) < seconds
+
+
 def written(store, key="x"):
     size, sha256 = store.put(key, lambda sink: sink.write(b"abc"))
     assert bytes(store.get(key, size, sha256)) == b"abc"
@@ -79,8 +101,8 @@ class TestWhatIsWrong:
 
     @pytest.fixture
     def store(self, s3, configure, store):
-        configure(**QUICK)
         written(store())
+        configure(retry_timeout=1)
         return store
 
     def calls(self, store):
@@ -95,22 +117,16 @@ class TestWhatIsWrong:
             lambda: store.create("y", b""),
         )
 
-    def test_nobody_listens(self, s3, store):
+    def test_nobody_listens(self, s3, store, configure):
+        configure(**QUICK)
         s3.through(9)
-        for call in self.calls(store()):
-            started = time.monotonic()
-            with pytest.raises(StoreUnreachable, match=r"check endpoint and network"):
-                call()
-            assert time.monotonic() - started < 10
+        all_fail(self.calls(store()), "check endpoint and network", seconds=10)
 
-    def test_somebody_listens_and_says_nothing(self, s3, store):
+    def test_somebody_listens_and_says_nothing(self, s3, store, configure):
+        configure(**QUICK)
         with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
             s3.through(silent.getsockname()[1])
-            for call in self.calls(store())[:4]:
-                started = time.monotonic()
-                with pytest.raises(StoreUnreachable):
-                    call()
-                assert time.monotonic() - started < 15
+            all_fail(self.calls(store())[:4], seconds=15)
 
     @pytest.fixture
     def answer(self, s3):

@@ -48,7 +48,7 @@ def test_moments_have_an_axis(unit):
     moments = pd.date_range("2026-03-28", periods=5, freq="D", tz="Europe/Berlin").as_unit(unit)
     found = chart(pd.DataFrame({"t": moments, "n": range(5)}), x=0, y=1).content
     texts = [text for _, text in found.x.ticks]
-    assert texts[::4] == ["2026-03-28 00:00:00+0100", "2026-04-01 00:00:00+0200"]
+    assert texts[::2] == ["2026-03-28 00:00:00+0100", "2026-04-01 00:00:00+0200"]
     assert len(found.points) == 5
 
 
@@ -67,7 +67,7 @@ def test_all_that_has_an_order_has_an_axis(values):
 
 def test_a_period_is_a_period_on_its_axis():
     frame = pd.DataFrame({"a": pd.period_range("2026-01", periods=5, freq="M")})
-    assert [text for _, text in chart(frame).content.y.ticks][::4] == ["2026-01", "2026-05"]
+    assert [text for _, text in chart(frame).content.y.ticks] == ["2026-01", "2026-03", "2026-05"]
 
 
 def test_what_is_missing_or_infinite_has_no_point_and_is_counted():

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from include.xcom_store.codecs.frames.describe import Field
     from include.xcom_viewer.reader.remote import Source
 
-TIME_TICKS, NUMBER_TICKS = 4, 6
+TIME_TICKS, NUMBER_TICKS = 2, 6
 
 
 def chart(source: Source, codec: str, x: int | None, y: int) -> Chart:
