@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("airflow.task")
 
+LEVELS = {"warning": logging.WARNING, "error": logging.ERROR}
 DELETE = "xcom_storage_maintenance_delete"
 FINDINGS_KEPT = 10_000
 """Of the findings of a sweep; all of them are in its log."""
@@ -80,7 +81,14 @@ with DAG(
 
         lines = check.report()
         for line in lines:
-            log.info("%-9s %s: %s %s", line.state, line.about, line.found, line.to_do)
+            log.log(
+                LEVELS.get(line.state, logging.INFO),
+                "%-9s %s: %s %s",
+                line.state,
+                line.about,
+                line.found,
+                line.to_do,
+            )
         errors = [f"{line.found} {line.to_do}" for line in lines if line.state == "error"]
         if errors:
             raise RuntimeError("The storage of XComs is not as it should be. " + " | ".join(errors))
@@ -125,6 +133,8 @@ with DAG(
         findings = ti.xcom_pull(task_ids="sweep", key="findings")
         warnings = lines[lines["state"] == "warning"]
         log.info("%d of %d lines of the check are warnings", len(warnings), len(lines))
+        for line in warnings.itertuples():
+            log.warning("%s: %s %s", line.about, line.found, line.to_do)
         log.info("Orphans by DAG:\n%s", dags.to_string(index=False))
         log.info(
             "%d values in the bucket, %d orphans of %d bytes, %d deleted",

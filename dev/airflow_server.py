@@ -40,6 +40,7 @@ _NEEDED_LATER = {"triggerer": ["triggerer", "--skip-serve-logs"]}
 _GRACE_SECONDS = 1.0
 _START_SECONDS = 240.0  # some 20 s on two cores; a loaded machine takes long
 _SAID_SECONDS = 5.0  # the longest silence while it starts
+_SLOW_SECONDS = 30.0  # from then on with the log to look into
 _RESTARTS = 3  # of one component, before all is given up
 
 
@@ -162,7 +163,8 @@ class AirflowServer(processes.Stoppable):
                         f" The end of its scheduler's log:\n{processes.tail(self.log('scheduler'))}"
                     )
                 if awaited != before or seconds > said + _SAID_SECONDS:
-                    self._say(f"  {seconds:6.1f} s  waiting for: {', '.join(awaited)}")
+                    log = f" (see {self.log('api-server')})" if seconds > _SLOW_SECONDS else ""
+                    self._say(f"  {seconds:6.1f} s  waiting for: {', '.join(awaited)}{log}")
                     before, said = awaited, seconds
                 if answer.done():
                     answer = asking.submit(self.api.awaited)

@@ -8,11 +8,11 @@ import re
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from dev import demo_options, environment, processes, project, s3_server, spark, stores
 from dev.errors import DevError
-from dev.project import ROOT, VENV
+from dev.project import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,6 +22,7 @@ _SETUP_SECONDS = (
 )
 
 _MOST_PROCESSES = 4  # each has an S3 server and a moto of its own, some an Airflow
+_MORE_PROCESSES = 1  # than there are cores: many tests wait for a timeout or for a server to start
 _IN_ONE_PROCESS = re.compile(
     r"""^-[vql]*[xsnk]|^--(exitfirst|maxfail|pdb|trace|capture|numprocesses|dist|collect-only|co)\b
     |^--(lf|last-failed|ff|failed-first|sw|stepwise|help|version|fixtures|markers)\b
@@ -48,12 +49,17 @@ Every command explains itself: python3 -m dev demo --help
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
+    if not arguments:
+        _parser().print_help()
+        return 2
     if arguments[:1] == ["tools"]:  # all that follows is the tool's, --help too
         options, rest = argparse.Namespace(command="tools", run=_tools), arguments[1:]
     else:
         options, rest = _parser().parse_known_args(arguments)
     if rest and options.command not in ("test", "tools"):
-        _parser().error(f"unrecognized arguments: {' '.join(rest)}")
+        of = f"python3 -m dev {options.command}"
+        print(f"error: {of} does not take {' '.join(rest)}; see {of} --help", file=sys.stderr)
+        return 2
     options.rest = rest
     processes.interrupt_on_signals()
     try:
@@ -144,9 +150,9 @@ _UP = """
 Does what demo does, then stays: the UI's address, the S3 endpoint and its keys are printed.
 DAG files may be edited while it runs; code in include/ counts from the next task on (Celery's
 workers have copies of their own: start again). Makes dbt_venv, too, for the DAG that calls dbt.
-Ctrl-C ends it; nothing is left running. Runs, values, Airflow's database and the ports stay for the
-next start, in .dev/up, unless it is --fresh; with CeleryExecutor each start is. What was kept of an
-older Airflow is migrated.
+Ctrl-C ends it; nothing is left running. Runs, values, Airflow's database and the ports are kept in
+.dev/up for the next start, and migrated if they are of an older Airflow. --fresh starts empty, and
+so does every start with CeleryExecutor or another --store.
 
 examples:
   python3 -m dev up
@@ -163,9 +169,9 @@ examples:
   python3 -m dev clean --all
 """
 _TEST = """
-Runs pytest in .venv; arguments go to pytest. Needs no network once .venv is there. All of it, or a
-folder, runs in as many processes as there are cores, at most four; a file, a test, and what is
-chosen or watched with -k, -x, -s, --pdb or the like runs in one. -n NUMBER decides otherwise.
+Runs pytest in .venv; arguments go to pytest. The first run installs 0.7 GB more into .venv. All of
+it, or a folder, runs in one process more than there are cores, at most four. A file, a test, and
+what is chosen or watched with -k, -x, -s, --pdb or the like run in one. -n NUMBER overrides this.
 
 Without --long some minutes are spared: the tests that take long run only with it.
 
@@ -187,7 +193,7 @@ examples:
   python3 -m dev bench --only frames --only first_value
 """
 _SETUP = """
-Installs all that dev/requirements.lock and dags/dbt/requirements.lock name, checked by hash; other
+Installs all that dev/requirements.lock and dbt-requirements.lock name, checked by hash; other
 commands install only their part of it.
 With an unchanged lock it does nothing; after an interruption, run it again. The package index is
 the one pip or uv is configured for (PIP_INDEX_URL, pip.conf, UV_DEFAULT_INDEX).
@@ -284,15 +290,23 @@ def enter_environment(*groups: str) -> float:
 
     Returns, in that interpreter, the seconds that it took; once, not to commands within this one.
     """
-    if Path(sys.prefix).resolve() != VENV.resolve() or not environment.MAIN.is_current(*groups):
+    if not _runs_in(environment.MAIN) or not environment.MAIN.is_current(*groups):
         began = time.monotonic()
         environment.ensure_main(*groups)
-        env = environment.clean_environment()
-        env[_SETUP_SECONDS] = str(time.monotonic() - began)
-        python = str(environment.MAIN.python)
-        sys.stdout.flush()
-        os.execve(python, [python, "-m", "dev", *sys.argv[1:]], env)  # noqa: S606 - no shell
+        _go_on_in(environment.MAIN, **{_SETUP_SECONDS: str(time.monotonic() - began)})
     return float(os.environ.pop(_SETUP_SECONDS, "0"))
+
+
+def _runs_in(made: environment.Environment) -> bool:
+    return Path(sys.prefix).resolve() == made.path.resolve()
+
+
+def _go_on_in(made: environment.Environment, **extra: str) -> NoReturn:
+    """Become this command, from the start, in that environment."""
+    python = str(made.python)
+    sys.stdout.flush()
+    env = environment.clean_environment() | extra
+    os.execve(python, [python, "-m", "dev", *sys.argv[1:]], env)  # noqa: S606 - no shell
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -335,13 +349,13 @@ def _test(options: argparse.Namespace) -> int:
 
 
 def in_processes(arguments: Sequence[str], cores: int | None) -> list[str]:
-    """The options for pytest-xdist: none where one process is what was asked for, or fast enough.
+    """The options for pytest-xdist: none where one process is what was asked for, or all there is.
 
     A file's tests stay together, because many files start an Airflow or a server for all of theirs;
     files keep the order of the collection, the slowest first (tests/conftest.py).
     """
-    count = min(cores or 1, _MOST_PROCESSES)
-    if count < 2 or any(map(_IN_ONE_PROCESS.search, arguments)):
+    count = min((cores or 1) + _MORE_PROCESSES, _MOST_PROCESSES)
+    if (cores or 1) < 2 or any(map(_IN_ONE_PROCESS.search, arguments)):
         return []
     return ["-n", str(count), "--dist", "loadfile", "--no-loadscope-reorder"]
 
@@ -374,7 +388,9 @@ def _spark(_options: argparse.Namespace) -> int:
 
 def _s3(_options: argparse.Namespace) -> int:
     s3_server.check_platform()
-    enter_environment()
+    if not _runs_in(environment.S3):
+        environment.ensure_s3()
+        _go_on_in(environment.S3)
     from dev import s3_command
 
     return s3_command.run()
@@ -404,17 +420,20 @@ def _pictures(_options: argparse.Namespace) -> int:
 def _tools(options: argparse.Namespace) -> int:
     from dev import tools
 
-    if tools.only_help(options.rest):
-        return tools.show_help(options.rest)
-    enter_environment()
-    return tools.run(options.rest)
+    try:
+        tools.check(options.rest)
+        enter_environment()
+        return tools.run(options.rest)
+    except DevError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2  # as the tool itself says that it cannot be used
 
 
 def _clean(options: argparse.Namespace) -> int:
-    project.remove_state(caches=options.all)
+    removed = project.remove_state(caches=options.all)
     if options.all:
-        environment.remove_all()
-    print("Removed, also the environments." if options.all else "Removed.")
+        removed += environment.remove_all()
+    print(f"Removed {', '.join(removed)}." if removed else "There was nothing to remove.")
     return 0
 
 

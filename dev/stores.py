@@ -309,12 +309,6 @@ def left_out(name: str, dags: Collection[str]) -> list[str]:
     return [dag for dag in dags if name not in _READ_BY_THEMSELVES.get(dag, {name})]
 
 
-def is_installed(name: str) -> bool:
-    """Whether a service starts without npm or Maven fetching anything."""
-    package = SERVERS[name].package
-    return not package or (FOLDER / package / "installed").exists()
-
-
 def _need(program: str, what: str) -> None:
     if shutil.which(program) is None:
         raise DevError(f"This store needs {what}: there is no program {program} on the PATH.")

@@ -15,21 +15,22 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _NAME = "python3 -m dev tools"
+_NOTHING = (
+    "Nothing runs here that has values to look at. Start `python3 -m dev up` (or only the S3"
+    " server: `python3 -m dev s3`) in another terminal."
+)
 _CODE = (
     "import sys; from include.xcom_tools.cli import main; sys.exit(main(program=sys.argv.pop(1)))"
 )
 
 
-def only_help(arguments: Sequence[str]) -> bool:
-    """Whether nothing has to run, nor be installed, to answer."""
-    return not arguments or not {"-h", "--help"}.isdisjoint(arguments)
-
-
-def show_help(arguments: Sequence[str]) -> int:
-    """Print the tool's help, or its complaint that no command is named."""
+def check(arguments: Sequence[str]) -> None:
+    """Exit with the tool's help, or what is wrong with the arguments; DevError if nothing runs."""
     from include.xcom_tools import cli
 
-    return cli.main(arguments, program=_NAME)
+    cli.parser(_NAME).parse_args(arguments or ["--help"])
+    if not (project.holder("demo") or project.holder("s3")):
+        raise DevError(_NOTHING)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -42,10 +43,8 @@ def run(arguments: Sequence[str]) -> int:
 def _of_s3_alone() -> dict[str, str]:
     """The settings of `.env` for the server of `dev s3`; an Airflow is where it is by default."""
     if project.holder("s3") is None:
-        starting = " `up` is not ready yet: wait for its address." if project.holder("demo") else ""
         raise DevError(
-            "Nothing runs here that has values to look at. Start `python3 -m dev up` (or only the"
-            f" S3 server: `python3 -m dev s3`) in another terminal.{starting}"
+            "`up` is not ready yet: wait for its address." if project.holder("demo") else _NOTHING
         )
     settings = settings_file.read()
     connections = {

@@ -68,6 +68,6 @@ def _httpfs() -> Path:
     if len(found) != 1:
         raise FileNotFoundError(
             f"No duckdb-extension-httpfs in {DBT_VENV}. `python3 -m dev setup` makes it, in the "
-            "image the Dockerfile does, from dags/dbt/requirements.lock."
+            "image the Dockerfile does, from dbt-requirements.lock."
         )
     return found[0]

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from fnmatch import fnmatchcase
 from functools import cache, partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.bases.xcom import BaseXCom
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from include.xcom_store.stores.base import Store
 
 log = logging.getLogger(__name__)
+_serde = cache(partial(import_module, "airflow.sdk.serde"))  # with the first value
 
 READ_BY_AIRFLOW, LINKS = ("skipmixin_key", "past_depends_met"), "_link_"
 """Keys, and how keys begin, that scheduler and API server read from the database, past any backend:
@@ -104,9 +106,10 @@ class XComBackend(BaseXCom):
             XComStoreError: the reference may not be followed, or the object is gone or damaged.
         """
         record = result.value
-        earlier = type(record) is str and common_io.names_object(record)
-        if not (earlier or (type(record) is dict and MARK_KEY in record and is_record(record))):
-            return BaseXCom.deserialize_value(result)
+        kind = type(record)
+        earlier = kind is str and common_io.names_object(record)
+        if not (earlier or (kind is dict and MARK_KEY in record and is_record(record))):
+            return _serde().deserialize(record)  # as `BaseXCom` has it, which imports it each time
         owner = _asked_for.get() or _same_run()
         started = time.perf_counter()
         with _doing("pulling", owner):

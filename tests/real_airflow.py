@@ -15,18 +15,16 @@ import json
 import re
 import shutil
 import sqlite3
-import time
 import uuid
 from contextlib import contextmanager
 from pathlib import Path
 
 import obstore
-import pytest
 
 from dev import ports
 from dev.airflow_environment import DATABASE
 from dev.airflow_server import AirflowServer
-from tests import local_s3
+from tests import local_s3, waiting
 
 SECONDS = 400.0
 
@@ -58,11 +56,7 @@ class Real:
 
     def follow(self, dag_id):
         """Take the DAG's only run, which Airflow has made, for the one that is asked about."""
-        deadline = time.monotonic() + SECONDS
-        while not (runs := self.api.runs(dag_id)):
-            assert time.monotonic() < deadline, f"no run of {dag_id}"
-            time.sleep(0.2)
-        [run] = runs
+        [run] = waiting.until(lambda: self.api.runs(dag_id), f"no run of {dag_id}", seconds=SECONDS)
         self.runs[dag_id] = run["dag_run_id"]
 
     def path(self, dag_id):
@@ -72,14 +66,14 @@ class Real:
 
     def wait(self, dag_id):
         """The run's state when it has ended."""
-        deadline = time.monotonic() + SECONDS
-        while time.monotonic() < deadline:
+
+        def ended():
             self.server.check_alive()
             [run] = [r for r in self.api.runs(dag_id) if r["dag_run_id"] == self.runs[dag_id]]
-            if run["state"] in ("success", "failed"):
-                return run["state"]
-            time.sleep(0.5)
-        pytest.fail(f"{dag_id} does not end; see {self.server.home}")
+            return run["state"] in ("success", "failed") and run["state"]
+
+        said = f"{dag_id} does not end; see {self.server.home}"
+        return waiting.until(ended, said, seconds=SECONDS, every=0.5)
 
     def states(self, dag_id):
         """The state of each task instance, by task id, of mapped ones with `[index]` behind it."""
@@ -174,9 +168,5 @@ def running(folder, s3_server, files, dag_ids, **settings):
     port = ports.free_ports(1)[0]
     with AirflowServer.start(folder / "airflow", port, all_settings, win) as server:
         server.wait_until_healthy()
-        deadline = time.monotonic() + SECONDS
-        while not set(dag_ids) <= {dag["dag_id"] for dag in server.api.dags()}:
-            assert server.api.import_errors() == []
-            assert time.monotonic() < deadline, "the DAGs are not listed"
-            time.sleep(0.5)
+        waiting.for_dags(server.api, dag_ids, SECONDS)
         yield Real(server, s3_server, prefix)

@@ -150,26 +150,25 @@ def place(service: Any, prefix: str, configure: Any, monkeypatch: Any) -> Simple
     )
 
 
-def start(name: str, folder: Any, config: Any) -> Any:
-    """The running service, or a skip that says what is missing.
-
-    Only --long fetches what is not installed yet.
-    """
+def start(name: str, folder: Any) -> Any:
+    """The running service, which may be fetched first, or a skip that says what is missing."""
     stores = pytest.importorskip("dev.stores", reason="no servers here: dev/ is not shipped")
     from dev.errors import DevError
 
-    if not (stores.is_installed(name) or config.getoption("--long")):
-        pytest.skip(f"{name}: not installed; --long or `python3 -m dev up --store {name}` does it")
     try:
         return Other(stores.start(name, folder))
     except DevError as error:
         pytest.skip(f"{name}: {error}")
 
 
-@pytest.fixture(scope="module", params=["gcs", "azure", "hdfs"])
+# Two are fetched by npm and Maven, and one takes ten times as long for each request as the rest.
+FETCHED = [pytest.param(name, marks=pytest.mark.long) for name in ("azure", "hdfs")]
+
+
+@pytest.fixture(scope="module", params=["gcs", *FETCHED])
 def each_other(request, tmp_path_factory):
     """In place of S3, one after the other; for a module's fixture `service`."""
-    found = start(request.param, tmp_path_factory.mktemp(request.param), request.config)
+    found = start(request.param, tmp_path_factory.mktemp(request.param))
     with found.server:
         yield found
 

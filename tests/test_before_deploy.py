@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 import sys
 
 import pytest
+import yaml
 
 from tests.astro_project import ROOT, dotenv
 
@@ -72,6 +74,40 @@ def test_an_endpoint_of_this_machine(check, host):
     assert "an address of your own machine" in said
 
 
-@pytest.mark.skipif(not WORKFLOW.exists(), reason="no deploy workflow in this project")
-def test_the_deploy_workflow_runs_it():
-    assert ".ci/before_deploy.py" in WORKFLOW.read_text()
+@pytest.fixture
+def step(tmp_path):
+    """Run the commands of a step of the deploy workflow, as GitHub's runner does."""
+    if not WORKFLOW.exists():
+        pytest.skip("no deploy workflow in this project")
+    jobs = yaml.safe_load(WORKFLOW.read_text())["jobs"]
+
+    def step(job: str, **env: str) -> tuple[int, str, str]:
+        (found,) = [step for step in jobs[job]["steps"] if "run" in step]
+        assert found["env"].keys() == env.keys()
+        output = tmp_path / "output"
+        output.touch()
+        done = subprocess.run(
+            ["bash", "-eo", "pipefail", "-c", found["run"]], cwd=ROOT, capture_output=True,
+            text=True, check=False, env={**os.environ, **env, "GITHUB_OUTPUT": str(output)},
+        )  # fmt: skip
+        return done.returncode, done.stdout + done.stderr, output.read_text()
+
+    return step
+
+
+@pytest.mark.parametrize(("token", "deployment"), [("", ""), ("x", ""), ("", "x")])
+def test_the_workflow_does_nothing_until_it_is_set_up(step, token, deployment):
+    status, said, output = step("enabled", TOKEN=token, DEPLOYMENT=deployment)
+    assert (status, output) == (0, "")
+    assert "set the secret ASTRO_API_TOKEN and the variable ASTRO_DEPLOYMENT_ID" in said
+
+
+def test_the_workflow_deploys_once_it_is(step):
+    assert step("enabled", TOKEN="t", DEPLOYMENT="d") == (0, "", "answer=yes\n")
+
+
+@pytest.mark.parametrize("option", ["", "--deployment-variable"])
+def test_the_workflow_checks_first(step, option):
+    named = re.search(f"^{URL}", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    status, said, _ = step("deploy", OPTION=option)
+    assert (status == 0) is bool(named or option), said

@@ -58,18 +58,16 @@ def test_a_browser_is_installed_on_request_only(run, options, environment, insta
     assert "All of it passed" in said
 
 
-def test_without_an_option_no_long_test_is_run(run):
-    status, said = run()
+def test_the_long_tests_can_be_left_out(run):
+    status, said = run("--fast")
     assert status == 0, said
     assert "--long" not in said
     assert said.splitlines()[-1] == "python3 -m dev test"
 
 
-@pytest.mark.parametrize(
-    ("option", "marks"), [("--long", "long and not weekly"), ("--all", "long")]
-)
-def test_the_long_tests_come_last(run, option, marks):
-    status, said = run(option)
+@pytest.mark.parametrize(("options", "marks"), [((), "long and not weekly"), (("--all",), "long")])
+def test_the_long_tests_come_last(run, options, marks):
+    status, said = run(*options)
     assert status == 0, said
     assert f"python3 -m dev test --long -m {marks}\n" in said
     *_, fast, long = said.splitlines()

@@ -13,7 +13,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -26,6 +25,7 @@ import yaml
 from dotenv import dotenv_values
 
 from include.xcom_store.stores.location import parse_url
+from tests import waiting
 
 ROOT = Path(__file__).resolve().parents[1]
 ENV = {key: value or "" for key, value in dotenv_values(ROOT / ".env").items()}
@@ -142,10 +142,10 @@ def test_compose_command_becomes_healthy_and_lets_only_the_keys_in(weed: dict[st
     check = check.replace(":8333/", f":{weed['s3']}/").replace(":8888/", f":{weed['filer']}/")
     urls = re.findall(r"http://\S+", check)
     assert len(urls) == 2
-    deadline = time.monotonic() + 60
-    while [answer(url) for url in urls] != [200, 200]:
-        assert time.monotonic() < deadline, [(url, answer(url)) for url in urls]
-        time.sleep(0.2)
+    waiting.until(
+        lambda: [answer(url) for url in urls] == [200, 200],
+        lambda: [(url, answer(url)) for url in urls],
+    )
 
     obstore = pytest.importorskip("obstore")
     from obstore.store import S3Store
@@ -234,14 +234,13 @@ def test_merged_changes_nothing_else(merged: dict[str, Any]) -> None:
 # ------------------------------------------------------------------------ without the Astro CLI
 
 
-@pytest.fixture(scope="module")
-def example() -> dict[str, Any]:
-    """examples/docker-compose as Docker Compose reads it."""
+def read_example(*files: Path) -> dict[str, Any]:
     command = compose()
     if not EXAMPLE.exists():
         pytest.skip("examples/ was deleted")
+    options = [option for file in files for option in ("-f", str(file))]
     shown = subprocess.run(
-        [*command, "-f", str(EXAMPLE), "config", "--format", "json"],
+        [*command, *options, "config", "--format", "json"],
         capture_output=True,
         text=True,
         check=False,
@@ -249,6 +248,12 @@ def example() -> dict[str, Any]:
     assert shown.returncode == 0, shown.stderr
     assert not shown.stderr, "Compose warns of something"
     return dict(json.loads(shown.stdout))
+
+
+@pytest.fixture(scope="module")
+def example() -> dict[str, Any]:
+    """examples/docker-compose as Docker Compose reads it."""
+    return read_example(EXAMPLE)
 
 
 @pytest.mark.parametrize("service", [*AIRFLOW_SERVICES, "init"])
@@ -288,6 +293,21 @@ def test_example_starts_in_order(example: dict[str, Any]) -> None:
     assert waits["init"]["condition"] == "service_completed_successfully"
     assert waits["s3"]["condition"] == "service_healthy"
     assert example["services"]["init"]["depends_on"].keys() == {"postgres"}
+
+
+def test_celery_workers_have_no_folder_in_common_that_is_written_to() -> None:
+    services = read_example(EXAMPLE, EXAMPLE.with_name("celery.yml"))["services"]
+    written = {
+        name: {one["source"] for one in service.get("volumes", []) if not one.get("read_only")}
+        for name, service in services.items()
+    }
+    for worker in ("worker-1", "worker-2"):
+        others = set[str]().union(*(written[name] for name in services if name != worker))
+        assert written[worker]
+        assert not written[worker] & others
+        environment = services[worker]["environment"]
+        assert environment["AIRFLOW__CORE__EXECUTOR"] == "CeleryExecutor"
+        assert environment["AIRFLOW__CORE__XCOM_BACKEND"] == ENV["AIRFLOW__CORE__XCOM_BACKEND"]
 
 
 def test_example_builds_the_airflow_that_is_tested() -> None:

@@ -18,7 +18,7 @@ pytest.importorskip("dev.airflow_server", reason="no dev/ here")
 pytest.importorskip("obstore")
 from dev.errors import DevError
 from include.xcom_store.record import is_reference
-from tests import airflow_process, real_airflow
+from tests import airflow_process, real_airflow, waiting
 from tests.drop_in_dags import LONG, ROWS
 from tests.report_dags import ODD_KEYS
 
@@ -80,10 +80,7 @@ def run(real, dag_id):
 
 def said(folder, name):
     """What a callback has written."""
-    deadline = time.monotonic() + 60
-    while not (folder / name).exists():
-        assert time.monotonic() < deadline, f"no callback wrote {name}"
-        time.sleep(0.2)
+    waiting.until((folder / name).exists, f"no callback wrote {name}")
     time.sleep(0.2)
     return (folder / name).read_text()
 
@@ -200,7 +197,7 @@ def test_a_trigger_pulls_a_frame_and_pushes(real):
     assert real.rows("drop_in_trigger")["ended", -1, "return_value"] == '{"rows": 1000}'
 
 
-@pytest.mark.long
+@pytest.mark.weekly
 def test_other_interpreters_find_the_backend(real):
     assert run(real, "drop_in_interpreters") == "success"
 

@@ -231,7 +231,7 @@ def test_what_ships_is_what_runs() -> None:
     """All of the code, the tests that `astro dev pytest` runs in the image, and little else."""
     code = {"dags", "include", "plugins", "tests", ".astro"}
     files = {"Dockerfile", ".dockerignore", "requirements.txt", "packages.txt"}
-    files |= {"pyproject.toml", "LICENSE"}
+    files |= {"pyproject.toml", "LICENSE", "dbt-requirements.txt", "dbt-requirements.lock"}
     left_out = ("tests/astro/", "tests/dev/", "tests/infra/")
     for path in project_files():
         runs = path.split("/")[0] in code and not path.startswith(left_out)
@@ -242,6 +242,7 @@ def test_the_image_build_finds_what_it_reads() -> None:
     for path in re.findall(r"-r (\S+)", (ROOT / "Dockerfile").read_text()):
         assert (ROOT / path).is_file(), f"{path}: restore it, or delete the Dockerfile's line"
         assert ships(path)
+        assert not path.startswith("dags/"), "a deploy may leave dags/ out of the image"
 
 
 ROOMS = {

@@ -57,7 +57,7 @@ def real(tmp_path_factory, folder, s3_server):
 
 
 @pytest.mark.parametrize("name", EARLIER)
-@pytest.mark.long
+@pytest.mark.weekly
 def test_over_and_back(real, folder, name):
     def left():
         return [f"file://{path}" for path in folder.rglob("*") if path.is_file()]

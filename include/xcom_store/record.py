@@ -121,9 +121,8 @@ def inline_text(record: dict[str, Any]) -> str:
         ObjectCorrupt: it is of a newer format, or has other fields.
     """
     fields = _checked(record)
-    is_counted = _is_count(fields.pop("inexact", 0))
-    strings = is_counted and all(isinstance(value, str) for value in fields.values())
-    if not strings or fields.keys() != {"type", "summary", "inline"}:
+    is_ours = _is_count(fields.pop("inexact", 0)) and {*map(type, fields.values())} == {str}
+    if not is_ours or fields.keys() != {"type", "summary", "inline"}:
         raise _not_ours("the database record", "an inline document with other fields")
     return str(fields["inline"])
 

@@ -66,8 +66,8 @@ def push(value: Any, owner: Owner, store: Store, *, keep: int = 0, only_database
     document = writer.write(value)
     text = documents.dump(document)
     changed = inexact.notes().count
-    is_plain = writer.plain and (keep or not changed) and not common_io.names_object(document)
-    if is_plain and len(text) <= (keep or threshold):
+    is_itself = writer.is_plain_json and (keep or not changed)
+    if is_itself and len(text) <= (keep or threshold) and not common_io.names_object(document):
         return document
     if not writer.leaves and len(text) <= threshold:
         said = type_name(value), about.summary(value)
@@ -128,13 +128,12 @@ def remove(row: dict[str, Any], owner: Owner, store: Store) -> None:
         store.delete(key)
 
 
-def _encode(value: Any, compression: str, min_bytes: int | None = None) -> _Named | None:
+def _encode(value: Any, compression: str, min_bytes: int = codecs.MIN_LEAF_BYTES) -> _Named | None:
     """Return a value ready to be written, with the codec's name; None if it is no object."""
-    if type(value) in codecs.PLAIN:
+    if (codec := codecs.find(value, min_bytes)) is None:
         return None
     with failures.refusing(f"the {type_name(value)}"):
-        codec = codecs.find(value, codecs.MIN_LEAF_BYTES if min_bytes is None else min_bytes)
-        return (codec.NAME, codec.encode(value, compression)) if codec else None
+        return codec.NAME, codec.encode(value, compression)
 
 
 def _write(store: Store, key: str, found: _Named, value: Any) -> record.StoredObject:

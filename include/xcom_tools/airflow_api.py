@@ -211,7 +211,7 @@ class AirflowApi:
         except httpx.HTTPError as error:
             raise AirflowApiError(
                 f"Airflow at {self.url} does not answer: {type(error).__name__} {error} "
-                f"({method} {path}). Is that its address, and is it up?"
+                f"({method} {path}). Start it, or name its address with --airflow-url."
             ) from error
         except ValueError:  # no JSON: a proxy's page, a login
             body = None

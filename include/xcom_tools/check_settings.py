@@ -43,7 +43,7 @@ def settings_lines(store: Store) -> Iterator[CheckLine]:
             WARNING,
             f"XComs go to {XCom.__module__}.{XCom.__qualname__}, not to this backend.",
             "Set AIRFLOW__CORE__XCOM_BACKEND=include.s3_xcom_backend.S3XComBackend for all "
-            "components of Airflow.",
+            "components of Airflow. (On your machine: `python3 -m dev tools check`.)",
         )
     options = store.settings
     try:

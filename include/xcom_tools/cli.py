@@ -57,7 +57,7 @@ line, with sizes in bytes. Every command explains itself: python -m include.xcom
 
 def main(arguments: Sequence[str] | None = None, program: str = _PROGRAM) -> int:
     """Run one command; return the exit code. `program` is what help says to type."""
-    options = _parser(program).parse_args(arguments)
+    options = parser(program).parse_args(arguments)
     try:
         with place.airflow_home():
             return _run(options)
@@ -96,14 +96,15 @@ def configure_log(level: str) -> None:
     configure_logging(log_level=level, output=sys.stderr)
 
 
-def _parser(program: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser(program: str) -> argparse.ArgumentParser:
+    """Return what reads the command line; needs nothing installed."""
+    whole = argparse.ArgumentParser(
         prog=program,
         description=_DESCRIPTION,
         epilog=_EPILOG.replace(_PROGRAM, program),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, command in COMMANDS.items():
         first, _, rest = (command.__doc__ or "").partition("\n")
         rest, _, examples = rest.replace(_PROGRAM, program).partition("Examples:\n")
@@ -118,4 +119,4 @@ def _parser(program: str) -> argparse.ArgumentParser:
         command.add_arguments(added)
         added.add_argument("--json", action="store_true", help="one JSON object per line")
         added.add_argument("-v", "--verbose", action="store_true", help="log to standard error")
-    return parser
+    return whole

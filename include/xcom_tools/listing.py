@@ -135,9 +135,9 @@ def add_selection(parser: argparse.ArgumentParser, *, dag_required: bool = False
 
 def add_value(parser: argparse.ArgumentParser, *, required: bool) -> None:
     """Add the options that name one value; `names.narrow` reads them."""
-    parser.add_argument("--dag-id", metavar="ID", required=required)
+    parser.add_argument("--dag-id", metavar="ID", required=required, help="of this DAG")
     _add_run(parser, required=required)
-    parser.add_argument("--task-id", metavar="ID", required=required)
+    parser.add_argument("--task-id", metavar="ID", required=required, help="of this task")
     parser.add_argument("--map-index", metavar="N", type=int, help="of a mapped task")
     parser.add_argument("--key", metavar="KEY", default="return_value", help="default: %(default)s")
 

@@ -140,5 +140,5 @@ def _nearest(asked: str, there: Iterable[str]) -> str:
     return (
         f"There are: {', '.join(names[:_SHOWN])}{' …' * (len(names) > _SHOWN)}"
         if names
-        else ("There is none at all.")
+        else "There are no others."
     )

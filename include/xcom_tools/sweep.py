@@ -129,8 +129,9 @@ def grace(options: Settings, asked: timedelta) -> timedelta:
     least = 2 * timedelta(seconds=options.operation_timeout)
     if asked < least:
         raise ToolError(
-            f"--grace-hours {asked / HOUR:g} is too short; the least is {least / HOUR:g}: twice "
-            "[xcom_store] operation_timeout, which writing one object may take."
+            f"A grace period of {asked / HOUR:g} hours is too short; the least is"
+            f" {least / HOUR:g}: twice [xcom_store] operation_timeout, which writing one object may"
+            " take."
         )
     return asked
 
@@ -182,7 +183,7 @@ def _summary(sweep: Sweep, seconds: float, *, as_json: bool) -> None:
     did = "deleted" if sweep.delete else "a dry run, nothing is deleted"
     output.result(
         f"\n{total.orphans:,} orphans of {total.orphan_objects:,} objects and "
-        f"{size_text(total.orphan_bytes)}, {total.uploads:,} unfinished uploads ({did})\n"
+        f"{size_text(total.orphan_bytes)}; unfinished uploads: {total.uploads:,} ({did})\n"
         f"{total.objects:,} objects, {size_text(total.bytes)}, in {seconds:.1f} s "
         f"({total.objects / max(seconds, 0.001):,.0f} per second): {spent.get('listing', 0)} s "
         f"listing the store, {spent.get('airflow', 0)} s asking Airflow {sweep.api.requests:,} "

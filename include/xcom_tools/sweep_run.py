@@ -22,7 +22,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote
 
-from include.xcom_tools import marker, sweep_missing, sweep_uploads, sweep_values
+from include.xcom_tools import check_access, marker, sweep_missing, sweep_uploads, sweep_values
 from include.xcom_tools.airflow_api import NotAllowed
 from include.xcom_tools.listing import ANY
 from include.xcom_tools.sweep_findings import (
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from include.xcom_tools.sweep_values import Value
 
 GRACE = timedelta(hours=24)
+_OF_THE_TOOL = (marker.PROBE, f"{check_access.FOLDER}/")
+"""Objects that the tool writes and deletes again at once."""
 T = TypeVar("T")
 
 
@@ -200,11 +202,11 @@ class Sweep:
     def _other(self, info: ObjectInfo) -> None:
         about = (1, info.bytes, info.modified)
         uri = self.store.uri(info.key)
-        if info.key.startswith(marker.PROBE):
+        if info.key.startswith(_OF_THE_TOOL):
             if info.modified < self._old_before:
                 if self.delete:
                     self.store.delete(info.key)
-                reason = "an interrupted claim has left it"
+                reason = "an interrupted claim or check has left it"
                 self._aside.append(Finding(ORPHAN, uri, reason, *about, deleted=self.delete))
         elif info.key != marker.KEY:
             self.others += 1

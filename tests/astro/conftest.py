@@ -66,25 +66,41 @@ class Project:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def cli() -> None:
+def here() -> None:
     if not (ROOT / ".env").exists() or importlib.util.find_spec("dev") is None:
         pytest.skip("the image has no .env and no dev/; run this in a clone")
+
+
+@pytest.fixture(scope="session")
+def cli() -> None:
     if shutil.which("astro") is None:
         pytest.skip("the Astro CLI (`astro`) is not on the PATH")
 
 
 @pytest.fixture(scope="session")
-def engine(cli: None) -> None:
-    """A container engine that has the images, or gets them now."""
+def engine() -> None:
+    """A container engine."""
     if shutil.which("docker") is None:
         pytest.skip("no container engine: `docker` is not on the PATH")
     probe = subprocess.run(["docker", "info"], capture_output=True, text=True, check=False)
     if probe.returncode or "Server Version" not in probe.stdout:
         pytest.skip("no container engine answers `docker info`")
-    override = (ROOT / "docker-compose.override.yml").read_text()
-    (runtime,) = re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+
+
+@pytest.fixture(scope="session")
+def images(engine: None) -> None:
+    """Those of `astro dev start`: the engine has them, or gets them now."""
     (tag,) = re.findall(r'tag: "(\S+)"', (ROOT / ".astro/config.yaml").read_text())
-    images = [runtime, *re.findall(r"image: (\S+)", override), f"docker.io/postgres:{tag}"]
+    need(f"docker.io/postgres:{tag}", *named("Dockerfile", "docker-compose.override.yml"))
+
+
+def named(*files: str) -> list[str]:
+    """The images that these files name."""
+    text = "\n".join((ROOT / file).read_text() for file in files)
+    return re.findall(r"^(?:FROM| +image:) (docker\.io\S+|astro\S+)", text, re.MULTILINE)
+
+
+def need(*images: str) -> None:
     for image in images:
         if not (answers("docker", "image", "inspect", image) or answers("docker", "pull", image)):
             pytest.skip(f"the image {image} is not there and cannot be pulled")

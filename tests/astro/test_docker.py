@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote
 
 import pytest
 
@@ -18,13 +18,13 @@ from dev import follow, ports, report, settings_file, spark
 from dev.airflow_rest import AirflowApi
 from tests.astro.conftest import Project
 
-pytestmark = [pytest.mark.weekly, pytest.mark.usefixtures("engine")]
+pytestmark = [pytest.mark.weekly, pytest.mark.usefixtures("cli", "images")]
 
 DAG = "example_great_expectations_dag"
 
 
 @pytest.fixture(scope="module")
-def project(clone, tmp_path_factory):
+def project(cli, images, clone, tmp_path_factory):
     project = Project(clone, tmp_path_factory.mktemp("home"), S3_PORT=str(ports.free_ports(1)[0]))
     for name, port in zip(("api-server", "postgres"), ports.free_ports(2), strict=True):
         project.astro("config", "set", f"{name}.port", str(port))
@@ -86,17 +86,31 @@ def test_every_dag_ends_as_expected(airflow, s3):
 
 
 def test_the_viewer_shows_a_value_through_the_cli_s_proxy(said, airflow):
-    """The CLI puts the UI under a name of its own, on another port."""
-    import httpx
+    """The CLI puts the UI under a name of its own, on another port: `project.localhost:6563`.
 
-    (proxied,) = re.findall(r"Airflow UI: http://([\w.-]+):(\d+)", said)
+    The frame is of one origin with the page around it there, needs no cookie, and nothing is blocked.
+    """
+    pytest.importorskip("playwright", reason="playwright is not installed here")
+    from playwright.sync_api import expect, sync_playwright
+
+    from tests.xcom_viewer.browser import Visit, chromium, launch
+
+    if not chromium():
+        pytest.skip("no Chromium here; CHROMIUM may name one")
+    (proxied,) = re.findall(r"Airflow UI: (http://[\w.-]+:\d+)", said)
     run_id = airflow.runs(DAG)[0]["dag_run_id"]
-    query = urlencode({"dag_id": DAG, "run_id": run_id})
-    with httpx.Client(trust_env=False, headers={"Host": ":".join(proxied)}) as browser:
-        page = browser.get(f"http://127.0.0.1:{proxied[1]}/xcom-viewer/run?{query}")
-    assert page.status_code == 200, page.text[:500]
-    assert "ge_batch_kwargs_pass" in page.text
-    assert "frame-ancestors 'self'" in page.headers["content-security-policy"]
+    with sync_playwright() as playwright, launch(playwright) as browser:
+        visit = Visit(browser.new_page())
+        visit.page.goto(f"{proxied}/dags/{DAG}/runs/{quote(run_id)}")
+        values = visit.open_tab()
+        values.get_by_role("link", name="return_value").first.click()
+        expect(values.get_by_text("expectations met").first).to_be_visible()
+        expect(values.locator("[aria-busy=true]")).to_have_count(0)
+        origins = [frame.evaluate("window.origin") for frame in visit.page.frames]
+        visit.picture("astro-proxy")
+        assert visit.page.context.cookies() == []
+    assert origins == [proxied, proxied]
+    assert visit.wrong == []
 
 
 def test_check_in_the_scheduler(project):

@@ -14,7 +14,7 @@ from dev import ports
 from tests.astro.conftest import Project
 from tests.astro_project import project_files, ships
 
-pytestmark = [pytest.mark.weekly, pytest.mark.usefixtures("engine")]
+pytestmark = [pytest.mark.weekly, pytest.mark.usefixtures("images")]
 
 IMAGE = "s3-xcom-backend-of-a-test"
 BUCKET = "production-xcoms"

@@ -13,6 +13,8 @@ import pytest
 from tests.astro.conftest import Project
 from tests.astro_project import ROOT, copy_files, git, project_files
 
+pytestmark = pytest.mark.usefixtures("cli")
+
 GUIDE = ROOT / "docs/development.md"
 RUNTIME = "3.3-2"  # named, for otherwise the CLI asks a host for the newest
 ADDED = {"dags/exampledag.py", "tests/dags/test_dag_example.py"}
@@ -39,7 +41,7 @@ def files(folder: Path) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def mine(tmp_path_factory) -> Project:
+def mine(cli, tmp_path_factory) -> Project:
     """A project of `astro dev init` after the recipe, beside a clone of this repository."""
     folder = tmp_path_factory.mktemp("init")
     for parent in (folder, *folder.parents[:2]):
@@ -73,7 +75,7 @@ def test_its_tests_pass(mine):
 
 
 @pytest.mark.weekly
-@pytest.mark.usefixtures("engine")
+@pytest.mark.usefixtures("images")
 def test_its_dags_parse_in_the_image(mine):
     assert "No errors detected" in mine.astro("dev", "parse")
 

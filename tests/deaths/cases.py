@@ -141,6 +141,7 @@ REQUESTS = {
     r"POST /api/v2/variables": "Airflow: create the Variable",
     r"GET /api/v2/.*/xcomEntries\?": "Airflow: list rows",
     r"GET /api/v2/.*/xcomEntries/": "Airflow: read the row",
+    r"PUT .*/_owner\.json-probe-": "S3: create an object to prove that this overwrites none",
     r"PUT .*/_owner\.json": "S3: create the marker",
     r"HEAD .*/_owner\.json": "S3: look for the marker",
     r"GET .*/_owner\.json": "S3: read the marker",

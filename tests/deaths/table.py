@@ -11,12 +11,16 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "tools.md"
 BEGIN, END = "<!-- python -m tests.deaths -->\n", "<!-- end -->\n"
 
 
-def rows(site: Site, name: str) -> list[str]:
-    """The rows of an operation; requests in a row of which all became the same share one."""
+def rows(site: Site, name: str, only: int | None = None) -> list[str]:
+    """The rows of an operation, or of one of its requests.
+
+    Requests in a row of which all became the same share one.
+    """
     requests = site.points(name)
     found = [
         (number, request, " | ".join(map(str, site.outcomes(name, requests, number))))
         for number, request in enumerate(requests, 1)
+        if only in (number, None)
     ]
     made = []
     for cells, group in groupby(found, key=lambda each: each[2]):

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 
 from dev.project import ROOT
+from tests import waiting
 
 BASE_PYTHON = getattr(sys, "_base_executable", sys.executable)
 MARK = "DEV_TEST_MARK"
@@ -97,11 +98,13 @@ class Copy:
         return (self.root / "output.txt").read_text()
 
     def wait_for(self, text: str, process: subprocess.Popen, seconds: float = 180) -> None:
-        deadline = time.monotonic() + seconds
-        while text not in self.output:
-            assert process.poll() is None, f"ended before it said {text!r}:\n{self.output}"
-            assert time.monotonic() < deadline, f"never said {text!r}:\n{self.output}"
-            time.sleep(0.05)
+        def said() -> bool:
+            ended = process.poll() is not None
+            found = text in self.output  # what it has said last is there when it has ended
+            assert found or not ended, f"ended before it said {text!r}:\n{self.output}"
+            return found
+
+        waiting.until(said, lambda: f"never said {text!r}:\n{self.output}", seconds=seconds)
 
     def running(self) -> list[str]:
         """Command lines of all processes that inherited our mark."""

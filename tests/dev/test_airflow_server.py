@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -12,6 +11,7 @@ from dev import airflow_rest, airflow_server, ports
 from dev.airflow_rest import AirflowApi
 from dev.airflow_server import AirflowServer
 from dev.errors import DevError
+from tests import waiting
 
 
 @pytest.fixture
@@ -26,11 +26,8 @@ def server(tmp_path, monkeypatch):
         yield made
 
 
-def ended(server, name, seconds=20):
-    deadline = time.monotonic() + seconds
-    while server.components[name].poll() is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+def ended(server, name):
+    waiting.until(lambda: server.components[name].poll() is not None, every=0.05)
 
 
 def test_what_dies_is_started_again_three_times(server, tmp_path):

@@ -72,6 +72,7 @@ class TestMeasurements:
         figures = run(small_values).figures
         assert all(times[0] > 0 for found in figures.values() for times in found.values())
 
+    @pytest.mark.long
     def test_many_parts(self, run, monkeypatch):
         monkeypatch.setattr(many_parts, "QUICK_COUNTS", (2, 4))
         monkeypatch.setattr(many_parts, "QUICK_ROUNDS", 1)

@@ -232,7 +232,7 @@ def test_every_value_gets_from_one_worker_to_the_other(project_copy):
 
 
 @needs_servers
-@pytest.mark.long
+@pytest.mark.weekly
 def test_ctrl_c_with_workers(project_copy):
     before = data_folders()
     process = project_copy.start(

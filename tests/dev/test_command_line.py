@@ -58,20 +58,34 @@ def test_every_command_has_help_with_examples(bare_copy, name):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "the following arguments are required: COMMAND"),
         (("fly",), "invalid choice: 'fly'"),
-        (("demo", "--fly"), "unrecognized arguments: --fly"),
+        (("tools", "fly"), "invalid choice: 'fly'"),
+        (("tools", "ls"), "Nothing runs here"),
+        (("demo", "--fly"), "python3 -m dev demo does not take --fly"),
         (("demo", "--port", "http"), "'http' is not a port number"),
         (("demo", "--s3-port", "70000"), "'70000' is not a port number"),
         (("demo", "--all", "--dag", "x"), "not allowed with argument"),
-        (("up", "--json"), "unrecognized arguments: --json"),
-        (("demo", "--fresh"), "unrecognized arguments: --fresh"),
+        (("up", "--json"), "python3 -m dev up does not take --json"),
+        (("demo", "--fresh"), "python3 -m dev demo does not take --fresh"),
     ],
 )
 def test_wrong_arguments(bare_copy, arguments, message):
     done = bare_copy.run(*arguments)
     assert done.returncode == 2
     assert message in done.stderr
+    assert not (bare_copy.root / ".venv").exists()
+
+
+def test_without_a_command_it_says_what_there_is(bare_copy):
+    done = bare_copy.run()
+    assert (done.returncode, "start here" in done.stdout) == (2, True)
+
+
+@pytest.mark.parametrize("command", ["demo", "up"])
+def test_a_dag_that_is_in_no_file_is_told_before_anything_is_installed(bare_copy, command):
+    done = bare_copy.run(command, "--dag", "example_datafram_dag")
+    assert done.returncode == 1
+    assert "has a DAG of this name. Is it one of example_dataframe_dag" in done.stderr
     assert not (bare_copy.root / ".venv").exists()
 
 
@@ -234,11 +248,11 @@ def test_the_time_of_the_setup_is_counted_by_one_command_only(monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "cores", "processes"),
     [
-        ("", 2, 2),
+        ("", 2, 3),
         ("--long -q", 8, 4),
-        ("tests/dev --long", 2, 2),
-        ("--long -m long", 3, 3),
-        ("-rs --durations=20", 2, 2),
+        ("tests/dev --long", 2, 3),
+        ("--long -m long", 3, 4),
+        ("-rs --durations=20", 2, 3),
         ("", 1, 0),
         ("", None, 0),
         ("tests/test_lock.py", 2, 0),

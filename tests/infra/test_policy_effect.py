@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 import uuid
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
@@ -22,6 +21,7 @@ pytest.importorskip("boto3")
 from botocore.exceptions import ClientError
 
 from include.xcom_store.errors import AccessDenied
+from tests import waiting
 from tests.infra.conftest import rule_for_the_api
 from tests.infra.users import client, connection, new_user, root_of
 from tests.moto_iam import enforcing
@@ -79,10 +79,7 @@ def on_seaweedfs(create, iam_server):
 
 def wait_until(is_so):
     """SeaweedFS's S3 hears of a new user or policy a moment later."""
-    deadline = time.monotonic() + 20
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    waiting.until(is_so, every=0.05)
 
 
 def is_allowed(do, found):

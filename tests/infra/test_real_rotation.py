@@ -6,7 +6,6 @@ stays read, its next request fails, and its retry, a process of its own, has the
 
 from __future__ import annotations
 
-import time
 import uuid
 
 import pytest
@@ -15,6 +14,7 @@ pytest.importorskip("dev.airflow_server", reason="no dev/ here")
 pytest.importorskip("moto")
 from dev import ports
 from dev.airflow_server import AirflowServer
+from tests import waiting
 from tests.infra.secrets_backends import BACKENDS, put, settings
 from tests.infra.users import connection
 from tests.real_airflow import SECONDS, Real
@@ -106,7 +106,4 @@ def test_rotating_keys(change_connection, real, user, tmp_path):
 
 
 def wait_for(condition):
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.5)
+    waiting.until(condition, seconds=SECONDS, every=0.5)

@@ -27,7 +27,7 @@ from tests.http_service import Handler, serve
 from tests.xcom_store.fault_proxy import Fault, FaultProxy
 from tests.xcom_store.test_ambient_credentials import certificates
 
-QUICK = {"connect_timeout": 1, "request_timeout": 5, "retry_timeout": 1}
+QUICK = {"retry_timeout": 1}
 
 
 @pytest.fixture

@@ -56,7 +56,7 @@ def push_and_pull(process, count, start, results):
 
 
 @pytest.mark.parametrize(
-    ("processes", "count"), [(4, 20), pytest.param(16, 100, marks=pytest.mark.long)]
+    ("processes", "count"), [(2, 20), pytest.param(16, 100, marks=pytest.mark.long)]
 )
 def test_none_lost_none_mixed_up(xcom, processes, count):
     from include.s3_xcom_backend import S3XComBackend

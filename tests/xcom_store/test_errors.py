@@ -29,6 +29,7 @@ from tests.xcom_store.conftest import DAG, RUN, TASK
 
 ROWS = ["x" * 1_100]
 LOGIN, SECRET, TOKEN = "the-access-key", "the-secret-key", "the-session-token"
+# Where nobody answers. A server that does is given its time, whatever the machine has to do.
 QUICK = {"connect_timeout": 1, "request_timeout": 2, "retry_timeout": 1}
 
 
@@ -62,7 +63,7 @@ def answer(xcom, configure, monkeypatch):
 
         server = started.enter_context(serve(Answer))
         connect(monkeypatch)
-        configure(endpoint_url=server.url, **QUICK)
+        configure(endpoint_url=server.url, retry_timeout=1)
 
     with contextlib.ExitStack() as started:
         yield answer
@@ -124,7 +125,7 @@ def test_no_bucket_of_that_name(xcom, configure, monkeypatch, moto_server):
 
 def test_wrong_keys(xcom, monkeypatch, configure):
     connect(monkeypatch)
-    configure(**QUICK)
+    configure(retry_timeout=1)
     with pytest.raises(AccessDenied) as error:
         xcom.push(ROWS)
     assert_helpful(error, "'aws_default'", xcom.s3.server.endpoint_url, "connection's login")
@@ -133,7 +134,7 @@ def test_wrong_keys(xcom, monkeypatch, configure):
 def test_a_wrong_secret(xcom, monkeypatch, configure):
     connection = {"conn_type": "aws", "login": xcom.s3.server.access_key_id, "password": SECRET}
     monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
-    configure(region_name="us-east-1", **QUICK)
+    configure(region_name="us-east-1", retry_timeout=1)
     with pytest.raises(AccessDenied) as error:
         xcom.push(ROWS)
     assert_helpful(error, "connection's password")
@@ -213,7 +214,7 @@ def test_a_certificate_that_is_not_trusted(xcom, configure, tmp_path):
     """On a pull; the errors of an upload do not tell it, so that its advice names both causes."""
     xcom.push(ROWS)
     with untrusted_server(tmp_path) as endpoint:
-        configure(endpoint_url=endpoint, **QUICK)
+        configure(endpoint_url=endpoint, retry_timeout=1)
         with pytest.raises(StoreUnreachable, match="certificate is not trusted on this machine"):
             xcom.pull()
         with pytest.raises(StoreUnreachable, match="certificate is trusted here"):

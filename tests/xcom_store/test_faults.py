@@ -248,9 +248,16 @@ def proxy(s3):
         yield proxy
 
 
-# Twice as many as there are kinds: each is injected into a push and into a pull.
-@pytest.mark.parametrize("wanted", [34, pytest.param(520, marks=pytest.mark.weekly)])
+# Each kind once, into a push or into a pull; then each into both.
+@pytest.mark.parametrize(
+    "wanted",
+    [17, pytest.param(34, marks=pytest.mark.long), pytest.param(520, marks=pytest.mark.weekly)],
+)
 def test_right_values_or_typed_errors(xcom, proxy, configure, wanted):
+    right_values_or_typed_errors(xcom, proxy, configure, wanted)
+
+
+def right_values_or_typed_errors(xcom, proxy, configure, wanted):
     faults = Faults(xcom, proxy)
     limits = {"request_timeout": faults.patience, "operation_timeout": 2.5 * faults.patience}
     configure(**SECONDS | limits)

@@ -53,7 +53,7 @@ class TestRequests:
             delayed(proxy, 0.2)
             started = time.monotonic()
             call()
-            assert time.monotonic() - started < 20 * 0.2  # one after the other: 101 × 0.2
+            assert time.monotonic() - started < 50 * 0.2  # one after the other: 101 × 0.2
             assert proxy.hits == 101
             assert 16 < proxy.most_at_once <= parallel.REQUESTS
         assert_identical(parts(100), xcom.pull())

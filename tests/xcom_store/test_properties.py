@@ -89,7 +89,7 @@ def test_what_stays_at_once_is_what_a_push_would_leave_as_it_is(value, threshold
         writer = documents.Writer()
         document = documents.dump(writer.write(value))
     if stays(value, threshold):
-        assert writer.plain
+        assert writer.is_plain_json
         assert len(document) <= threshold
 
 

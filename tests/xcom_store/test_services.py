@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 
@@ -25,11 +27,11 @@ from tests.http_service import Handler, serve
 from tests.xcom_store.cases import VALUES
 from tests.xcom_store.identical import assert_identical
 from tests.xcom_store.test_delete import *  # noqa: F403
-from tests.xcom_store.test_faults import proxy, test_right_values_or_typed_errors  # noqa: F401
+from tests.xcom_store.test_faults import proxy, right_values_or_typed_errors  # noqa: F401
 from tests.xcom_store.test_forgery import TestWrittenIntoTheRow  # noqa: F401
 from tests.xcom_store.test_store import TestTheSurface as OnS3
 
-FEW = list(VALUES)[::10]
+FEW = {*list(VALUES)[::10]}
 service = services.each_other  # in place of S3, for all that is imported here
 
 
@@ -40,16 +42,53 @@ class TestTheSurface(OnS3):
         super().test_create_never_overwrites(filled)
 
 
-@pytest.mark.parametrize("name", VALUES)
-def test_a_value_comes_back_exactly(xcom, configure, request, name):
-    if xcom.s3.scheme == "hdfs" and name not in FEW and not request.config.getoption("--long"):
-        pytest.skip("takes long: run with --long")
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[] if n in FEW else pytest.mark.weekly) for n in VALUES]
+)
+def test_a_value_comes_back_exactly(xcom, configure, name):
     configure(threshold=0)
     xcom.push(VALUES[name]())
     assert_identical(VALUES[name](), xcom.pull())
 
 
+@pytest.mark.parametrize(
+    "wanted",
+    [pytest.param(34, marks=pytest.mark.long), pytest.param(520, marks=pytest.mark.weekly)],
+)
+def test_right_values_or_typed_errors(xcom, proxy, configure, wanted):  # noqa: F811
+    right_values_or_typed_errors(xcom, proxy, configure, wanted)
+
+
+DENIED = {
+    "gs": [
+        (403, "AccessDenied", r"roles/storage\.objectUser"),
+        (401, "AuthenticationRequired", "expired or revoked: renew it"),
+        (400, "ExpiredToken", "has expired: renew it"),
+    ],
+    "az": [
+        (403, "AuthorizationPermissionMismatch", "Storage Blob Data Contributor"),
+        (403, "AuthenticationFailed", "whether the SAS has expired"),
+    ],
+    "hdfs": [
+        (401, "SecurityException", "another authentication than a user's name"),
+        (403, "InvalidToken", "delegation token has expired"),
+    ],
+}
+"""What a service says of wrong and of expired credentials, and the advice."""
 QUICK = {"connect_timeout": 1, "request_timeout": 2, "retry_timeout": 1}
+
+
+def all_fail(calls, match=None, *, seconds):
+    """In words and in time; at once, because each waits before it gives up."""
+
+    def one(call):
+        started = time.monotonic()
+        with pytest.raises(StoreUnreachable, match=match):
+            call()
+        return time.monotonic() - started
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        assert max(pool.map(one, calls)) < seconds
 
 
 def written(store, key="x"):
@@ -62,8 +101,8 @@ class TestWhatIsWrong:
 
     @pytest.fixture
     def store(self, s3, configure, store):
-        configure(**QUICK)
         written(store())
+        configure(retry_timeout=1)
         return store
 
     def calls(self, store):
@@ -78,39 +117,50 @@ class TestWhatIsWrong:
             lambda: store.create("y", b""),
         )
 
-    def test_nobody_listens(self, s3, store):
+    def test_nobody_listens(self, s3, store, configure):
+        configure(**QUICK)
         s3.through(9)
-        for call in self.calls(store()):
-            started = time.monotonic()
-            with pytest.raises(StoreUnreachable, match=r"check endpoint and network"):
-                call()
-            assert time.monotonic() - started < 10
+        all_fail(self.calls(store()), "check endpoint and network", seconds=10)
 
-    def test_somebody_listens_and_says_nothing(self, s3, store):
+    def test_somebody_listens_and_says_nothing(self, s3, store, configure):
+        configure(**QUICK)
         with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
             s3.through(silent.getsockname()[1])
-            for call in self.calls(store())[:4]:
-                started = time.monotonic()
-                with pytest.raises(StoreUnreachable):
-                    call()
-                assert time.monotonic() - started < 15
+            all_fail(self.calls(store())[:4], seconds=15)
 
-    def test_the_service_is_busy(self, s3, store):
-        code = {"az": "ServerBusy", "hdfs": "ServerTooBusyException"}.get(s3.scheme, "SlowDown")
-        said = {"RemoteException": {"exception": code, "message": "not now"}}
-        body = json.dumps(said) if s3.scheme == "hdfs" else f"<Error><Code>{code}</Code></Error>"
+    @pytest.fixture
+    def answer(self, s3):
+        """Let a stand-in answer in the service's form, for what its server here never says."""
+        with ExitStack() as started:
 
-        class Busy(Handler):
-            def do_GET(self):
-                self.body()
-                self.answer(503, body.encode())
+            def answer(status, code):
+                said = {"RemoteException": {"exception": code, "message": "no"}}
+                xml = f"<Error><Code>{code}</Code><Message>no</Message></Error>"
+                body = json.dumps(said) if s3.scheme == "hdfs" else xml
 
-            do_PUT = do_HEAD = do_GET  # noqa: N815
+                class Stand(Handler):
+                    def do_GET(self):
+                        self.body()
+                        self.answer(status, body.encode())
 
-        with serve(Busy) as server:
-            s3.through(server.server_port)
+                    do_PUT = do_GET  # noqa: N815
+
+                s3.through(started.enter_context(serve(Stand)).server_port)
+
+            yield answer
+
+    def test_the_service_is_busy(self, s3, store, answer):
+        codes = {"gs": "SlowDown", "az": "ServerBusy", "hdfs": "ServerTooBusyException"}
+        answer(503, codes[s3.scheme])
+        for call in self.calls(store())[:3]:
+            with pytest.raises(StoreUnreachable, match=r"let fewer tasks run at once"):
+                call()
+
+    def test_denied_or_expired(self, s3, store, answer):
+        for status, code, advice in DENIED[s3.scheme]:
+            answer(status, code)
             for call in self.calls(store())[:3]:
-                with pytest.raises(StoreUnreachable, match=r"let fewer tasks run at once"):
+                with pytest.raises(AccessDenied, match=advice):
                     call()
 
     def test_a_missing_object(self, store):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import time
 import urllib.error
 import urllib.request
 import uuid
@@ -19,6 +18,7 @@ from types import SimpleNamespace
 import pytest
 
 from include.xcom_store.keys import Owner
+from tests import waiting
 
 HIDDEN_DAG, LIMITED_USER = "hidden", "limited"
 PASSWORD = "of-the-tests"
@@ -155,11 +155,7 @@ def start(folder):
     with server:
         server.launch("api-server", ["api-server"], {}, home)
         url = f"http://127.0.0.1:{port}"
-        deadline = time.monotonic() + 120
-        while not _answers(url):
-            server.check_alive()
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
+        waiting.until(lambda: server.check_alive() or _answers(url), seconds=120)
         yield SimpleNamespace(url=url, port=port, rows=Rows(home / "airflow.db"), server=server)
 
 

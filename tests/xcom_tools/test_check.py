@@ -226,7 +226,7 @@ def test_8_a_public_bucket_as_anybody_sees_it(aws, report):
 @pytest.mark.parametrize("region", ["us-east-1", None])
 def test_9_unreachable(s3, report, configure, monkeypatch, region):
     connect(monkeypatch, login="a", password="b", extra={"region_name": region} if region else {})
-    configure(endpoint_url=f"http://127.0.0.1:{dead_port()}")
+    configure(endpoint_url=f"http://127.0.0.1:{dead_port()}", retry_timeout=1)
     found = report()
     assert errors(found) == {"endpoint"}
     assert "check endpoint and network" in found["endpoint"][-1].found.lower()

@@ -62,6 +62,7 @@ def test_a_check_says_what_it_does_not_look_at(s3):
 
 def test_a_check_of_what_cannot_be_reached(s3, configure):
     s3.through(9)
+    configure(retry_timeout=1)
     errors = [line for line in check.report() if line.state == "error"]
     assert [line.about for line in errors] == ["endpoint"]
     assert "127.0.0.1" in errors[0].found

@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("dev.airflow_server", reason="no dev/ here")
 
 from include.xcom_store.keys import Owner
+from include.xcom_tools import check_access, marker
 from include.xcom_tools.airflow_api import AirflowApiError
 from tests.xcom_tools.sweep_airflow import BIG, HIDDEN_DAG, LIMITED_USER, owner
 
@@ -113,6 +114,16 @@ def test_objects_of_other_names_are_told_and_kept(airflow, s3, sweep):
     assert sorted(found.kinds) == ["not ours"] * 4 + ["unsure"]
     assert found.run.others == 4
     assert len(left(s3)) == 5
+
+
+@pytest.mark.parametrize("begin", [marker.PROBE, f"{check_access.FOLDER}/"])
+def test_what_an_interrupted_claim_or_check_has_left_is_deleted_once_it_is_old(s3, sweep, begin):
+    obstore.put(s3.client, f"{begin}{'0' * 32}", b"1")
+    assert sweep(grace=timedelta(hours=1)).told == []  # it may be under way
+    [found] = sweep(delete=False).told
+    assert (found.kind, found.objects, found.deleted) == ("orphan", 1, False)
+    assert sweep().told == [found._replace(deleted=True)]
+    assert left(s3) == []
 
 
 LONG = "ü" * 100  # 600 bytes when it is encoded

@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 from dev import ports
 from dev.airflow_server import AirflowServer
 from dev.errors import DevError
-from tests import local_s3
+from tests import local_s3, waiting
 from tests.xcom_tools import sweep_dags
 
 ROOT = Path(__file__).parents[2]
@@ -55,12 +55,14 @@ class Real:
         return run["state"]
 
     def wait(self, dag_id, *states):
-        deadline = time.monotonic() + SECONDS
-        while (state := self.state(dag_id)) not in (states or ("success", "failed")):
+        wanted = states or ("success", "failed")
+
+        def ended():
             self.server.check_alive()
-            assert time.monotonic() < deadline, f"{dag_id} is {state}; see {self.server.home}"
-            time.sleep(0.5)
-        return state
+            return (state := self.state(dag_id)) in wanted and state
+
+        said = f"{dag_id} does not end; see {self.server.home}"
+        return waiting.until(ended, said, seconds=SECONDS, every=0.5)
 
     def delete(self, path):
         self.api.call("DELETE", f"api/v2/{path}")
@@ -117,11 +119,7 @@ def real(tmp_path_factory, s3_server):
     [port] = ports.free_ports(1)
     with AirflowServer.start(folder / "airflow", port, settings, win) as server:
         server.wait_until_healthy()
-        deadline = time.monotonic() + SECONDS
-        while len(server.api.dags()) < len(DAGS) + 1:
-            assert server.api.import_errors() == []
-            assert time.monotonic() < deadline, "the DAGs are not listed"
-            time.sleep(0.5)
+        waiting.for_dags(server.api, [*DAGS, MAINTENANCE], SECONDS)
         yield Real(server, s3_server, settings)
 
 
@@ -217,10 +215,7 @@ def test_the_api_is_killed_halfway(real):
 
     del real.server.components["api-server"]
     real.server.launch("api-server", ["api-server"], {}, real.server.home)
-    deadline = time.monotonic() + SECONDS
-    while not real.api.healthy():
-        assert time.monotonic() < deadline
-        time.sleep(0.5)
+    waiting.until(real.api.healthy, seconds=SECONDS, every=0.5)
     behind = err.split("--resume-after '")[1].split("'")[0]
     code, found, _total, err = real.swept("--delete", "--resume-after", behind)
     assert code == 0, err

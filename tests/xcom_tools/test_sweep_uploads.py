@@ -83,7 +83,7 @@ def test_the_command_tells_of_them(airflow, uploads, command, connect, configure
     found, dag, total = command(*which, "--json").lines()
     assert (found["kind"], found["deleted"]) == ("upload", False)
     assert dag["uploads"] == total["uploads"] == 1
-    assert "1 unfinished uploads (a dry run" in command(*which).out
+    assert "unfinished uploads: 1 (a dry run" in command(*which).out
     done = command(*which, "--claim", "--delete")
     assert done.code == 0, done.err
     assert done.out.startswith("deleted")

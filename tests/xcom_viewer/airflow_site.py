@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import obstore
@@ -20,7 +21,7 @@ import psutil
 
 from dev import ports
 from dev.airflow_server import AirflowServer
-from tests import local_s3
+from tests import local_s3, waiting
 from tests.xcom_store.fault_proxy import FaultProxy
 
 if TYPE_CHECKING:
@@ -76,24 +77,19 @@ class Site:
 
     def run(self, *dag_ids: str, **conf: Any) -> None:
         """Run these DAGs, wait for the end of each; the latest run is the one of its pages."""
-        deadline = time.monotonic() + RUN_SECONDS
-        while not {dag["dag_id"] for dag in self.api.dags()} >= set(dag_ids):
-            assert self.api.import_errors() == []
-            assert time.monotonic() < deadline, "the DAGs are not listed"
-            time.sleep(0.3)
+        waiting.for_dags(self.api, dag_ids, RUN_SECONDS)
         for dag_id in dag_ids:
             body = {"logical_date": None, "conf": conf}
             made = self.api.call("POST", f"api/v2/dags/{dag_id}/dagRuns", body)
             self.runs[dag_id] = made["dag_run_id"]
         for dag_id in dag_ids:
-            while self._state(dag_id) not in ("success", "failed"):
-                self.server.check_alive()
-                assert time.monotonic() < deadline, f"{dag_id} does not end: {self.server.home}"
-                time.sleep(0.3)
+            said = f"{dag_id} does not end: {self.server.home}"
+            waiting.until(partial(self._has_ended, dag_id), said, seconds=RUN_SECONDS)
 
-    def _state(self, dag_id: str) -> str:
+    def _has_ended(self, dag_id: str) -> bool:
+        self.server.check_alive()
         runs = {run["dag_run_id"]: run["state"] for run in self.api.runs(dag_id)}
-        return runs[self.runs[dag_id]]
+        return runs[self.runs[dag_id]] in ("success", "failed")
 
     def row(self, dag_id: str, task_id: str, key: str, map_index: int = -1) -> Any:
         """What the database holds for an XCom."""

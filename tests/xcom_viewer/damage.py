@@ -6,6 +6,7 @@ Their rows say the SHA-256 that they have, so that nothing but the reader stands
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import io
 import json
@@ -141,39 +142,52 @@ def _npy(header: str) -> bytes:
     return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
 
 
-def forgeries():
-    """Codec and bytes of objects that are small and want to be large."""
-    zeros = pa.table({"a": pa.array(np.zeros(10**8, np.int8))})
-    nested = pd.DataFrame({"a": pd.Series([[0]], dtype=pd.ArrowDtype(pa.list_(pa.int8())))})
-    one_row = pa.table({"a": pa.ListArray.from_arrays([0, 10**8], zeros["a"].chunk(0))})
-    text = "x" * 300_000
-    return {
-        "a row of 100 million zeros": ("pandas-parquet", _parquet(one_row, _recipe(nested))),
-        "an Arrow row of them": ("pyarrow-ipc", _arrow(one_row)),
-        "an Arrow batch of them": ("pyarrow-ipc", _arrow(zeros)),
-        "the same, for polars": ("polars-ipc", _arrow(zeros)),
-        "2,000 rows of a long text": (
-            "pandas-parquet", _frame(pd.DataFrame({"a": pd.Series([text] * 2_000)}))
-        ),
-        "its category": (
-            "pandas-parquet", _frame(pd.DataFrame({"a": pd.Categorical([text] * 2_000)}))
-        ),
-        "Arrow of a long text": (
-            "pyarrow-ipc", _arrow(pa.table({"a": pa.array([text] * 2_000).dictionary_encode()}))
-        ),
-        "10 million labels": ("pandas-parquet", _labels(np.int8, 10**7)),
-        "a billion labels": ("pandas-parquet", _labels(np.int8, 10**8)),
-        "an array that claims much": (
-            "numpy-npy", _npy("{'descr': '<f8', 'fortran_order': False, 'shape': (10000000000,), }")
-        ),
-        "texts that claim much": (
-            "numpy-npy", _npy("{'descr': '<U500000000', 'fortran_order': False, 'shape': (1,), }")
-        ),
-        "JSON, a bomb": ("python-json", pa.compress(b" " * 10**9, "zstd", asbytes=True)),
-        "JSON, deep": ("python-json", b"[" * 100_000),
-        "JSON, many": ("python-json", json.dumps([[[]]] * 200_000).encode()),
-        "JSON, a number": ("python-json", b"9" * 2_000_000),
-    }  # fmt: skip
+@functools.cache
+def zeros():
+    """A column of 100 million."""
+    return pa.array(np.zeros(10**8, np.int8))
+
+
+def _row_of_zeros():
+    return pa.table({"a": pa.ListArray.from_arrays([0, 10**8], zeros())})
+
+
+def _parquet_row_of_zeros():
+    few = pd.DataFrame({"a": pd.Series([[0]], dtype=pd.ArrowDtype(pa.list_(pa.int8())))})
+    return _parquet(_row_of_zeros(), _recipe(few))
+
+
+TEXTS = ["x" * 300_000] * 2_000
+# Of objects that are small and want to be large: the codec, and what makes the bytes.
+FORGERIES = {
+    "a row of 100 million zeros": ("pandas-parquet", _parquet_row_of_zeros),
+    "an Arrow row of them": ("pyarrow-ipc", lambda: _arrow(_row_of_zeros())),
+    "an Arrow batch of them": ("pyarrow-ipc", lambda: _arrow(pa.table({"a": zeros()}))),
+    "the same, for polars": ("polars-ipc", lambda: _arrow(pa.table({"a": zeros()}))),
+    "2,000 rows of a long text": (
+        "pandas-parquet", lambda: _frame(pd.DataFrame({"a": pd.Series(TEXTS)}))
+    ),
+    "its category": (
+        "pandas-parquet", lambda: _frame(pd.DataFrame({"a": pd.Categorical(TEXTS)}))
+    ),
+    "Arrow of a long text": (
+        "pyarrow-ipc", lambda: _arrow(pa.table({"a": pa.array(TEXTS).dictionary_encode()}))
+    ),
+    "10 million labels": ("pandas-parquet", lambda: _labels(np.int8, 10**7)),
+    "a billion labels": ("pandas-parquet", lambda: _labels(np.int8, 10**8)),
+    "an array that claims much": (
+        "numpy-npy",
+        lambda: _npy("{'descr': '<f8', 'fortran_order': False, 'shape': (10000000000,), }"),
+    ),
+    "texts that claim much": (
+        "numpy-npy",
+        lambda: _npy("{'descr': '<U500000000', 'fortran_order': False, 'shape': (1,), }"),
+    ),
+    "JSON, a bomb": ("python-json", lambda: pa.compress(b" " * 10**9, "zstd", asbytes=True)),
+    "JSON, deep": ("python-json", lambda: b"[" * 100_000),
+    "JSON, many": ("python-json", lambda: json.dumps([[[]]] * 200_000).encode()),
+    "JSON, a number": ("python-json", lambda: b"9" * 2_000_000),
+}  # fmt: skip
 
 
 def record(codec: str, data: bytes):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import json
-import re
 import tracemalloc
 from types import SimpleNamespace
 
@@ -18,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from include.xcom_store.codecs import frames
-from include.xcom_store.codecs.frames import describe as describe_module
+from include.xcom_store.codecs.frames import columns
 from include.xcom_store.codecs.frames.describe import describe
 from include.xcom_store.errors import ObjectCorrupt
 from include.xcom_viewer.reader import cells
@@ -35,7 +34,7 @@ def written(frame):
 
 
 def told(frame):
-    return describe(written(frame), cells.words)
+    return describe(written(frame))
 
 
 @pytest.mark.parametrize("name", FRAMES)
@@ -48,8 +47,7 @@ def test_columns_are_as_pandas_names_them(name):
     levels = [field for field in found.fields if field.is_index]
     assert found.kind == kind
     for field, dtype in zip(columns, frame.dtypes, strict=True):
-        zone = re.sub(r"tzfile\('.*zoneinfo/(.*)'\)", r"\1", str(dtype)).replace("tzutc()", "UTC")
-        assert field.dtype == zone.replace("UTC+", "+"), field
+        assert field.dtype == str(dtype), field
     if isinstance(frame.index, pd.RangeIndex):
         assert found.rows_from == (frame.index.start, frame.index.step)
         assert not levels
@@ -66,16 +64,23 @@ def test_labels_and_names():
     rows = pd.MultiIndex.from_tuples([("a", 1)], names=[("t", 1), None])
     found = told(pd.DataFrame([range(4)], columns=labels, index=rows))
     assert [field.label for field in found.fields] == [
-        '("t", 1)', "", "0 / {left: 0, right: 2}", "0 / {left: 2, right: 4}",
-        "1 / {left: 0, right: 2}", "1 / {left: 2, right: 4}",
+        "('t', 1)", "", "0 / (0, 2]", "0 / (2, 4]", "1 / (0, 2]", "1 / (2, 4]",
     ]  # fmt: skip
 
 
 def test_codes_become_words():
     file = written(pd.DataFrame({"a": pd.cut([1, 3, np.nan], [0, 2, 4])}))
-    [field] = describe(file, cells.words).fields
+    [field] = describe(file).fields
     shown = field.to_show(file.read().column("a"))
-    assert shown.to_pylist() == ["{left: 0, right: 2}", "{left: 2, right: 4}", None]
+    assert shown.to_pylist() == ["(0, 2]", "(2, 4]", None]
+
+
+def test_of_too_many_categories_the_first_are_shown(monkeypatch):
+    monkeypatch.setattr(columns, "MOST_SHOWN", 2)
+    file = written(pd.DataFrame({"a": pd.cut([1, 3, 5, 7, np.nan], [0, 2, 4, 6, 8])}))
+    [field] = describe(file).fields
+    shown = field.to_show(file.read().column("a"))
+    assert shown.to_pylist() == ["(0, 2]", "(2, 4]", "…", "…", None]
 
 
 # ---------------------------------------------------------------------------- files not ours
@@ -97,10 +102,14 @@ def all_kinds():
 
 
 def file_of(recipe, like):
-    metadata = like.metadata.metadata | {frames.METADATA: json.dumps(recipe).encode()}
-    return SimpleNamespace(
-        metadata=SimpleNamespace(metadata=metadata), schema_arrow=like.schema_arrow
+    return saying({frames.METADATA: json.dumps(recipe).encode()}, like)
+
+
+def saying(change, like):
+    metadata = SimpleNamespace(
+        metadata=like.metadata.metadata | change, num_rows=like.metadata.num_rows
     )
+    return SimpleNamespace(metadata=metadata, schema_arrow=like.schema_arrow)
 
 
 def places(node):
@@ -113,7 +122,7 @@ def places(node):
 
 
 def look(file, data):
-    found = describe(file, cells.words)
+    found = describe(file)
     for field in found.fields:
         shown = field.to_show(data.column(field.name))
         assert len(cells.texts(shown, field.meaning)) == 2
@@ -142,25 +151,20 @@ def test_whatever_the_recipe_says_the_error_is_typed(frame):
                 look(file_of(recipe, file), data)
             except ObjectCorrupt:
                 refused += 1
-    assert refused > number * len(ODD) / 4
+    assert refused > number * len(ODD) / 8  # the rest, labels as pandas has them, is not looked at
 
 
 @pytest.mark.parametrize("change", [
-    {b"xcom_store": b"[1]"}, {b"xcom_store": b"{"}, {b"xcom_store": b"[" * 10**5}, {b"ARROW:schema": b"x"},
-    {b"ARROW:schema": base64.b64encode(b"\xff" * 99)},
-    {b"ARROW:schema": base64.b64encode(pa.schema([("other", pa.int8())]).serialize())},
+    {b"xcom_store": b"[1]"}, {b"xcom_store": b"{"}, {b"xcom_store": b"[" * 10**5},
 ], ids=str)  # fmt: skip
 def test_metadata_of_another_form(change):
-    file = written(all_kinds())
-    metadata = SimpleNamespace(metadata=file.metadata.metadata | change)
+    describe(saying({}, written(all_kinds())))
     with pytest.raises(ObjectCorrupt):
-        describe(SimpleNamespace(metadata=metadata, schema_arrow=file.schema_arrow), cells.words)
+        describe(saying(change, written(all_kinds())))
 
 
-@pytest.mark.parametrize("rows", [describe_module.MAX_WORDS + 1, 2**26])
-def test_of_too_many_labels_no_texts_are_made(rows):
-    """The process's own limit of memory ends it where they do not even unpack."""
-    batch = pa.record_batch([pa.array(np.zeros(rows, np.int8))], ["0"])
+def test_labels_are_not_unpacked():
+    batch = pa.record_batch([pa.array(np.zeros(2**26, np.int8))], ["0"])
     sink, options = pa.BufferOutputStream(), pa.ipc.IpcWriteOptions(compression="zstd")
     with pa.ipc.new_stream(sink, batch.schema, options=options) as stream:
         stream.write_batch(batch)
@@ -169,8 +173,7 @@ def test_of_too_many_labels_no_texts_are_made(rows):
     recipe["labels"]["data"] = base64.b64encode(sink.getvalue()).decode()
     tracemalloc.start()
     try:
-        with pytest.raises(MemoryError, match="labels"):
-            describe(file_of(recipe, file), cells.words)
+        assert describe(file_of(recipe, file)).fields[0].label == "a"
         assert tracemalloc.get_traced_memory()[1] < 1_000_000
     finally:
         tracemalloc.stop()

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 MIN_LEAF_BYTES = 64 * 1024
 """Inside another value, bytes from this size on get an object of their own."""
-PLAIN = {type(None), bool, int, float, str, list, dict}  # what most XComs are
+JSON_TYPES = {type(None), bool, int, float, str, list, dict}  # what most XComs are
 
 
 def find(value: Any, min_bytes: int = MIN_LEAF_BYTES) -> Codec | None:
@@ -44,7 +44,7 @@ def find(value: Any, min_bytes: int = MIN_LEAF_BYTES) -> Codec | None:
     Of bytes, only those of `min_bytes` and more are an object.
     """
     kind = type(value)
-    if kind in PLAIN or (kind in (bytes, bytearray) and len(value) < min_bytes):
+    if kind in JSON_TYPES or (kind in (bytes, bytearray) and len(value) < min_bytes):
         return None
     return next((codec for codec in CODECS.values() if codec.accepts(value)), None)
 

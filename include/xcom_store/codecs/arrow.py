@@ -44,7 +44,8 @@ def encode(value: Any, compression: str) -> Encoded:
         file = pa.PythonFile(sink, "w")
         with pa.ipc.new_file(file, table.schema, options=packing, metadata=footer) as writer:
             if written is table and isinstance(value, (pa.RecordBatch, pa.Array)):
-                writer.write_batch(_batch(value))
+                is_batch = isinstance(value, pa.RecordBatch)
+                writer.write_batch(value if is_batch else pa.record_batch([value], [""]))
             else:
                 writer.write_table(written)
 
@@ -139,12 +140,6 @@ def read_footer(metadata: Any, schema: Any) -> dict[str, Any]:
                 "type is not registered. Import what registers it before the pull."
             )
     return footer
-
-
-def _batch(value: Any) -> Any:
-    import pyarrow as pa
-
-    return value if isinstance(value, pa.RecordBatch) else pa.record_batch([value], [""])
 
 
 def from_batch(batch: Any, type_name: str) -> Any:

@@ -19,6 +19,7 @@ from include.xcom_store.documents.tags import REFUSE, Tag, b64, full_name, keywo
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Callable
 
 
 def _parts_of_count(value: Any) -> list[Any]:
@@ -202,16 +203,9 @@ def _read_arrow(data: str, kinds: list[str]) -> Any:
     return table
 
 
-def _read_arrow_scalar(data: str, kinds: list[str]) -> Any:
-    return _read_arrow(data, kinds).column(0)[0]
-
-
-def _read_arrow_schema(data: str, kinds: list[str]) -> Any:
-    return _read_arrow(data, kinds).schema
-
-
-def _read_arrow_type(data: str, kinds: list[str]) -> Any:
-    return _read_arrow(data, kinds).schema.field(0).type
+def _arrow(name: str, of: str, take: Callable[[Any], Any]) -> Tag:
+    """Return the tag of what is taken out of an Arrow table."""
+    return Tag(name, of, _parts_of_arrow, lambda *parts: take(_read_arrow(*parts)), REFUSE)
 
 
 _OFFSET = "pandas._libs.tslibs.offsets.BaseOffset*"
@@ -236,7 +230,7 @@ TAGS = (
     Tag("numpy", "numpy.generic*", _parts_of_scalar, _read_scalar),
     Tag("numpy_array", "numpy.ndarray", _parts_of_array, _read_array),
     Tag("numpy_dtype", "numpy.dtype*", lambda v: [dtype_text(v)], "numpy:dtype"),
-    Tag("arrow_scalar", "pyarrow.lib.Scalar*", _parts_of_arrow, _read_arrow_scalar, REFUSE),
-    Tag("arrow_schema", "pyarrow.lib.Schema", _parts_of_arrow, _read_arrow_schema, REFUSE),
-    Tag("arrow_type", "pyarrow.lib.DataType*", _parts_of_arrow, _read_arrow_type, REFUSE),
+    _arrow("arrow_scalar", "pyarrow.lib.Scalar*", lambda table: table.column(0)[0]),
+    _arrow("arrow_schema", "pyarrow.lib.Schema", lambda table: table.schema),
+    _arrow("arrow_type", "pyarrow.lib.DataType*", lambda table: table.schema.field(0).type),
 )

@@ -25,12 +25,12 @@ import dataclasses
 import enum
 import logging
 from collections import defaultdict
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple, get_origin
 
 from include.xcom_store.documents import inexact, permission
-from include.xcom_store.documents.state import is_plain, is_same, put, state
+from include.xcom_store.documents.state import has_only_state, is_same, put, state
 from include.xcom_store.documents.tags import MAY_FAIL, Tag, full_name
 from include.xcom_store.errors import ObjectCorrupt
 
@@ -74,16 +74,12 @@ def is_own(kind: Any) -> bool:
     return all(callable(getattr(kind, name, None)) for name in ("serialize", "deserialize"))
 
 
-def is_dataclass(kind: Any) -> bool:
-    return _has(kind, "__dataclass_fields__")
-
-
-def is_attrs(kind: Any) -> bool:
-    return _has(kind, "__attrs_attrs__")
-
-
 def _has(kind: Any, fields: str) -> bool:
     return hasattr(get_origin(kind) or kind, fields) and not is_enum(kind)
+
+
+is_dataclass = partial(_has, fields="__dataclass_fields__")
+is_attrs = partial(_has, fields="__attrs_attrs__")
 
 
 @lru_cache(maxsize=1024)
@@ -177,7 +173,7 @@ def _write_fields(value: Any, writer: Any) -> list[Any]:
     if alias and named is kind:
         writer.note(value, f"comes back without its type arguments, {alias}")
     found = [writer.class_name(value, named), fields, beside]
-    if unstorable or not (is_plain(kind) or is_tuple(kind)):
+    if unstorable or not (has_only_state(kind) or is_tuple(kind)):
         found.append(_BY_CLASS)
         _check_made(value, found, writer, unstorable)
     return found[:2] if len(found) == 3 and not beside else found
@@ -232,6 +228,8 @@ def _made_model(kind: Any, parts: dict[str, Any], how: str) -> Any:
 def _complete(kind: Any, stored: dict[str, Any]) -> dict[str, Any]:
     """Return the fields that a class has now, of those that an object was stored with."""
     declared, name = fields_of(kind), full_name(kind)
+    if declared.keys() == stored.keys():
+        return stored
     if gone := [field for field in stored if field not in declared]:
         raise ObjectCorrupt(
             f"the class {name} has no field {gone[0]!r}, which this value was stored with. Put the "

@@ -12,7 +12,6 @@ import builtins
 import pkgutil
 import re
 import sys
-from contextlib import suppress
 from functools import lru_cache
 from types import UnionType
 from typing import TYPE_CHECKING, Any, get_args, get_origin
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+@lru_cache(maxsize=1024)
 def name_of(kind: Any) -> Any:
     """Return the name of a class.
 
@@ -47,7 +47,6 @@ def is_importable(kind: Any) -> bool:
         return False
 
 
-@lru_cache(maxsize=1024)
 def _is_there(kind: Any) -> bool:
     if not isinstance(kind, type) or kind is UnionType:  # which cannot be made by `[…]`
         return False
@@ -79,9 +78,11 @@ def missing(name: Any) -> str:
         return ""  # an argument like `int`, or `list`, which no kind of object is made of
     from airflow.sdk import serde
 
-    with suppress(re.error):  # of a setting like *, with which Airflow reads none
+    try:
         if serde._match(name) or name in serde._extra_allowed:  # noqa: SLF001 - no public way
             return ""
+    except re.error:  # of a setting like *, with which Airflow reads none
+        pass
     return (
         f"Airflow may not read objects of the class {name} back. If you trust it, set "
         f"AIRFLOW__CORE__ALLOWED_DESERIALIZATION_CLASSES='airflow.* {name}' (a list separated by "

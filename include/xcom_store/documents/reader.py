@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from include.xcom_store.documents import libraries, objects, permission, tags
-from include.xcom_store.documents.plain import TAG
+from include.xcom_store.documents.plain import KEPT, TAG
 from include.xcom_store.documents.stack import MAX_LEVELS, ROOM
 from include.xcom_store.errors import ObjectCorrupt, XComStoreError
 
@@ -41,14 +41,14 @@ class Reader(NamedTuple):
 
     def read(self, document: Any, level: int = 0) -> Any:
         kind = type(document)
-        if kind is not list and kind is not dict:
+        if kind in KEPT:
             return document
         level += 1
         if level > MAX_LEVELS:
             raise RecursionError
         if kind is list:
             return [self.read(item, level) for item in document]
-        if document.keys() != {TAG}:
+        if TAG not in document or len(document) > 1:
             return {key: self.read(item, level) for key, item in document.items()}
         try:
             name, *parts = document[TAG]

@@ -35,7 +35,7 @@ def slots(kind: Any) -> dict[str, MemberDescriptorType]:
 
 
 @lru_cache(maxsize=1024)
-def is_plain(kind: Any) -> bool:
+def has_only_state(kind: Any) -> bool:
     """Tell whether `state` is all there is: no base is a builtin with more, as an exception is."""
     return all(base.__flags__ & _HEAP_TYPE for base in kind.__mro__[:-1])
 
@@ -82,7 +82,7 @@ def is_same(one: Any, other: Any) -> bool:
 
 def _same(one: Any, other: Any) -> bool:
     kind: Any = type(one)
-    plain = is_plain(kind)
+    by_state = has_only_state(kind)
     if one is other or kind is not type(other) or isinstance(one, enum.Enum):
         return one is other
     if kind is float or kind is int or kind is str:
@@ -96,7 +96,7 @@ def _same(one: Any, other: Any) -> bool:
         parts = [*zip(one, other, strict=True)]
     elif isinstance(one, dict):
         parts = [*zip(one.items(), other.items(), strict=True)]
-    elif not plain and not bool(one == other):
+    elif not by_state and not bool(one == other):
         return False
     own, others = state(one), state(other)
     parts += [(part, others[name]) for name, part in own.items()]

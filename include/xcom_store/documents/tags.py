@@ -95,15 +95,19 @@ def finder(table: Iterable[Tag]) -> Callable[[Any], Tag | None]:
         else:
             tests.append((tag.of, tag))
 
-    def find(value: Any) -> Tag | None:
-        kind = type(value)
+    def by_name(kind: Any) -> Tag | None:
         name = full_name(kind)
-        if name in exact:
-            return exact[name]
         for base in map(full_name, kind.__mro__):
             is_own = base.partition(".")[0] == name.partition(".")[0]
-            if base in bases and (is_own or bases[base].check == REFUSE):
+            if name not in exact and base in bases and (is_own or bases[base].check == REFUSE):
                 return bases[base]
+        return exact.get(name)
+
+    by_kind: Callable[[Any], Tag | None] = lru_cache(maxsize=1024)(by_name)
+
+    def find(value: Any) -> Tag | None:
+        if tag := by_kind(type(value)):
+            return tag
         return next((tag for is_one, tag in tests if is_one(value)), None)
 
     return find
@@ -157,10 +161,6 @@ _FACTORIES: dict[str, Any] = {
 _FACTORIES |= {"": None}
 
 
-def _parts_of_defaultdict(value: defaultdict[Any, Any]) -> list[Any]:
-    return [getattr(value.default_factory, "__name__", ""), *pairs(value)]
-
-
 def moment(name: str, of: type | str, made_by: str) -> Tag:
     """Return the tag of a kind of datetime or time."""
 
@@ -208,7 +208,7 @@ TAGS = (
         lambda v: (
             type(v) is defaultdict and any(v.default_factory is one for one in _FACTORIES.values())
         ),
-        _parts_of_defaultdict,
+        lambda v: [getattr(v.default_factory, "__name__", ""), *pairs(v)],
         lambda name, found: defaultdict(_FACTORIES[name], found),
     ),
     Tag("deque", deque, lambda v: [*items(v), v.maxlen], deque),

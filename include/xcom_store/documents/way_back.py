@@ -49,7 +49,7 @@ def in_database(value: Any, why: str, others: tuple[_Test, _Test]) -> Any:
         if is_taken_for_another(document):
             what = "a pull would take this string for common-io's object."
             raise TypeError(what)
-        return document if writer.plain and not changed.count else _node(value)
+        return document if writer.is_plain_json and not changed.count else _node(value)
     except inexact.Refused:
         raise
     except TypeError as error:

@@ -68,7 +68,7 @@ class Writer:
         self._notes = inexact.notes()
         self.leaves: list[tuple[Any, str, Any]] = []
         """What `leaf` has returned, where in the value that is, for messages, and the value."""
-        self.plain = True
+        self.is_plain_json = True
         """No tag was needed: Airflow's own JSON path gives the value back as it is."""
 
     def write(self, value: Any) -> Any:
@@ -100,7 +100,7 @@ class Writer:
             return self._other(value)
         except inexact.Unreadable as error:
             del self._path[depth:]
-            self.plain = False
+            self.is_plain_json = False
             self.note(value, f"cannot be read back: {error}")
             return {TAG: ["unreadable", type_name(value), self.part(str(error))]}
         except _PASSED:
@@ -159,11 +159,14 @@ class Writer:
         if is_record(value):
             what = f"it has {MARK_KEY}={value[MARK_KEY]!r}, the mark of this backend's own records"
             raise TypeError(f"{what}. Rename that key.")
-        if self._leaf and (leaf := self._leaf(value)) is not None:
-            self.plain = False
+        tag = _find(value)
+        # Of Python's own types, only bytes may be an object of their own.
+        is_single = tag and isinstance(tag.of, type) and tag.of not in (bytes, bytearray)
+        leaf = self._leaf(value) if self._leaf and not is_single else None
+        if leaf is not None:
+            self.is_plain_json = False
             self.leaves.append((leaf, self._place(), value))
             return {TAG: ["leaf", len(self.leaves) - 1]}
-        tag = _find(value)
         why: Exception | None = None
         if tag:
             mark = self.mark()
@@ -216,7 +219,7 @@ class Writer:
     def _tagged(self, tag: Tag, value: Any) -> dict[str, list[Any]]:
         before = self._notes.count
         documents = [*(tag.take(value, self) if tag.is_kind else self._parts(tag, value))]
-        self.plain = False
+        self.is_plain_json = False
         self._path[-1] = _Step()
         document = {TAG: [tag.name, *documents]}
         if tag.check:
@@ -308,7 +311,8 @@ class Writer:
 
     def class_name(self, value: Any, kind: Any = None) -> Any:
         """Return the name of a value's class; notes a class that may not be read back now."""
-        name = permission.name_of(kind or type(value))
+        found: Any = kind or type(value)
+        name = permission.name_of(found)
         if why := permission.missing(name):
             self.note(value, f"cannot be read back: {why}")
         return name

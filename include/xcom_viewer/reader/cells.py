@@ -61,11 +61,6 @@ def texts(
     return [cell if cell is None else shorten(cell, limit) for cell in cells]
 
 
-def words(column: Any, meaning: Meaning) -> Any:
-    """Return each cell's text, shortened, as an Arrow array."""
-    return strings(texts(column, meaning))
-
-
 def numbers(values: Any, kind: Any) -> Any:
     """Return numbers as an Arrow array of an integer or float type; `pa.array` imports pandas."""
     import numpy as np
@@ -73,19 +68,6 @@ def numbers(values: Any, kind: Any) -> Any:
 
     data = np.array(values, kind.to_pandas_dtype())
     return pa.Array.from_buffers(kind, len(data), [None, pa.py_buffer(data)])
-
-
-def strings(values: list[str | None]) -> Any:
-    """Return texts as an Arrow array, None as null."""
-    import numpy as np
-    import pyarrow as pa
-
-    encoded = [b"" if value is None else value.encode() for value in values]
-    ends = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
-    present = np.array([value is not None for value in values], bool)
-    mask = np.packbits(present, bitorder="little")
-    buffers = [pa.py_buffer(part) for part in (mask, ends, b"".join(encoded))]
-    return pa.Array.from_buffers(pa.large_string(), len(values), buffers)
 
 
 def shorten(text: str, limit: int | None = MAX_CHARACTERS) -> str:

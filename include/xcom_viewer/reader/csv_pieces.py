@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from include.xcom_store.codecs import frames as frame_codec
-from include.xcom_store.codecs.frames.describe import Field, describe
+from include.xcom_store.codecs.frames.describe import Field, describe, strings
 from include.xcom_viewer.reader import arrow_tables, cells, frames, statistics
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def _read(source: Source, codec: str) -> tuple[list[Field], Iterator[Any]]:
     """Return the columns of a table, and its record batches."""
     if codec == frame_codec.NAME:
         file = frames.open_file(source, streamed=True)
-        fields = describe(file, cells.words).fields
+        fields = describe(file).fields
         rows = frames.rows_of_cells(file.metadata, BATCH_CELLS)
         return fields, file.iter_batches(min(rows, BATCH_ROWS), use_threads=False)
     table = arrow_tables.whole(source)
@@ -103,12 +103,12 @@ def _written(column: Any, field: Field) -> Any:
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         texts = column.cast(pa.large_string())
     else:
-        texts = cells.strings(cells.texts(column, field.meaning, limit=None))
+        texts = strings(cells.texts(column, field.meaning, limit=None))
     if pa.types.is_temporal(kind):  # a duration may begin with a minus, and is no formula
         return texts
     risky = pc.match_substring_regex(texts, _FORMULA)
-    quote = cells.strings(["'"])[0]
-    nothing = cells.strings([""])[0]
+    quote = strings(["'"])[0]
+    nothing = strings([""])[0]
     return pc.if_else(risky, pc.binary_join_element_wise(quote, texts, nothing), texts)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from include.xcom_store.codecs.frames.describe import describe
 from include.xcom_store.errors import ObjectCorrupt
 from include.xcom_viewer.pipe import BUDGET_BYTES
-from include.xcom_viewer.reader import cells, footer, tables
+from include.xcom_viewer.reader import footer, tables
 from include.xcom_viewer.shown import TooLarge
 from include.xcom_viewer.shown.tables import (
     MAX_LEVELS,
@@ -53,7 +53,7 @@ def preview(source: Source, first_row: int, first_column: int) -> TablePage:
         ObjectCorrupt: it is not a Parquet file of this backend.
     """
     file = open_file(source)
-    frame = describe(file, cells.words)
+    frame = describe(file)
     levels = [field for field in frame.fields if field.is_index]
     columns = [field for field in frame.fields if not field.is_index]
     first_column = min(first_column, max(0, len(columns) - 1))
@@ -95,7 +95,7 @@ def profile(source: Source) -> Profile:
     Raises as `preview` does.
     """
     file = open_file(source)
-    fields = describe(file, cells.words).fields
+    fields = describe(file).fields
     chosen = fields[:MAX_PROFILED]
     schema, places = file.metadata.schema.to_arrow_schema(), _positions(file.metadata, chosen)
     columns = []
@@ -115,7 +115,7 @@ def two_columns(source: Source, positions: list[int]) -> tuple[list[Field], list
     Raises as `preview` does.
     """
     file = open_file(source)
-    fields = describe(file, cells.words).fields
+    fields = describe(file).fields
     chosen = [fields[position] for position in positions]
     chunks = _Chunks(file.metadata, list({field.name: field for field in chosen}.values()))
     if any(field not in chunks.readable for field in chosen):

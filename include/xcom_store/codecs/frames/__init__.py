@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 NAME = "pandas-parquet"
 METADATA = b"xcom_store"
+MORE = "…"
+"""Stands for all categories that are too many to be shown."""
 GROUP_ROWS = 200_000
 FIRST_GROUP_ROWS = 1_000
 ONE_GROUP_CELLS = 250_000
@@ -61,6 +63,7 @@ def encode(value: Any, compression: str) -> Encoded:
         pack,
         plan,
         plan_index,
+        shown,
         write_document,
     )
 
@@ -79,6 +82,11 @@ def encode(value: Any, compression: str) -> Encoded:
         "unique_labels": not frame.flags.allows_duplicate_labels,
     }
     columns += levels
+    index_dtypes = getattr(frame.index, "dtypes", [frame.index.dtype])
+    recipe["shown"] = {
+        "labels": shown(frame.columns) + shown(frame.index.names)[: len(levels)],
+        "dtypes": [str(dtype) for dtype in [*frame.dtypes, *index_dtypes][: len(columns)]],
+    }
     titles += [f"level {level} of the index" for level in range(len(levels))]
     names = _names(frame.columns, len(levels))
     schema = pa.schema([(name, c.type) for name, c in zip(names, columns, strict=True)])

@@ -37,6 +37,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from include.xcom_store import documents
+from include.xcom_store.codecs.frames import MORE
 from include.xcom_store.documents.tags import full_name
 from include.xcom_store.errors import ValueNotStorable
 
@@ -48,16 +49,10 @@ MOST_IN_EACH_GROUP = 1_000
 but each row group repeats all of them."""
 TRIED_ROWS = 100
 """Of a column of an Arrow type that Parquet may not give back."""
-_INDEXES = (
-    pd.Index,
-    pd.RangeIndex,
-    pd.MultiIndex,
-    pd.CategoricalIndex,
-    pd.DatetimeIndex,
-    pd.TimedeltaIndex,
-    pd.PeriodIndex,
-    pd.IntervalIndex,
-)
+MAX_SHOWN = 200
+"""Characters of a label or a category, for people."""
+MOST_SHOWN = 10_000
+"""Categories; of any others a page shows `MORE`."""
 
 
 class Column(NamedTuple):
@@ -147,11 +142,11 @@ def plan_index(index: Any, what: str) -> tuple[dict[str, Any], list[Column]]:
     Raises:
         ValueNotStorable: names the index and what in it cannot be kept exactly.
     """
-    if type(index) not in _INDEXES:
-        plain = next(kind for kind in _INDEXES[::-1] if isinstance(index, kind))
+    known = next(kind for kind in type(index).__mro__ if vars(pd).get(kind.__name__) is kind)
+    if type(index) is not known:
         raise ValueNotStorable(
             f"{what} is a {full_name(type(index))}, which would come back as a plain "
-            f"pandas.{plain.__name__}. Use that."
+            f"pandas.{known.__name__}. Use that."
         )
     recipe = {"names": write_document(list(index.names), f"the names of {what}")}
     if isinstance(index, pd.RangeIndex):
@@ -212,9 +207,11 @@ def _plan_codes(codes: Any, index: Any, name: str, *, ordered: bool) -> Column:
     """Plan codes into an index, -1 for missing."""
     detail = {"codes": codes.dtype.str, "ordered": ordered, "index": pack(index, name)}
     table = _table(index)
-    recipe = {"codes": detail | {"values": table is not None}}
     if table is None:
+        words = shown(index[:MOST_SHOWN]) + [MORE] * (len(index) > MOST_SHOWN)
+        recipe = {"codes": detail | {"values": False, "shown": words}}
         return _column(recipe, codes, name)
+    recipe = {"codes": detail | {"values": True}}
     is_text = pa.types.is_large_string(table.type)
     as_dictionary = is_text and len(table) <= MOST_IN_EACH_GROUP
 
@@ -224,6 +221,13 @@ def _plan_codes(codes: Any, index: Any, name: str, *, ordered: bool) -> Column:
         return pa.DictionaryArray.from_arrays(part, table) if as_dictionary else table.take(part)
 
     return Column(recipe, rows(0, 0).type, rows)
+
+
+def shown(labels: Any) -> list[str]:
+    """Return labels or categories as people read them: who shows them has no pandas."""
+    parts = [one if isinstance(labels, pd.MultiIndex) else (one,) for one in labels]
+    texts = [" / ".join("" if one is None else str(one) for one in each) for each in parts]
+    return [text[:MAX_SHOWN].encode(errors="replace").decode() for text in texts]
 
 
 def _restore_codes(detail: dict[str, Any], chunks: Any) -> tuple[Any, Any]:
@@ -362,11 +366,8 @@ def _column(recipe: dict[str, Any], array: Any, name: str) -> Column:
         return Column(recipe, rows(0, 0).type, rows)
     except (pa.ArrowException, TypeError) as error:
         is_complex = getattr(array.dtype, "kind", "") == "c"
-        advice = (
-            "Return numpy.real() and numpy.imag() of it."
-            if is_complex
-            else "Convert it with .astype()."
-        )
+        parts = "Return numpy.real() and numpy.imag() of it."
+        advice = parts if is_complex else "Convert it with .astype()."
         raise ValueNotStorable(
             f"{name} has dtype {array.dtype}, which Arrow does not have ({error}). {advice}"
         ) from error
@@ -376,8 +377,7 @@ def _is_flat(kind: Any) -> bool:
     """Tell whether Parquet is known to give an Arrow type back."""
     if pa.types.is_decimal(kind) or isinstance(kind, pa.BaseExtensionType):
         return False
-    known = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary)
-    return pa.types.is_primitive(kind) or any(is_one(kind) for is_one in known)
+    return pa.types.is_primitive(kind) or kind in (pa.string(), pa.large_string(), pa.binary())
 
 
 def _try_parquet(column: Column, values: Any, name: str) -> None:

@@ -1,0 +1,43 @@
+"""examples/docker-compose, run: the official image without the Astro CLI, as its guide says."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("dev.follow", reason="dev/ is not shipped")
+from dev import report, spark
+from tests.astro.stack import started
+
+pytestmark = [pytest.mark.weekly, pytest.mark.usefixtures("engine")]
+
+
+@pytest.fixture(scope="module")
+def stack(clone):
+    with started(clone, "s3-xcom-test", "docker-compose.yml") as stack:
+        yield stack
+
+
+def test_every_dag_ends_as_expected(stack):
+    assert stack.api.version() == "3.3.0"
+    wanted = report.EXPECTED.keys() - {spark.DAG}  # the image has no Java
+    while {dag["dag_id"] for dag in stack.api.dags()} < wanted:
+        assert stack.api.import_errors() == []
+    for dag_id in wanted:
+        assert stack.run_of(dag_id).problems == []
+
+
+def test_check_in_the_scheduler(stack):
+    said = stack.inside("scheduler", "python", "-m", "include.xcom_tools", "check")
+    assert "s3://airflow-xcoms/xcom/" in said
+    assert "AIRFLOW_CONN_AWS_DEFAULT" in said, said
+
+
+def test_a_restart_takes_a_changed_line(stack):
+    """include/ is mounted and on PYTHONPATH; a running process keeps what it has imported."""
+    module = stack.root / "include/s3_xcom_backend.py"
+    module.write_text(module.read_text() + "\nCHANGED = True\n")
+    stack.compose("restart", "scheduler", "api-server", "triggerer", "dag-processor")
+    stack.wait_until_healthy()
+    code = "import airflow.sdk; from include.s3_xcom_backend import CHANGED"
+    stack.inside("scheduler", "python", "-W", "ignore", "-c", code)
+    assert stack.run_of("example_dataframe_dag").problems == []

@@ -1,0 +1,172 @@
+"""Celery on several hosts, each a container: what is lost when one dies or cannot reach the other.
+
+No value is wrong, none is lost whose task succeeded, and what fails says so with an error of this
+backend and is tried again by Airflow.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+pytest.importorskip("dev.follow", reason="dev/ is not shipped")
+from tests.astro import hosts_dag
+from tests.astro.stack import FOLDER, Stack, started
+
+pytestmark = [pytest.mark.weekly, pytest.mark.usefixtures("engine")]
+
+DAG = "hosts"
+WORKERS = {"worker-1", "worker-2"}
+TYPED = {"StoreUnreachable"}
+SETTINGS = {
+    # A task whose worker is gone is tried again after half a minute, and not five.
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
+    "AIRFLOW__CELERY__WORKER_CONCURRENCY": "2",
+    "AIRFLOW__CELERY__WORKER_PREFETCH_MULTIPLIER": "1",
+    # An outage of 30 s is longer than what the backend waits for by itself.
+    "AIRFLOW__XCOM_STORE__RETRY_TIMEOUT": "5",
+    "AIRFLOW__XCOM_STORE__CONNECT_TIMEOUT": "2",
+    "AIRFLOW__XCOM_STORE__REQUEST_TIMEOUT": "10",
+}
+OUTAGE_SECONDS = 30
+
+
+@pytest.fixture(scope="module")
+def stack(clone):
+    shutil.copy(Path(hosts_dag.__file__), clone / "dags")
+    services = [*sorted(WORKERS), "scheduler", "dag-processor", "api-server", "triggerer"]
+    settings = {"services": {name: {"environment": SETTINGS} for name in services}}
+    (clone / FOLDER / "test.yml").write_text(json.dumps(settings))
+    with started(clone, "s3-hosts-test", "docker-compose.yml", "celery.yml", "test.yml") as stack:
+        while DAG not in {dag["dag_id"] for dag in stack.api.dags()}:
+            assert stack.api.import_errors() == []
+            time.sleep(1)
+        yield stack
+
+
+class Run:
+    """A run of the DAG, from its start."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.began = time.monotonic()
+        self.id = stack.api.trigger(DAG)["dag_run_id"]
+
+    def tasks(self) -> list[dict]:
+        return self.stack.api.task_instances(DAG, self.id)
+
+    def pushing_worker(self) -> str:
+        """Wait until a value is on its way to S3; the worker that it comes from."""
+        import boto3
+
+        s3 = self.stack.s3
+        client = boto3.client(
+            "s3", endpoint_url=s3.endpoint_url, region_name="us-east-1",
+            aws_access_key_id=s3.access_key_id, aws_secret_access_key=s3.secret_access_key,
+        )  # fmt: skip
+        while time.monotonic() < self.began + 300:
+            uploads = client.list_multipart_uploads(Bucket=s3.bucket).get("Uploads", [])
+            for task in self.tasks():
+                part = (
+                    f"/run_id={quote(self.id, safe='')}/task_id=push/map_index={task['map_index']}/"
+                )
+                if task["state"] == "running" and any(part in one["Key"] for one in uploads):
+                    return str(task["hostname"])
+            time.sleep(0.05)
+        raise AssertionError("nothing was pushed")
+
+    def end(self) -> list[str]:
+        """Wait for it; all is as it should be, and this says why tries failed."""
+        while self.stack.api.runs(DAG)[0]["state"] not in ("success", "failed"):
+            assert time.monotonic() < self.began + 900, self.tasks()
+            time.sleep(1)
+        tasks = self.tasks()
+        assert {task["state"] for task in tasks} == {"success"}
+        assert len(tasks) == 2 * hosts_dag.VALUES
+        reasons = [reason for task in tasks for reason in self.failures(task)]
+        print(f"{time.monotonic() - self.began:.0f} s, failed tries: {reasons}")
+        self.check_values()
+        return reasons
+
+    def failures(self, task: dict) -> list[str]:
+        """Of each try before the last: the errors in its log, or that its worker vanished."""
+        found = []
+        path = (
+            f"api/v2/dags/{DAG}/dagRuns/{quote(self.id, safe='')}/taskInstances/{task['task_id']}"
+        )
+        for number in range(1, task["try_number"]):
+            query = f"map_index={task['map_index']}&full_content=true"
+            log = self.stack.api.call("GET", f"{path}/logs/{number}?{query}")["content"]
+            assert all(isinstance(line, dict) for line in log), log
+            errors = [error for line in log for error in line.get("error_detail") or []]
+            found.append(errors[0]["exc_type"] if errors else "vanished")
+        return found
+
+    def check_values(self) -> None:
+        """Each value whose task succeeded is whole in the bucket."""
+        verify = ["python", "-m", "include.xcom_tools", "verify", "--json"]
+        said = self.stack.inside("triggerer", *verify, "--dag-id", DAG, "--run-id", self.id)
+        lines = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+        states = [line["state"] for line in lines if line.get("task_id") == "push"]
+        assert states == ["ok"] * hosts_dag.VALUES, said
+
+
+def test_values_go_from_worker_to_worker(stack):
+    run = Run(stack)
+    assert run.end() == []
+    assert {task["hostname"] for task in run.tasks()} == WORKERS
+
+
+def test_a_worker_killed_in_the_middle_of_a_push(stack):
+    run = Run(stack)
+    worker = run.pushing_worker()
+    stack.compose("kill", "--signal", "KILL", worker)
+    time.sleep(5)
+    stack.compose("start", worker)
+    reasons = run.end()
+    assert "vanished" in reasons
+    assert {*reasons} <= TYPED | {"vanished"}
+
+
+def test_s3_stopped_and_started(stack):
+    run = Run(stack)
+    run.pushing_worker()
+    stack.compose("stop", "s3")
+    time.sleep(OUTAGE_SECONDS)
+    stack.compose("start", "s3")
+    reasons = run.end()
+    assert {*reasons} == TYPED
+
+
+def test_a_network_cut_between_a_worker_and_s3(stack):
+    if os.geteuid() or not all(map(shutil.which, ("nsenter", "iptables"))):
+        pytest.skip("needs root, nsenter and iptables")
+    run = Run(stack)
+    worker = run.pushing_worker()
+    pid = stack.run("docker", "inspect", "-f", "{{.State.Pid}}", stack.container(worker)).strip()
+    networks = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
+    address = stack.run("docker", "inspect", "-f", networks, stack.container("s3")).strip()
+    rule = ["OUTPUT", "-d", address, "-j", "DROP"]
+    for action in ("-A", "-D"):
+        subprocess.run(["nsenter", "-t", pid, "-n", "iptables", action, *rule], check=True)
+        if action == "-A":
+            time.sleep(OUTAGE_SECONDS)
+    assert {*run.end()} == TYPED
+
+
+def test_two_schedulers_one_of_which_is_killed(stack):
+    stack.compose("up", "--detach", "--no-recreate", "--scale", "scheduler=2", "scheduler")
+    run = Run(stack)
+    run.pushing_worker()
+    name, *_ = sorted(stack.container("scheduler").split())
+    stack.run("docker", "kill", name)
+    reasons = run.end()
+    assert {*reasons} <= TYPED | {"vanished"}
