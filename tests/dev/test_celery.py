@@ -105,7 +105,9 @@ def test_celery_runs_a_dag_whose_tasks_run_at_the_same_time(monkeypatch):
     assert check().dags == ("example_great_expectations_dag",)
     default = ("example_great_expectations_dag", "example_dynamic_mapping_dag")
     assert check(executor="CeleryExecutor").dags == default
-    assert check(executor="CeleryExecutor", dags=["x"]).dags == ("x",)
+    assert check(executor="CeleryExecutor", dags=["example_dataframe_dag"]).dags == (
+        "example_dataframe_dag",
+    )
 
 
 def test_dbt_is_installed_for_those_who_run_it():
