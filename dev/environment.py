@@ -157,7 +157,8 @@ def lock_all(*, upgrade: bool) -> None:
 
 def remove_all() -> list[str]:
     """Remove the environments, return their names; what one is a link to is left alone."""
-    there = [made.path for made in (MAIN, DBT, SPARK, PEERS) if made.path.exists()]
+    paths = [made.path for made in (MAIN, DBT, SPARK, PEERS)]
+    there = [path for path in paths if path.is_symlink() or path.exists()]
     for path in there:
         if path.is_symlink():
             path.unlink()
@@ -188,11 +189,12 @@ def _check_cli() -> None:
     pid_file = ROOT / ".astro" / "standalone" / "airflow.pid"
     if not pid_file.exists() or not (pid := pid_file.read_text().strip()).isdecimal():
         return
-    with contextlib.suppress(ProcessLookupError):
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # somebody else's by now
         os.kill(int(pid), 0)
         raise DevError(
             f"An Airflow of the Astro CLI (process {pid}) runs from .venv, which this would make"
-            " anew. Stop it first: astro dev stop --standalone"
+            " anew. Stop it first: astro dev stop --standalone. If that process is no Airflow,"
+            f" delete {pid_file.relative_to(ROOT)}."
         )
 
 

@@ -1,4 +1,4 @@
-"""How engines read XComs of services that are not S3: through this backend's own requests.
+"""How engines read XComs through this backend's own requests: on services that are not S3, always.
 
 DuckDB and pyarrow take the file system as it is, polars and others what `LocatedXCom.open` returns.
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class StoreAccess:
-    """How an engine reads the XComs of a service that is not S3. Nothing of it is secret."""
+    """How an engine reads XComs through this backend. Nothing of it is secret."""
 
     store: Store = field(repr=False)
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 LIVE, ORPHAN, UNSURE = "live", "orphan", "unsure"
 """What a value is."""
 MISSING, REFUSED, OTHER = "missing", "refused", "not ours"
-UPLOAD, NOT_SEEN = "upload", "not seen"
+UPLOAD, NOT_SEEN, LEFT_OVER = "upload", "not seen", "left over"
 
 
 class Finding(NamedTuple):
@@ -21,7 +21,8 @@ class Finding(NamedTuple):
         kind: `orphan` (a value that no row refers to), `missing` (an object that is gone and that a
             row refers to), `unsure` (a value whose row cannot be asked for), `refused` (a DAG that
             the token may not read), `not ours` (an object with a name that the backend does not
-            give), `upload` (one that was never completed), `not seen` (S3 does not list these).
+            give), `upload` (one that was never completed), `not seen` (S3 does not list these),
+            `left over` (of an interrupted claim or check).
         uri: what it is about; of a value, its main object.
         reason: for people.
         objects: how many, with their bytes, and when the last of them was written.

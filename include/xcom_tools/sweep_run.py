@@ -26,9 +26,9 @@ from include.xcom_tools import check_access, marker, sweep_missing, sweep_upload
 from include.xcom_tools.airflow_api import NotAllowed
 from include.xcom_tools.listing import ANY
 from include.xcom_tools.sweep_findings import (
+    LEFT_OVER,
     LIVE,
     MISSING,
-    ORPHAN,
     OTHER,
     REFUSED,
     UNSURE,
@@ -207,7 +207,7 @@ class Sweep:
                 if self.delete:
                     self.store.delete(info.key)
                 reason = "an interrupted claim or check has left it"
-                self._aside.append(Finding(ORPHAN, uri, reason, *about, deleted=self.delete))
+                self._aside.append(Finding(LEFT_OVER, uri, reason, *about, deleted=self.delete))
         elif info.key != marker.KEY:
             self.others += 1
             self._aside.append(Finding(OTHER, uri, "the backend gives no such names", *about))

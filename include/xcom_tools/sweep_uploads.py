@@ -1,7 +1,8 @@
 """Uploads that were never completed: what a killed push leaves of an object of more than 5 MiB.
 
 No list of objects shows them, and they are paid for. No row can refer to one, so Airflow is not
-asked: age is enough, for no push takes longer than the grace period. Only S3 is looked at. Of what
+asked, not even whether the token may read the DAG: age is enough, for no push takes longer than the
+grace period. Only S3 is looked at. Of what
 the other services keep, Azure deletes blocks that were not committed after a week, GCS has a
 lifecycle rule, and HDFS lists its temporary files, which the sweep takes for values.
 """
@@ -36,6 +37,9 @@ class Upload(NamedTuple):
 
 class _Refused(Exception):
     """S3 does not do it, for these credentials or at all."""
+
+
+_REFUSALS = ("AccessDenied", "AllAccessDisabled", "MethodNotAllowed", "NotImplemented")
 
 
 def findings(
@@ -81,7 +85,7 @@ def unfinished(store: Store, owner: Owner) -> Iterator[Upload]:
         for found in page.get("Uploads", []):
             key = found["Key"].removeprefix(root)
             place = listing.parse(key)
-            if listing.is_of(place, owner):
+            if found["Key"].startswith(root) and listing.is_of(place, owner):
                 which = {**where, "Key": found["Key"], "UploadId": found["UploadId"]}
                 abort = partial(_ask, store, partial(s3.abort_multipart_upload, **which))
                 yield Upload(key, place, found["Initiated"], abort)
@@ -94,9 +98,15 @@ def _ask(store: Store, call: Callable[[], Any]) -> Any:
     try:
         return call()
     except ClientError as error:
-        if error.response.get("Error", {}).get("Code") == "NoSuchUpload":
+        code = error.response.get("Error", {}).get("Code")
+        if code == "NoSuchUpload":
             return None
-        raise _Refused(str(error)) from error
+        if code in _REFUSALS:
+            raise _Refused(str(error)) from error
+        raise StoreUnreachable(
+            f"looking for uploads under {store.uri()} that were never completed: {error}. Try "
+            "again later; `check` looks at the credentials."
+        ) from error
     except BotoCoreError as error:
         raise StoreUnreachable(
             f"looking for uploads under {store.uri()} that were never completed: {error}. Check "

@@ -1,7 +1,7 @@
 """Two runs' tables, or validations, beside each other: of what readers said, and nothing else.
 
-Columns are told by their label, expectations by their sentence, which names all of their arguments:
-one with another limit is another expectation.
+Columns are told by their label, expectations by their sentence and, where several read the same, by
+their order in the validation: one with another limit is another expectation.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
+
+from include.xcom_viewer.shown.tables import Figures
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -164,7 +166,7 @@ def _column(before: ColumnView | None, now: ColumnView | None) -> ColumnChange:
         _pair(_figure(before, name), _figure(now, name), compared=comparable)
         for name in ("least", "greatest")
     )
-    missing = _pair(_missing(before), _missing(now), compared=both)
+    missing = _missing(before, now)
     state = "" if both else "new" if before is None else "gone"
     return ColumnChange(one.label, one.is_index, state, dtype, missing, least, greatest)
 
@@ -174,13 +176,25 @@ def _pair(before: str | None, now: str | None, *, compared: bool = True) -> Pair
     return Pair(before, now, compared and is_known and before != now)
 
 
-def _missing(column: ColumnView | None) -> str | None:
-    figures = column and column.figures
-    return figures.nulls_percent if figures and figures.nulls is not None else None
+def _missing(before: ColumnView | None, now: ColumnView | None) -> Pair:
+    """Return the shares, marked by the counts: two of them may read the same."""
+    old, new = _figures(before), _figures(now)
+    is_known = old.nulls is not None and new.nulls is not None
+    is_changed = (old.nulls or 0) * new.nulls_of != (new.nulls or 0) * old.nulls_of
+    return Pair(_share(old), _share(new), is_known and is_changed)
+
+
+def _share(figures: Figures) -> str | None:
+    return None if figures.nulls is None else figures.nulls_percent
+
+
+def _figures(column: ColumnView | None) -> Figures:
+    return (column and column.figures) or Figures(0)
 
 
 def _figure(column: ColumnView | None, name: str) -> str | None:
-    return getattr(column.figures, name) if column and column.figures else None
+    found: str | None = getattr(_figures(column), name)
+    return found
 
 
 def _count(number: int | None) -> str | None:

@@ -260,6 +260,13 @@ LARGE = {
 }
 
 
+@pytest.mark.parametrize("kind", LARGE)
+def test_more_bytes_than_an_upload_has_parts_for(kind, monkeypatch):
+    monkeypatch.setattr(files, "MOST_BYTES", 10)
+    with pytest.raises(ValueNotStorable, match="more than 10 bytes in one object"):
+        values.push(LARGE[kind](), OWNER, MemoryStore())
+
+
 @pytest.mark.parametrize("name", LARGE)
 def test_what_the_store_raises_is_not_taken_for_the_values(name, monkeypatch):
     monkeypatch.setattr(files, "PUT_PART_BYTES", 0)  # all bytes go on as soon as they are written

@@ -121,7 +121,7 @@ def test_what_an_interrupted_claim_or_check_has_left_is_deleted_once_it_is_old(s
     obstore.put(s3.client, f"{begin}{'0' * 32}", b"1")
     assert sweep(grace=timedelta(hours=1)).told == []  # it may be under way
     [found] = sweep(delete=False).told
-    assert (found.kind, found.objects, found.deleted) == ("orphan", 1, False)
+    assert (found.kind, found.objects, found.deleted) == ("left over", 1, False)
     assert sweep().told == [found._replace(deleted=True)]
     assert left(s3) == []
 

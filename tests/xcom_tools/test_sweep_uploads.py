@@ -112,6 +112,24 @@ def test_without_the_right_the_sweep_says_so_and_goes_on(aws, findings):
     assert f"s3:ListBucketMultipartUploads on arn:aws:s3:::{MOTO_BUCKET}," in found.reason
 
 
+def test_any_other_answer_ends_the_sweep(aws, findings, monkeypatch):
+    from botocore.exceptions import ClientError
+
+    begin(aws, key())
+
+    class Busy:
+        def get_paginator(self, _name):
+            return self
+
+        def paginate(self, **_where):
+            raise ClientError({"Error": {"Code": "SlowDown"}}, "ListMultipartUploads")
+            yield
+
+    monkeypatch.setattr(sweep_uploads.s3_client, "connect", lambda _store: Busy())
+    with pytest.raises(StoreUnreachable, match="SlowDown"):
+        findings()
+
+
 def test_nobody_answers(s3, findings):
     s3.through(9)
     with pytest.raises(StoreUnreachable, match="never completed: Could not connect"):

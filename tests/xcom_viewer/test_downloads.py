@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from uuid import UUID
 
 import pytest
 
@@ -13,6 +14,7 @@ import obstore
 import pandas as pd
 import pyarrow as pa
 
+from include.xcom_store.codecs.frames import columns
 from include.xcom_viewer import source
 from tests.xcom_viewer.test_tables import generated
 
@@ -170,6 +172,15 @@ def test_csv_is_not_cut(viewer):
     text = csv(viewer).decode()
     assert "x" * 5_000 in text
     assert "499]" in text
+
+
+def test_categories_that_have_no_words_are_no_csv(viewer, monkeypatch):
+    """One word would stand for several of them."""
+    monkeypatch.setattr(columns, "MOST_SHOWN", 3)
+    ids = pd.Categorical([UUID(int=number) for number in (0, 1, 2, 3, 4, 4)])
+    viewer.push(pd.DataFrame({"id": ids}))
+    assert viewer.get("download", **{"as": "csv"}).status_code == 413
+    assert viewer.get("download").status_code == 200
 
 
 def test_a_large_arrow_batch_is_no_csv(viewer):

@@ -224,6 +224,16 @@ def test_missing_of_every_kind_is_that_of_pandas():
     assert all(one.figures.nulls_of == 3_000 for one in profile.columns)
 
 
+def test_a_share_that_reads_the_same_is_marked_where_the_count_differs():
+    before = pd.DataFrame({"a": np.arange(100_000.0)})
+    now = before.copy()
+    before.loc[:0, "a"], now.loc[:20, "a"] = np.nan, np.nan
+    [column] = compared(before, now).columns
+    assert (column.missing.before, column.missing.now, column.missing.is_changed) == (
+        "<0.1%", "<0.1%", True,
+    )  # fmt: skip
+
+
 def test_columns_of_the_same_name_are_told_apart():
     before = pd.DataFrame([[1, 2, 3]], columns=["a", "a", "b"])
     now = pd.DataFrame([[1, 5, 3]], columns=["a", "a", "b"])
@@ -297,6 +307,12 @@ def test_expectations_are_told_by_their_arguments():
         ("gone", "c: each value is at most 1"), ("met now", "b: each value is at most 1"),
     ]  # fmt: skip
     assert changes.same == 2
+
+
+def test_expectations_that_read_the_same_are_told_by_their_place():
+    before = result(("a", 1, False), ("a", 1, True))
+    now = result(("a", 1, True), ("a", 1, False))
+    assert [line.state for line in compared(before, now).lines] == ["fails now", "met now"]
 
 
 def test_the_same_suite_on_two_batches_is_told_by_its_place():

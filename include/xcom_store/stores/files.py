@@ -6,12 +6,16 @@ import hashlib
 import io
 from typing import TYPE_CHECKING, Any
 
+from include.xcom_store.errors import ValueNotStorable
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 PUT_PART_BYTES = 5 * 1024 * 1024
 """One part of an upload, the least that S3 takes: far away the last ones are what is waited for.
 Objects that are larger are read in parts, too."""
+MOST_BYTES = 10_000 * PUT_PART_BYTES
+"""Of one object: S3 allows that many parts."""
 
 
 class HashingSink(io.RawIOBase):
@@ -54,6 +58,11 @@ class HashingSink(io.RawIOBase):
         return len(data)
 
     def _take(self, data: memoryview) -> None:
+        if self.bytes + len(data) > MOST_BYTES:
+            raise ValueNotStorable(
+                f"It takes more than {MOST_BYTES:,} bytes in one object. Divide it, or have an "
+                "engine write it (docs/by_reference.md)."
+            )
         if self.kept is not None:
             if len(self.kept) + len(data) <= PUT_PART_BYTES:
                 self.kept += data

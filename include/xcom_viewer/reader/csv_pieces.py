@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from include.xcom_store.codecs import frames as frame_codec
 from include.xcom_store.codecs.frames.describe import Field, describe, strings
 from include.xcom_viewer.reader import arrow_tables, cells, frames, statistics
+from include.xcom_viewer.shown import TooLarge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +29,8 @@ def pieces(source: Source, codec: str) -> Iterator[bytes]:
     """Yield a table as CSV.
 
     Raises:
-        TooLarge: a batch of an Arrow file is too large to be unpacked here.
+        TooLarge: a batch of an Arrow file is too large to be unpacked here, or a column has more
+            categories than are known by their words.
         ObjectCorrupt: the object is damaged.
     """
     import pyarrow as pa
@@ -52,6 +54,8 @@ def _read(source: Source, codec: str) -> tuple[list[Field], Iterator[Any]]:
     if codec == frame_codec.NAME:
         file = frames.open_file(source, streamed=True)
         fields = describe(file).fields
+        if cut := [field.label for field in fields if field.has_more]:
+            raise TooLarge(f"column {cut[0]} has more categories than the file has words for")
         rows = frames.rows_of_cells(file.metadata, BATCH_CELLS)
         return fields, file.iter_batches(min(rows, BATCH_ROWS), use_threads=False)
     table = arrow_tables.whole(source)

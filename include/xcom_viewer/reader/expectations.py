@@ -18,12 +18,13 @@ MAX_COMPARED = 3_000
 MAX_SAMPLES = 12
 
 
-def read(content: Any, most: int = MAX_LINES) -> Verdict | None:
+def read(content: Any, most: int = MAX_LINES, *, failed_first: bool = True) -> Verdict | None:
     """Return the verdict of a dict in the shape of a result; None if it is something else.
 
     Args:
         content: the dict.
         most: expectations of each validation that are described.
+        failed_first: and the others after them, not in the order of the validation.
     """
     if not isinstance(content, dict) or type(content.get("success")) is not bool:
         return None
@@ -33,7 +34,7 @@ def read(content: Any, most: int = MAX_LINES) -> Verdict | None:
     if isinstance(parts, list):
         parts = dict(enumerate(parts))
     named = parts.items() if isinstance(parts, dict) else []
-    validations = [_validation(name, part, most) for name, part in named]
+    validations = [_validation(name, part, most, failed_first=failed_first) for name, part in named]
     found = [validation for validation in validations if validation is not None]
     if not found or len(found) != len(validations):
         return None
@@ -42,7 +43,7 @@ def read(content: Any, most: int = MAX_LINES) -> Verdict | None:
     return Verdict(content["success"], found, met, total - met)
 
 
-def _validation(name: str | int, part: Any, most: int) -> Validation | None:
+def _validation(name: str | int, part: Any, most: int, *, failed_first: bool) -> Validation | None:
     if not isinstance(part, dict) or type(part.get("success")) is not bool:
         return None
     results = part.get("expectations", part.get("results"))
@@ -50,7 +51,9 @@ def _validation(name: str | int, part: Any, most: int) -> Validation | None:
         results = [part]
     if not isinstance(results, list) or not all(isinstance(result, dict) for result in results):
         return None
-    lines = sorted((_line(result) for result in results), key=lambda line: line.success)
+    lines = [_line(result) for result in results]
+    if failed_first:
+        lines.sort(key=lambda line: line.success)
     title = part.get("suite_name") or ("" if isinstance(name, int) else name)
     return Validation(
         name=str(title),

@@ -282,6 +282,8 @@ def _column(
         first = groups.first_row
         tables.fill(column, values, rows.start - first, rows.stop - first, field.meaning)
     column.figures = column.figures or Figures(0)
+    if field.has_more:  # the last word stands for many
+        column.figures.distinct, column.figures.top = None, []
     footer.complete(column.figures, chunks.metadata, chunks.positions[field.name], arrow, field)
     return column
 

@@ -88,7 +88,7 @@ def read(source: Source, job: Job) -> tuple[str, Any]:
 
 def _profile_of_json(content: Any) -> tuple[str, Any]:
     """Return what of a validation is compared: every verdict, and no examples."""
-    verdict = expectations.read(content, expectations.MAX_COMPARED)
+    verdict = expectations.read(content, expectations.MAX_COMPARED, failed_first=False)
     if verdict is None:
         raise NoPreview("it is neither a table nor a validation")
     for validation in verdict.validations:

@@ -170,7 +170,7 @@ def writer_options(first_rows: Any) -> dict[str, Any]:
 
 
 def decode(data: bytes | bytearray, _type_name: str) -> Any:
-    """Return the value; of a `bytearray` that is large, nothing is left (see `_give_back`)."""
+    """Return the value; what a large `bytearray` then holds is undefined (see `_give_back`)."""
     import pandas as pd
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -229,7 +229,7 @@ def _read_columns(
 
 
 def _give_back(data: bytearray, metadata: Any, names: set[str]) -> None:
-    """Let the system have the memory of columns that have been read; zeros are in its place.
+    """Let the system have the memory of columns that have been read; its content is lost.
 
     Without it, a pull needs the file's size more at the moment when it needs most.
     """

@@ -56,6 +56,11 @@ class Field(NamedTuple):
     words: list[str] | None = None
     missing: int | None = None
 
+    @property
+    def has_more(self) -> bool:
+        """Whether there are more categories than `words` tells apart."""
+        return self.words is not None and self.words[-1:] == [MORE]
+
     def to_show(self, column: Any) -> Any:
         """Return a column's Arrow data as they are to be shown: words in the place of codes.
 
