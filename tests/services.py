@@ -162,7 +162,7 @@ def start(name: str, folder: Any) -> Any:
 
 
 # Two are fetched by npm and Maven, and one takes ten times as long for each request as the rest.
-FETCHED = [pytest.param(name, marks=pytest.mark.long) for name in ("azure", "hdfs")]
+FETCHED = [pytest.param(name, marks=pytest.mark.weekly) for name in ("azure", "hdfs")]
 
 
 @pytest.fixture(scope="module", params=["gcs", *FETCHED])

@@ -32,6 +32,7 @@ from dev.benchmarks import (
     task_time,
     tls,
 )
+from dev.environment import PEERS
 from dev.project import ROOT
 
 BENCHMARKS = ROOT / "dev" / "benchmarks"
@@ -110,7 +111,8 @@ class TestMeasurements:
         assert (found.rows, found.bars) == ([], [])
         assert "NOT REPORTED" in found.notes[1]
 
-    @pytest.mark.long
+    @pytest.mark.weekly
+    @pytest.mark.skipif(not PEERS.python.exists(), reason="`dev bench` installs the peers")
     def test_a_frame_far_away(self, run, monkeypatch):
         monkeypatch.setattr(ceiling, "measure", lambda *_: {"push": 1e9, "pull": 1e9})
         monkeypatch.setattr(far_frame, "FAR", (30, 1_000_000))

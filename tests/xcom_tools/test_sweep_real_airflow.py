@@ -130,7 +130,7 @@ def test_the_dags_are_those_that_are_waited_for():
     assert (ROOT / "dags" / f"{MAINTENANCE}.py").exists()
 
 
-@pytest.mark.long
+@pytest.mark.weekly
 def test_2000_xcoms_of_which_300_are_orphans(real, tmp_path):
     for dag_id in ("fill", "gone"):
         real.trigger(dag_id)
@@ -184,7 +184,7 @@ def test_2000_xcoms_of_which_300_are_orphans(real, tmp_path):
     assert real.referenced("churn") <= real.objects("churn")
 
 
-@pytest.mark.long
+@pytest.mark.weekly
 def test_a_second_sweep_finds_none_of_them(real):
     code, found, total, _err = real.swept("--delete", "--dag-id", "fill")
     assert (code, found, total["live"]) == (0, [], 1_700)
@@ -195,7 +195,7 @@ def test_a_second_sweep_finds_none_of_them(real):
     assert real.objects("churn") == real.referenced("churn")
 
 
-@pytest.mark.long
+@pytest.mark.weekly
 def test_the_api_is_killed_halfway(real):
     before = real.objects("fill")
     real.delete(real.run_path("fill"))
@@ -223,7 +223,7 @@ def test_the_api_is_killed_halfway(real):
     assert real.objects("fill") == set()
 
 
-@pytest.mark.long
+@pytest.mark.weekly
 def test_the_maintenance_dag(real):
     """Paused at first; a dry run until the Variable says otherwise; then orphans are deleted."""
     [dag] = [dag for dag in real.api.dags() if dag["dag_id"] == MAINTENANCE]
