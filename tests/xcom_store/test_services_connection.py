@@ -222,7 +222,7 @@ class TestAzure:
     def store(self):
         return Store(Settings(url="az://airflow-xcoms/connections", retry_timeout=1))
 
-    @pytest.mark.long
+    @pytest.mark.weekly
     def test_every_static_secret_by_a_real_request(self, azurite, wasb, monkeypatch):
         server = azurite.server
         host = azurite.connection()["host"]
@@ -264,7 +264,7 @@ class TestAzure:
         assert access.endpoint == "https://acc.blob.core.windows.net"
         assert access.config["sas_key"] == "sv=1&sig=x"
 
-    @pytest.mark.long
+    @pytest.mark.weekly
     def test_a_service_principal_asks_entra_id(self, azurite, wasb):
         asked = []
 
@@ -315,7 +315,7 @@ class TestAzure:
         with pytest.raises(ConfigurationError, match=r"providers-microsoft-azure.*pinned"):
             resolve(azure, "az://container")
 
-    @pytest.mark.long
+    @pytest.mark.weekly
     @pytest.mark.parametrize(("change", "said"), [
         ("key", "does not take the key or the SAS"), ("expired", "expired|does not take"),
         ("rights", "may not do this here|does not take"),
