@@ -132,7 +132,7 @@ def test_latest_only(real):
     assert real.states("drop_in_latest_only")["late"] == "skipped"
 
 
-@pytest.mark.long
+@pytest.mark.weekly
 def test_a_branch_that_a_person_chooses(real):
     real.trigger("drop_in_hitl")
     asked = f"{real.path('drop_in_hitl')}/taskInstances/ask/-1/hitlDetails"
