@@ -286,6 +286,20 @@ def test_the_own_dag_and_its_test(tmp_path):
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("page", [README, DOCS / "development.md"], ids=lambda page: page.name)
+def test_dbt_is_installed_for_standalone_mode(tmp_path, page):
+    commands = re.findall(r"^uv .*dbt_venv.*$", TEXT[page], re.MULTILINE)
+    assert len(commands) == 2
+    shutil.copy(ROOT / "dbt-requirements.lock", tmp_path)
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # .venv has uv
+    for command in commands:
+        subprocess.run(
+            command, shell=True, cwd=tmp_path, env=os.environ | {"PATH": path}, check=True
+        )
+    subprocess.run([tmp_path / "dbt_venv/bin/dbt", "--version"], check=True)
+
+
+@pytest.mark.long
 def test_what_the_own_dag_stores(tmp_path, airflow):
     (tmp_path / "my_fares.py").write_text(example("own dag"), encoding="utf-8")
     log = airflow.run("dags", "test", "my_fares", AIRFLOW__CORE__DAGS_FOLDER=str(tmp_path))
