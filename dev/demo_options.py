@@ -88,7 +88,8 @@ def check(
         raise DevError(f"--port and --s3-port are both {port}; Airflow and S3 need one each.")
     default = (*_DEFAULT_DAGS, *(_PARALLEL_DAGS if celery else ()))
     chosen = None if all_dags else tuple(dict.fromkeys(dags or default))
-    _check_names(dags or ())
+    if dags:
+        _check_names(dags)
     if only := stores.left_out(store, chosen or ()):
         raise DevError(
             f"{', '.join(sorted(only))}: it reads a bucket of S3 by itself, so it does not run with"

@@ -2,9 +2,9 @@
 
 No list of objects shows them, and they are paid for. No row can refer to one, so Airflow is not
 asked, not even whether the token may read the DAG: age is enough, for no push takes longer than the
-grace period. Only S3 is looked at. Of what
-the other services keep, Azure deletes blocks that were not committed after a week, GCS has a
-lifecycle rule, and HDFS lists its temporary files, which the sweep takes for values.
+grace period. Only S3 is looked at. Of what the other services keep, Azure deletes blocks that were
+not committed after a week, GCS has a lifecycle rule, and HDFS lists its temporary files, which the
+sweep takes for values.
 """
 
 from __future__ import annotations
@@ -36,10 +36,9 @@ class Upload(NamedTuple):
 
 
 class _Refused(Exception):
-    """S3 does not do it, for these credentials or at all."""
+    """S3 does not do it, for these credentials or at all: one of these codes."""
 
-
-_REFUSALS = ("AccessDenied", "AllAccessDisabled", "MethodNotAllowed", "NotImplemented")
+    CODES = ("AccessDenied", "AllAccessDisabled", "MethodNotAllowed", "NotImplemented")
 
 
 def findings(
@@ -101,7 +100,7 @@ def _ask(store: Store, call: Callable[[], Any]) -> Any:
         code = error.response.get("Error", {}).get("Code")
         if code == "NoSuchUpload":
             return None
-        if code in _REFUSALS:
+        if code in _Refused.CODES:
             raise _Refused(str(error)) from error
         raise StoreUnreachable(
             f"looking for uploads under {store.uri()} that were never completed: {error}. Try "

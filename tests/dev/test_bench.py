@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("dev.bench", reason="dev/ is not shipped")
-from dev import bench, cli, ports, processes
+from dev import bench, cli, environment, ports, processes
 from dev.benchmarks import (
     by_reference,
     ceiling,
@@ -32,7 +32,6 @@ from dev.benchmarks import (
     task_time,
     tls,
 )
-from dev.environment import PEERS
 from dev.project import ROOT
 
 BENCHMARKS = ROOT / "dev" / "benchmarks"
@@ -112,8 +111,8 @@ class TestMeasurements:
         assert "NOT REPORTED" in found.notes[1]
 
     @pytest.mark.weekly
-    @pytest.mark.skipif(not PEERS.python.exists(), reason="`dev bench` installs the peers")
     def test_a_frame_far_away(self, run, monkeypatch):
+        environment.ensure_peers()
         monkeypatch.setattr(ceiling, "measure", lambda *_: {"push": 1e9, "pull": 1e9})
         monkeypatch.setattr(far_frame, "FAR", (30, 1_000_000))
         monkeypatch.setattr(far_frame, "QUICK_ROWS", 20_000)
