@@ -91,7 +91,7 @@ def tls(s3, tmp_path):
                 self.end_headers()
                 self.wfile.write(body)
 
-        do_PUT = do_GET  # noqa: N815
+        do_PUT = do_DELETE = do_GET  # noqa: N815
 
     certificates(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
