@@ -18,6 +18,7 @@ from include import xcom_reference
 from include.xcom_store import settings
 from include.xcom_store.errors import AccessDenied, ConfigurationError, ObjectCorrupt, ObjectMissing
 from include.xcom_store.stores import base
+from tests import local_s3
 from tests.xcom_store.conftest import (
     DAG,
     RUN,
@@ -29,6 +30,7 @@ from tests.xcom_store.conftest import (
     supervisor,
     xcom,
 )
+from tests.xcom_store.fault_proxy import Fault, FaultProxy
 
 __all__ = ["configure", "connect", "s3", "service", "supervisor", "xcom"]
 
@@ -256,6 +258,27 @@ def test_aws_is_reached_by_the_bucket_name_and_others_by_path(
     said = found.storage_options()["config_kwargs"]["s3"]["addressing_style"]
     assert said == ("virtual" if found.virtual else "path")
     found.arrow_filesystem()
+
+
+def test_through_the_connections_proxy(xcom, s3, configure, connect):
+    """That engines do not take from us: so they read by the backend's own requests."""
+    with FaultProxy(s3.server.port) as proxy:
+        proxy.inject(Fault("delay", times=None))
+        server = local_s3.connection(s3.server)
+        proxies = {"config_kwargs": {"proxies": {"http": proxy.url}}}
+        connect("aws_default", **server | {"extra": server["extra"] | proxies})
+        configure()
+        xcom.push(TRIPS)
+        trips = xcom_reference.locate(TI, TASK)
+        for read in (
+            lambda: trips.duckdb().sql("FROM xcom").df(),
+            lambda: pd.read_parquet(trips.path, filesystem=trips.access.arrow_filesystem()),
+        ):
+            before = proxy.hits
+            assert read()[["zone", "fare"]].equals(TRIPS[["zone", "fare"]])
+            assert proxy.hits > before
+        with pytest.raises(ConfigurationError, match="proxy"):
+            xcom_reference.bucket_access()
 
 
 def test_storage_options_are_those_of_s3fs():

@@ -230,7 +230,9 @@ def locate(
         row = RawXCom.get_one(**owner._asdict())
         reference = _reference(row and row.value)
         store, _key = store.find(reference.stored.uri, owner)
-        access = _access(store) if store.location.scheme == "s3" else StoreAccess(store=store)
+        # No engine takes a proxy or a CA from us; our own requests follow them.
+        by_itself = store.location.scheme == "s3" and not store.access.client_options
+        access = _access(store) if by_itself else StoreAccess(store=store)
     except XComStoreError as error:
         error.action = f"locating XCom {key!r} of {owner}"
         raise
@@ -266,6 +268,11 @@ def _access(store: Store) -> BucketAccess:
             "what reads an XCom there."
         )
     access = store.access
+    if "proxy_url" in access.client_options:
+        raise ConfigurationError(
+            f"connection {store.location.conn_id!r} names a proxy, which engines that read the "
+            "bucket by themselves do not take from here. `locate` gives what goes through it."
+        )
     keys = (access.credentials or _from_environment())()
     for hidden in (keys["secret_access_key"], keys["token"]):
         if hidden:
