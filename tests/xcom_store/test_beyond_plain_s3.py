@@ -185,6 +185,12 @@ def test_the_region_auto(there_and_back):
     there_and_back(region_name="auto")
 
 
+def test_the_requester_pays(there_and_back, tls, monkeypatch):
+    monkeypatch.setenv("AWS_REQUEST_PAYER", "true")
+    there_and_back({"verify": tls.authority}, endpoint_url=tls.url)
+    assert {headers.get("x-amz-request-payer") for headers in tls.sent} == {"requester"}
+
+
 @pytest.mark.parametrize("asked", ["when_required", "when_supported"])
 def test_checksums_where_the_connection_asks_for_them(s3, connect, store, configure, asked):
     """A bucket with Object Lock wants them; by default they are not sent."""
