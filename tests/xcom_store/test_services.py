@@ -172,7 +172,9 @@ class TestWhatIsWrong:
         if s3.scheme == "hdfs":
             pytest.skip("HDFS makes a directory that is not there")
         configure(url=f"{s3.scheme}://no-such-bucket/x")
-        for call in self.calls(store())[1:3] + self.calls(store())[4:5]:
+        write, get, read_range, _head, listed, *others = self.calls(store())  # a HEAD has no words
+        writing = (write, *others) if s3.scheme == "az" else ()  # SeaweedFS makes the bucket
+        for call in (get, read_range, listed, *writing):
             with pytest.raises(ConfigurationError, match=r"Create the (bucket|container)"):
                 call()
 
