@@ -230,8 +230,8 @@ def locate(
         row = RawXCom.get_one(**owner._asdict())
         reference = _reference(row and row.value)
         store, _key = store.find(reference.stored.uri, owner)
-        # No engine takes a proxy or a CA from us; our own requests follow them.
-        by_itself = store.location.scheme == "s3" and not store.access.client_options
+        # No engine takes a proxy from us; our own requests go through it.
+        by_itself = store.location.scheme == "s3" and "proxy_url" not in store.access.client_options
         access = _access(store) if by_itself else StoreAccess(store=store)
     except XComStoreError as error:
         error.action = f"locating XCom {key!r} of {owner}"
