@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import socket
 import time
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
@@ -40,6 +41,16 @@ class TestTheSurface(OnS3):
         if s3.scheme == "gs":
             pytest.skip("SeaweedFS ignores the condition of GCS; claiming finds that out")
         super().test_create_never_overwrites(filled)
+
+
+def test_a_push_takes_little_memory_besides_the_value(s3, store):
+    data = bytes(100 * 1024**2)
+    tracemalloc.start()
+    try:
+        store().put("x", lambda sink: sink.write(data))
+        assert tracemalloc.get_traced_memory()[1] < 50 * 1024**2
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize(
