@@ -319,7 +319,7 @@ def test_example_builds_the_airflow_that_is_tested() -> None:
     pins = dict(
         re.findall(r"^(apache-airflow(?:-task-sdk)?)==(\S+)", lock.read_text(), re.MULTILINE)
     )
-    python = re.findall(r"-python-(\S+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)[0]
+    python = re.findall(r"-python-([\d.]+)", (ROOT / "Dockerfile").read_text())[0]
     assert f"FROM docker.io/apache/airflow:{pins['apache-airflow']}-python{python}\n" in text
     assert all(f" {name}=={version} " in text for name, version in pins.items())
     (copied,) = re.findall(r"^COPY (.*) /tmp/$", text, re.MULTILINE)

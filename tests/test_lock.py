@@ -171,7 +171,7 @@ def test_the_s3_server_is_left_out_only_where_it_has_no_wheel() -> None:
 def test_the_locked_airflow_is_the_one_in_the_image() -> None:
     """A Runtime's number starts with the Airflow release that it holds."""
     image = re.search(
-        r"^FROM \S+/runtime:(\d+\.\d+)-\d+-python-(\d+\.\d+)$",
+        r"^FROM \S+/runtime:(\d+\.\d+)-\d+-python-(\d+\.\d+)(?:-base)?$",
         (ROOT / "Dockerfile").read_text(),
         re.MULTILINE,
     )

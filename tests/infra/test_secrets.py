@@ -25,6 +25,17 @@ from tests.infra.users import connection, root_of
 LARGE = ["x" * 2_000]
 
 
+@pytest.fixture(autouse=True)
+def _secrets_backends_of_each_test():
+    """Airflow from 3.3.1 on keeps those of the settings that a process had first."""
+    from airflow.sdk import configuration
+
+    forget = getattr(configuration, "clear_secrets_backends_cache", lambda: None)
+    forget()
+    yield
+    forget()
+
+
 def push_and_pull(xcom):
     xcom.push(LARGE)
     assert xcom.pull() == LARGE
