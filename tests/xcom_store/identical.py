@@ -63,9 +63,10 @@ def assert_identical(one, other, where="value"):
         and not (isinstance(one, float) and math.isnan(one))
     ):
         assert repr(one) == repr(other), where
-        for name in ("left", "right", "freq") if module == "pandas" else ():
+        for name in ("left", "right", "freq", "unit") if module == "pandas" else ():
             parts = [getattr(value, name, None) for value in (one, other)]
             assert_identical(*parts, f"{where}.{name}")
+        assert getattr(one, "is_safe", None) == getattr(other, "is_safe", None), where  # of a UUID
         if hasattr(one, "tzinfo"):
             assert_identical(one.tzinfo, other.tzinfo, f"{where}.tzinfo")
             assert getattr(one, "fold", 0) == getattr(other, "fold", 0), where
@@ -199,6 +200,7 @@ def _cells(array):
     Python's own have no nanoseconds, which pyarrow drops, and end in the year 9999.
     """
     import pyarrow as pa
+    from pyarrow.compute import run_end_decode
 
     kind = array.type
     if isinstance(array, pa.ExtensionArray):
@@ -212,6 +214,8 @@ def _cells(array):
             array.is_valid().to_pylist(),
         )
         return [is_valid[i] and [column[i] for column in columns] for i in range(len(array))]
+    if pa.types.is_run_end_encoded(kind):
+        return _cells(run_end_decode(array))
     if pa.types.is_nested(kind) and not pa.types.is_union(kind):  # lists and maps
         return [_cells(row.values) if row.is_valid else None for row in array]
     if pa.types.is_temporal(kind) and not pa.types.is_interval(kind):
