@@ -80,7 +80,7 @@ class Readers:
         Raises:
             Busy: no reader is free.
             Unsafe: the reader ended.
-            XComStoreError, TooLarge, NoPreview, Failed: there is no answer.
+            XComStoreError, TooSlow, TooLarge, NoPreview, Failed: there is no answer.
         """
         try:
             kind, content = self._ask(what, job, source, whole)

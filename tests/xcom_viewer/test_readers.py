@@ -21,7 +21,7 @@ from include.xcom_store.errors import StoreUnreachable, XComStoreError
 from include.xcom_viewer import preview, process, readers, shown, states
 from include.xcom_viewer.readers import Failed, Readers, Unsafe
 from include.xcom_viewer.shown.values import Text
-from include.xcom_viewer.work import Busy
+from include.xcom_viewer.work import Busy, TooSlow
 from tests.xcom_viewer import damage
 from tests.xcom_viewer.memory import ViewerInMemory
 from tests.xcom_viewer.peak import Peak
@@ -249,6 +249,24 @@ def test_what_takes_too_much_is_ended(some, monkeypatch, limit, most, why):
     with pytest.raises(Unsafe, match=why):
         ask(some)
     assert some.idle == []
+
+
+def test_a_reader_that_never_has_enough_is_ended(some, monkeypatch):
+    """Though it takes neither time nor memory: it asks for a byte, and the store is slow."""
+    monkeypatch.setattr(process, "MAX_WAITED_SECONDS", 0.5)
+    monkeypatch.setattr(process, "ARGUMENTS", ["-c", FRAME + HOSTILE["ranges for ever"]])
+    asked = []
+
+    def read(start, end):
+        asked.append(start)
+        time.sleep(0.1)
+        return bytes(end - start)
+
+    with pytest.raises(TooSlow):
+        some.ask("a", BYTES, Source(read), None)
+    assert 0 < len(asked) < 10
+    assert some.idle == []
+    assert some.deaths == {}
 
 
 def test_a_store_that_fails_is_no_death(some):
