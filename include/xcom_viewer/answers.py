@@ -182,6 +182,11 @@ def _short_number(text: str) -> str:
     return f"{float(text):.7g}" if re.fullmatch(r"-?\d+\.\d{5,}(e[+-]\d+)?", text) else text
 
 
+def _breakable(name: str) -> Markup:
+    """Return a name that may be broken after each underscore, and not within a word."""
+    return Markup("_<wbr>").join(_visible(name).split("_"))
+
+
 _GLOBALS: dict[str, Any] = {
     "airflow_page": _airflow_page,
     "link": _link,
@@ -191,6 +196,7 @@ _GLOBALS: dict[str, Any] = {
 }
 _FILTERS: dict[str, Callable[..., str]] = {
     "number": lambda value: f"{value:,}",
+    "breakable": _breakable,
     "size": size_text,
     "short_number": _short_number,
     "moment": lambda value: value.strftime("%Y-%m-%d %H:%M:%S UTC"),

@@ -133,7 +133,7 @@ def of_verdicts(before: Verdict, now: Verdict) -> VerdictChange:
         lines = [line for line in lines if line.state != "gone"]
     changed = [line for line in lines if line.state]
     changed.sort(key=lambda line: _ORDER.index(line.state))
-    words = {True: "as expected", False: "not as expected"}
+    words = {True: "met", False: "failed"}
     return VerdictChange(
         _pair(words[before.success], words[now.success]),
         _pair(*(f"{one.met:,} of {one.met + one.failed:,}" for one in (before, now))),

@@ -324,20 +324,23 @@ def test_raw_json(viewer):
 @pytest.mark.parametrize(
     ("array", "words"),
     [
-        ("np.arange(10)", ["Shape 10", "int64", "Min 0 Max 9 Mean 4.5", "all 10 values"]),
+        ("np.arange(10)", ["Shape 10", "int64", "Min 0 Max 9 Mean 4.5"]),
         ("np.array([1.5, np.nan])", ["Missing (NaN) 1", "Max 1.5"]),
         ("np.zeros((3, 4), '>f4')", ["Shape 3 × 4", ">f4", "Distinct 1"]),
         ("np.array(7)", ["a single value"]),
         ("np.array(['a', 'b'])", ["<U1", "0 a", "1 b"]),
         ("np.array([1 + 2j])", ["complex128", "(1+2j)"]),
-        ("np.array([], 'f8')", ["Values 0"]),
+        ("np.array([], 'f8')", ["Shape 0"]),
         ("np.array([True, False])", ["bool", "Distinct 2"]),
         ("np.zeros(2, [('a', 'i4'), ('b', 'U3')])", ["(0, '')"]),
         ("np.array(['2026-01-01'], 'M8[D]')", ["datetime64[D]", "2026-01-01"]),
         ("np.array([1, 2], 'f2')", ["float16", "Max 2"]),
         ("np.array([1, 2], '>f2')", [">f2", "Max 2"]),
         ("np.asfortranarray(np.ones((2, 3)))", ["Fortran"]),
-        ("np.arange(1_000_000)", ["the first", "of 1,000,000 values"]),
+        ("np.arange(1_000_000)", ["the first", "of 1,000,000 values", "The first 20 values:"]),
+        ("np.arange(6).reshape(2, 3)", ["Values Heat map", "0 1 2 0 0 1 2 1 3 4 5"]),
+        ("np.ones((30, 15), 'i8')", ["The first 20 rows and 12 columns:"]),
+        ("np.ones((30, 30))", ["Image Heat map Values"]),
     ],
 )
 def test_arrays(viewer, array, words):

@@ -45,9 +45,11 @@ function showTimes(within) {
     const style = { dateStyle: "short", timeStyle: "medium", timeZone };
     const shown = new Intl.DateTimeFormat("sv-SE", style); // 2026-11-22 11:00:05
     for (const time of within.querySelectorAll("time")) {
-      time.title = time.textContent;
-      time.textContent = `${shown.format(new Date(time.dateTime))} ${timeZone}`;
+      const zone = "bare" in time.dataset ? "" : ` ${timeZone}`; // where a column's head has it
+      time.title = `${time.textContent.replace(" UTC", "")} UTC`;
+      time.textContent = shown.format(new Date(time.dateTime)) + zone;
     }
+    for (const zone of within.querySelectorAll("[data-zone]")) zone.textContent = timeZone;
   } catch {
     // a setting that is none
   }
@@ -76,7 +78,9 @@ async function fill(body, address) {
 // Not where there is nothing to be had.
 function offerDownloads(card) {
   const nothing = card.querySelector("[data-nothing]") !== null;
-  for (const link of card.querySelectorAll("[data-download]")) link.hidden = nothing;
+  for (const link of card.querySelectorAll("[data-download], header [data-part]")) {
+    link.hidden = nothing;
+  }
 }
 
 async function fillAll() {
@@ -116,7 +120,6 @@ function clickAround(link, isDownload) {
   other.click();
   other.remove();
 }
-
 
 // Of the address of the page around this frame, what follows # names the card to show.
 function showTarget() {
