@@ -352,6 +352,11 @@ def test_damaged_objects(some):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("name", damage.ODDITIES)
+def test_what_libraries_fail_at_is_damage_too(some, name):
+    assert look(ViewerInMemory(), some, *damage.ODDITIES[name])[0] == "corrupt"
+
+
 # Five seconds each; of zeros in Arrow's own format, and of texts in test_tables.py, it is less.
 SLOW = {
     "a row of 100 million zeros", "2,000 rows of a long text", "its category", "Arrow of a long text",
