@@ -242,6 +242,17 @@ def test_a_link_opens_the_same_card_in_airflows_own_page(site, visit):
     visit.page.goto("about:blank")
     visit.page.goto(link)
     expect(visit.values().locator(".card.target")).to_be_visible()
+    visit.page.goto(site.task_page(DAG, "values"))
+    values, part = visit.open_tab(), {"name": "frames › 0", "level": 2}
+    card(values, "nested").get_by_role("link", name="Open").first.click()
+    expect(values.get_by_role("heading", **part)).to_be_visible()
+    values.get_by_role("button", name="Copy link").click()
+    link = visit.page.evaluate("navigator.clipboard.readText()")
+    visit.page.goto("about:blank")
+    visit.page.goto(link)
+    expect(values.get_by_role("heading", **part)).to_be_visible()
+    values.get_by_role("link", name="All XComs of this task").click()
+    expect(values.locator(".card:target")).to_contain_text("nested")
     visit.page.goto(site.run_page(DAG))
     row = visit.open_tab().get_by_role("row", name=re.compile("mapped 2 return_value"))
     row.get_by_role("link", name="mapped").click()
@@ -378,6 +389,19 @@ def test_markup_in_values_is_text(site, visit):
     _, data = download(visit, frame.get_by_role("link", name="Download CSV"))
     formulas = [line for line in data.decode().split("\n") if re.search(r'(^|,)"?[=+@]', line)]
     assert formulas == []
+
+
+@pytest.mark.long
+def test_a_drawing_runs_nothing_and_by_its_own_address_is_a_download(site, visit):
+    visit.page.goto(site.task_page(PICTURES, "pictures"))
+    picture = card(visit.open_tab(), "drawing").locator("img")
+    picture.scroll_into_view_if_needed()
+    width = "picture => picture.decode().then(() => picture.naturalWidth)"
+    assert picture.evaluate(width) == browser_dags.DRAWING_WIDTH
+    address = picture.evaluate("picture => picture.src")
+    with visit.page.expect_download() as started:
+        visit.page.evaluate("address => { location.href = address }", address)
+    assert Path(started.value.path()).read_bytes() == browser_dags.DRAWING
 
 
 @pytest.mark.long

@@ -121,13 +121,21 @@ function clickAround(link, isDownload) {
   other.remove();
 }
 
-// Of the address of the page around this frame, what follows # names the card to show.
+// Of the address of the page around this frame, what follows # names the card to show, and perhaps
+// a part of its value. What has a page of its own is opened there.
 function showTarget() {
-  const name = (frame || window).location.hash.slice(1);
-  const card = name && document.getElementById(name);
-  if (!card) return;
-  card.classList.add("target");
-  card.scrollIntoView();
+  const shared = frame && !location.hash;
+  const [name, leaf] = (shared ? frame : window).location.hash.slice(1).split("&leaf=");
+  const place = name && document.getElementById(name);
+  if (!place) return;
+  if (shared && (leaf || place.matches("tr"))) {
+    const page = new URL(place.dataset.page, location.href);
+    if (leaf) page.searchParams.set("leaf", leaf);
+    location.replace(page);
+    return;
+  }
+  place.classList.add("target");
+  place.scrollIntoView();
 }
 
 function value(row, position) {
