@@ -112,7 +112,14 @@ def brief(value: Any, *, bare: bool = False) -> str:
 def _nothing_trusted() -> Iterator[None]:
     try:
         yield
-    except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise ObjectCorrupt(f"the document cannot be shown ({error!r}).") from error
 
 
