@@ -82,7 +82,9 @@ print(sorted({heavy!r} & {{name.partition(".")[0] for name in sys.modules}}))
 """
 
 
-@pytest.mark.parametrize("url", STORES)
+@pytest.mark.parametrize("url", [
+    url if url.startswith("s3:") else pytest.param(url, marks=pytest.mark.long) for url in STORES
+])  # fmt: skip
 def test_no_module_of_another_service(url):
     pytest.importorskip("obstore")
     wanted, connection = STORES[url]

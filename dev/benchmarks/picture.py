@@ -92,5 +92,5 @@ def draw_task(phases: list[str], milliseconds: dict[str, list[float]], picture: 
     axis.set(xlabel="ms, medians of runs in a real Airflow")
     for side in ("top", "right", "left"):
         axis.spines[side].set_visible(False)
-    page.legend(loc="outside upper center", ncols=4, frameon=False)
+    page.legend(loc="outside upper center", ncols=3, frameon=False)
     page.savefig(picture, metadata={"Date": None, "Title": "Where the time of a task goes"})

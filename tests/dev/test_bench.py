@@ -97,6 +97,7 @@ class TestMeasurements:
         for way in many_parts.WAYS:
             assert all(one[way]["seconds"] > way_there_and_back for one in figures["4 far"])
 
+    @pytest.mark.long
     def test_ten_thousand_rows_are_one_request_each_way(self, tmp_path):
         with harness.Bench(quick=True, folder=tmp_path).s3() as env:
             found = far_frame.few_requests(harness.Bench(quick=True, folder=tmp_path), env)

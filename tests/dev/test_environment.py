@@ -119,7 +119,7 @@ def test_a_group_is_installed_when_it_is_asked_for(tmp_path):
     assert made.installed() == {"test"}  # it comes with the next installation
 
 
-@pytest.mark.parametrize("command", ["setup", "demo"])
+@pytest.mark.parametrize("command", ["setup", pytest.param("demo", marks=pytest.mark.long)])
 def test_a_link_is_replaced_and_what_it_leads_to_is_left_alone(bare_copy, tmp_path, command):
     theirs = tmp_path / "theirs"
     (theirs / "bin").mkdir(parents=True)

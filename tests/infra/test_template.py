@@ -24,6 +24,7 @@ PROVIDER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{ISSUER}"
 SUBJECTS = ["system:serviceaccount:airflow:worker", "system:serviceaccount:airflow:triggerer*"]
 
 
+@pytest.mark.long
 def test_the_linter_finds_nothing(template):
     api = pytest.importorskip("cfnlint.api")
     text = template.read_text(encoding="utf-8")

@@ -92,13 +92,8 @@ def test_as_dev_up_starts_it(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(not (ROOT / ".env").exists(), reason="the image has no .env")
-@pytest.mark.parametrize(
-    "env_file",
-    [
-        pytest.param(True, id="astro dev start", marks=pytest.mark.long),
-        pytest.param(False, id="off"),
-    ],
-)
+@pytest.mark.parametrize("env_file", [True, False], ids=["astro dev start", "off"])
+@pytest.mark.long
 def test_as_the_image_starts_it(tmp_path, env_file):
     """Airflow's home is the project, plugins/ its own folder; `.env` comes from the CLI only.
 
@@ -126,8 +121,9 @@ def test_the_relative_plugins_folder_in_docker(tmp_path):
 
 
 @pytest.mark.parametrize("before", [
-    "import airflow.sdk.execution_time.task_runner", "import airflow.jobs.scheduler_job_runner",
-], ids=["task", "scheduler"])  # fmt: skip
+    pytest.param("import airflow.sdk.execution_time.task_runner", id="task"),
+    pytest.param("import airflow.jobs.scheduler_job_runner", id="scheduler", marks=pytest.mark.long),
+])  # fmt: skip
 def test_it_costs_every_process_next_to_nothing(tmp_path, before):
     """Beside what such a process has imported by itself."""
     out = in_airflow(COST.format(before=before), tmp_path, AIRFLOW__XCOM_STORE__VIEWER="true")
