@@ -219,12 +219,14 @@ class Demo:
                     self.say(follow.complaints(self._folder, dag.dag_id, task))
 
     def _stay(self, airflow: AirflowServer, s3: S3Server) -> None:
-        self.say(
-            f"\nAirflow is up:  {airflow.url}   (no login; only this machine reaches it)\n"
+        of_s3 = (
             f"S3 endpoint:    {s3.endpoint_url}   bucket {s3.bucket}\n"
             f"S3 keys:        AWS_ACCESS_KEY_ID={s3.access_key_id}"
             f" AWS_SECRET_ACCESS_KEY={s3.secret_access_key} AWS_REGION=us-east-1\n"
-            f"{self._other.told(self._prefix) if self._other else ''}"
+        )
+        self.say(
+            f"\nAirflow is up:  {airflow.url}   (no login; only this machine reaches it)\n"
+            f"{self._other.told(self._prefix) if self._other else of_s3}"
             f"Logs:           {self._folder}\n"
             "Look at the values: python3 -m dev tools ls (in another terminal)\n"
             f"Ctrl-C stops everything.{' The next start goes on from here.' if self._kept else ''}"

@@ -189,7 +189,6 @@ class Azure(Server):
 
     @classmethod
     def _install(cls, folder: Path) -> None:
-        cls.check()
         _run(["npm", "install", "--no-fund", "--no-audit", "--prefix", str(folder), _AZURITE])
 
     def connection(self, port: int | None = None) -> dict[str, Any]:
@@ -262,7 +261,6 @@ class Hdfs(Server):
 
     @classmethod
     def _install(cls, folder: Path) -> None:
-        cls.check()
         lines = [
             "<dependency><groupId>{}</groupId><artifactId>{}</artifactId><version>{}</version>"
             "</dependency>".format(*name.split(":"), version)
@@ -301,6 +299,7 @@ SERVERS: dict[str, type[Server]] = {each.name: each for each in (Gcs, Azure, Hdf
 
 def start(name: str, folder: Path, port: int | None = None) -> Server:
     """Start one of them; DevError says what to install, or why it did not come up."""
+    SERVERS[name].check()
     return SERVERS[name].start(folder, port)
 
 

@@ -37,7 +37,9 @@ def run(arguments: Sequence[str]) -> int:
     """Become the tool; DevError if nothing runs that it could look at."""
     settings = kept.running_settings() or _of_s3_alone()
     env = {**airflow_environment.inherited(), "PYTHONPATH": str(ROOT), **settings}
-    os.execve(sys.executable, [sys.executable, "-c", _CODE, _NAME, *arguments], env)  # noqa: S606
+    local = ["--local"] if arguments[:1] == ["check"] else []
+    command = [sys.executable, "-c", _CODE, _NAME, *arguments, *local]
+    os.execve(sys.executable, command, env)  # noqa: S606
 
 
 def _of_s3_alone() -> dict[str, str]:

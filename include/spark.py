@@ -102,7 +102,7 @@ def conf(access: BucketAccess) -> dict[str, str]:
     conf = {**COMMON, "spark.hadoop.fs.s3a.endpoint.region": access.region}
     if access.endpoint:
         conf["spark.hadoop.fs.s3a.endpoint"] = access.endpoint
-        conf["spark.hadoop.fs.s3a.path.style.access"] = "true"
+        conf["spark.hadoop.fs.s3a.path.style.access"] = str(not access.virtual).lower()
     return conf
 
 

@@ -18,9 +18,21 @@ from include import xcom_reference
 from include.xcom_store import settings
 from include.xcom_store.errors import AccessDenied, ConfigurationError, ObjectCorrupt, ObjectMissing
 from include.xcom_store.stores import base
-from tests.xcom_store.conftest import DAG, RUN, TASK, configure, s3, service, supervisor, xcom
+from tests import local_s3
+from tests.xcom_store.conftest import (
+    DAG,
+    RUN,
+    TASK,
+    configure,
+    connect,
+    s3,
+    service,
+    supervisor,
+    xcom,
+)
+from tests.xcom_store.fault_proxy import Fault, FaultProxy
 
-__all__ = ["configure", "s3", "service", "supervisor", "xcom"]
+__all__ = ["configure", "connect", "s3", "service", "supervisor", "xcom"]
 
 TI = SimpleNamespace(dag_id=DAG, run_id=RUN, task_id="reader", map_index=-1)
 TRIPS = pd.DataFrame({"zone": [1, 2, 1, 3], "fare": [5.0, 7.5, 6.0, 9.0], "note": list("abcd")})
@@ -30,7 +42,7 @@ ANOTHER_BUCKET = {"endpoint_url": None, "region_name": "eu-central-1"}
 def access(**changes):
     values = {
         "bucket": "b", "region": "eu-central-1", "endpoint": None,
-        "key_id": "AKIA", "secret": "sec'ret", "token": None,
+        "key_id": "AKIA", "secret": "sec'ret", "token": None, "virtual": False,
     }  # fmt: skip
     return xcom_reference.BucketAccess(**(values | changes))
 
@@ -226,12 +238,47 @@ def test_the_secret_is_sql_that_duckdb_takes():
         assert f"use_ssl={int(one.use_ssl)}" in found.replace("true", "1").replace("false", "0")
 
 
-def test_aws_is_reached_by_the_bucket_name_and_others_by_path():
-    assert (access().host, access().url_style, access().use_ssl) == (
-        "s3.eu-central-1.amazonaws.com", "vhost", True,
-    )  # fmt: skip
-    local = access(endpoint="http://localhost:8333")
-    assert (local.host, local.url_style, local.use_ssl) == ("localhost:8333", "path", False)
+@pytest.mark.parametrize(("endpoint", "style", "expected"), [
+    (None, "auto", (True, "s3.eu-central-1.amazonaws.com")),
+    (None, "path", (False, "s3.eu-central-1.amazonaws.com")),
+    ("http://localhost:8333", "auto", (False, "localhost:8333")),
+    ("https://s3.example.org/", "virtual", (True, "s3.example.org")),
+])  # fmt: skip
+def test_aws_is_reached_by_the_bucket_name_and_others_by_path(
+    configure, connect, endpoint, style, expected
+):
+    """Unless the connection says otherwise."""
+    extra = {"region_name": "eu-central-1", "config_kwargs": {"s3": {"addressing_style": style}}}
+    connect(login="AKIA", password="s", extra=extra)
+    configure(url="s3://b/xcom", endpoint_url=endpoint)
+    found = xcom_reference.bucket_access()
+    assert (found.virtual, found.host) == expected
+    assert found.use_ssl == (endpoint != "http://localhost:8333")
+    assert found.url_style == ("vhost" if found.virtual else "path")
+    said = found.storage_options()["config_kwargs"]["s3"]["addressing_style"]
+    assert said == ("virtual" if found.virtual else "path")
+    found.arrow_filesystem()
+
+
+def test_through_the_connections_proxy(xcom, s3, configure, connect):
+    """That engines do not take from us: so they read by the backend's own requests."""
+    with FaultProxy(s3.server.port) as proxy:
+        proxy.inject(Fault("delay", times=None))
+        server = local_s3.connection(s3.server)
+        proxies = {"config_kwargs": {"proxies": {"http": proxy.url}}}
+        connect("aws_default", **server | {"extra": server["extra"] | proxies})
+        configure()
+        xcom.push(TRIPS)
+        trips = xcom_reference.locate(TI, TASK)
+        for read in (
+            lambda: trips.duckdb().sql("FROM xcom").df(),
+            lambda: pd.read_parquet(trips.path, filesystem=trips.access.arrow_filesystem()),
+        ):
+            before = proxy.hits
+            assert read()[["zone", "fare"]].equals(TRIPS[["zone", "fare"]])
+            assert proxy.hits > before
+        with pytest.raises(ConfigurationError, match="proxy"):
+            xcom_reference.bucket_access()
 
 
 def test_storage_options_are_those_of_s3fs():
@@ -242,6 +289,7 @@ def test_storage_options_are_those_of_s3fs():
         "token": "t",
         "endpoint_url": "http://localhost:8333",
         "client_kwargs": {"region_name": "eu-central-1"},
+        "config_kwargs": {"s3": {"addressing_style": "path"}},
     }
 
 

@@ -19,6 +19,7 @@ import pytest
 
 pytest.importorskip("include.spark", reason="the Spark example was deleted")
 from include import spark
+from tests import local_s3
 from tests.xcom_store.conftest import configure, connect, s3, service
 
 __all__ = ["configure", "connect", "s3", "service"]
@@ -65,6 +66,15 @@ def test_spark_gets_uris_as_arguments_and_keys_by_its_environment(spark_submit, 
     assert environment["SPARK_LOCAL_IP"] == "127.0.0.1"
     assert "AWS_SESSION_TOKEN" not in environment
     assert s3.server.secret_access_key not in " ".join(arguments)
+
+
+@pytest.mark.parametrize(("style", "by_path"), [("auto", "true"), ("virtual", "false")])
+def test_the_bucket_is_addressed_as_the_connection_says(spark_submit, s3, connect, style, by_path):
+    config = {"config_kwargs": {"s3": {"addressing_style": style}}}
+    server = local_s3.connection(s3.server)
+    connect("aws_default", **server | {"extra": server["extra"] | config})
+    spark.submit(Path("job.py"))
+    assert f"spark.hadoop.fs.s3a.path.style.access={by_path}" in given(spark_submit)[0]
 
 
 def test_the_connection_says_where_spark_computes(spark_submit, connect):

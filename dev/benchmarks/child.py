@@ -23,8 +23,8 @@ def main() -> None:
     folder = os.environ.get("BENCHMARK_PROFILES")
     result = _profiled(called, arguments, folder) if folder else called(**arguments)
     print(f"\n{MARK}{json.dumps(result)}", flush=True)
-    # As a task's process ends in Airflow. At an ordinary end, a thread of pyarrow that still lets go
-    # of a Python file may abort the process ("terminate called without an active exception").
+    # As a task's process ends in Airflow. At an ordinary end, a thread of pyarrow that still lets
+    # go of a Python file may abort the process ("terminate called without an active exception").
     os._exit(0)
 
 

@@ -105,6 +105,7 @@ def in_memory(rows: int) -> dict[str, float]:
 
     class Memory(io.BytesIO):
         failure: BaseException | None = None
+        in_memory = 0
 
         def close(self) -> None:
             """Stay readable."""

@@ -50,6 +50,7 @@ class BucketAccess:
     Attributes:
         endpoint: with its scheme; None is AWS.
         token: of temporary credentials, else None.
+        virtual: whether the bucket stands in the host's name, not in the path.
     """
 
     bucket: str
@@ -58,6 +59,7 @@ class BucketAccess:
     key_id: str = field(repr=False)
     secret: str = field(repr=False)
     token: str | None = field(repr=False)
+    virtual: bool
 
     @property
     def host(self) -> str:
@@ -74,7 +76,7 @@ class BucketAccess:
     @property
     def url_style(self) -> str:
         """DuckDB's word for how the bucket stands in a URL."""
-        return "path" if self.endpoint else "vhost"
+        return "vhost" if self.virtual else "path"
 
     def duckdb_secret(self) -> str:
         """SQL that lets a DuckDB session read and write this bucket. It holds the keys: not to log.
@@ -131,6 +133,7 @@ class BucketAccess:
             region=self.region,
             endpoint_override=self.host if self.endpoint else None,
             scheme="https" if self.use_ssl else "http",
+            force_virtual_addressing=self.virtual,
         )
 
     def storage_options(self) -> dict[str, Any]:
@@ -141,6 +144,7 @@ class BucketAccess:
             "token": self.token,
             "endpoint_url": self.endpoint,
             "client_kwargs": {"region_name": self.region},
+            "config_kwargs": {"s3": {"addressing_style": "virtual" if self.virtual else "path"}},
         }
 
 
@@ -226,7 +230,9 @@ def locate(
         row = RawXCom.get_one(**owner._asdict())
         reference = _reference(row and row.value)
         store, _key = store.find(reference.stored.uri, owner)
-        access = _access(store) if store.location.scheme == "s3" else StoreAccess(store=store)
+        # No engine takes a proxy from us; our own requests go through it.
+        by_itself = store.location.scheme == "s3" and "proxy_url" not in store.access.client_options
+        access = _access(store) if by_itself else StoreAccess(store=store)
     except XComStoreError as error:
         error.action = f"locating XCom {key!r} of {owner}"
         raise
@@ -262,6 +268,11 @@ def _access(store: Store) -> BucketAccess:
             "what reads an XCom there."
         )
     access = store.access
+    if "proxy_url" in access.client_options:
+        raise ConfigurationError(
+            f"connection {store.location.conn_id!r} names a proxy, which engines that read the "
+            "bucket by themselves do not take from here. `locate` gives what goes through it."
+        )
     keys = (access.credentials or _from_environment())()
     for hidden in (keys["secret_access_key"], keys["token"]):
         if hidden:
@@ -273,6 +284,7 @@ def _access(store: Store) -> BucketAccess:
         key_id=keys["access_key_id"],
         secret=keys["secret_access_key"],
         token=keys["token"],
+        virtual=access.config.get("virtual_hosted_style_request", not access.endpoint),
     )
 
 

@@ -143,6 +143,7 @@ def _write(store: Store, key: str, found: _Named, value: Any) -> record.StoredOb
 def _writing(found: _Named, value: Any, place: str = "") -> Callable[[Sink], None]:
     def write(sink: Sink) -> None:
         with failures.refusing(f"the {type_name(value)}{place}", sink):
+            sink.in_memory = found[1].in_memory
             found[1].write(sink)
 
     return write

@@ -3,8 +3,9 @@
 Does what a task would: lists, writes, reads and deletes a small object under the prefix, with the
 backend's own code, in each store that is set. Then reads the bucket's configuration, on S3 alone,
 as far as the credentials allow: a missing right to do that is not an error, the line says "not
-known" and names the permission. `--rows` also
-looks for values that Airflow's common-io backend has left and that cannot be read by what is set.
+known" and names the permission. `--local` leaves that out, and whether anybody can read without
+credentials: a server on your own machine need not be configured. `--rows` also looks for values
+that Airflow's common-io backend has left and that cannot be read by what is set.
 
 Each line is ok, a warning, an error or not known, and says what to do. No secret is printed. The
 exit code is 1 if there is an error. A check holds for the process that makes it: run it where tasks
@@ -55,7 +56,12 @@ def report(options: Settings | None = None) -> list[CheckLine]:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what is looked at besides what Airflow is configured for."""
+    """Add what is looked at besides what Airflow is configured for, and what is not."""
+    parser.add_argument(
+        "--local",
+        action="store_true",
+        help="leave out how the bucket is configured, and for whom it is open",
+    )
     parser.add_argument(
         "--rows", action="store_true",
         help="also count the rows that common-io's backend has left: a request for each row",
@@ -66,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the lines as they come."""
     states = set()
-    for line in chain(_lines(None), _row_lines(arguments)):
+    for line in chain(_lines(None, local=arguments.local), _row_lines(arguments)):
         states.add(line.state)
         if arguments.json:
             output.line(line._asdict())
@@ -75,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
     return FOUND if ERROR in states else OK
 
 
-def _lines(options: Settings | None) -> Iterator[CheckLine]:
+def _lines(options: Settings | None, *, local: bool = False) -> Iterator[CheckLine]:
     try:
         options = options or settings.load()
         hurried = service.at_most(options, connect_timeout=5, request_timeout=15, retry_timeout=5)
@@ -90,10 +96,10 @@ def _lines(options: Settings | None) -> Iterator[CheckLine]:
         else:
             yield from check_settings.settings_lines(store)
         if store.settings.url:
-            yield from _store_lines(store)
+            yield from _store_lines(store, local=local)
 
 
-def _store_lines(store: Store) -> Iterator[CheckLine]:
+def _store_lines(store: Store, *, local: bool) -> Iterator[CheckLine]:
     yield from check_settings.connection_lines(store.location.conn_id)
     try:
         access = store.access
@@ -107,13 +113,14 @@ def _store_lines(store: Store) -> Iterator[CheckLine]:
         yield CheckLine("connection", ERROR, f"{type(error).__name__}: {error}")
         return
     yield from check_settings.endpoint_lines(store, access)
-    questions: Any = Questions(store) if store.location.scheme == "s3" else NotAsked(store)
+    is_asked = store.location.scheme == "s3" and not local
+    questions: Any = Questions(store) if is_asked else NotAsked(store, local=local)
     usable = True
     for line in (*questions.region(), *check_access.list_lines(store)):
         usable = usable and line.state != ERROR
         yield line
     if usable:
-        yield from check_access.round_trip(store)
+        yield from check_access.round_trip(store, local=local)
         yield from questions.configuration()
 
 

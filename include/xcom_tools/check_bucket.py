@@ -22,10 +22,16 @@ _FLAGS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictP
 
 
 class NotAsked:
-    """In place of `Questions` for what is not S3: says what is not looked at."""
+    """In place of `Questions` for what is not S3, or local: says what is not looked at."""
 
-    def __init__(self, store: Store) -> None:
-        self._name = store.service.NAME
+    def __init__(self, store: Store, *, local: bool) -> None:
+        self._of = "a server on your machine" if local else store.service.NAME
+        self._to_do = (
+            "Check the bucket of your deployment, there: python -m include.xcom_tools check."
+            if local
+            else "See there that no rule deletes or archives values in use, and that deleted ones "
+            "can be restored for a while (docs/stores.md)."
+        )
 
     def region(self) -> Iterator[CheckLine]:
         """Tell nothing."""
@@ -36,10 +42,9 @@ class NotAsked:
         yield CheckLine(
             "configuration",
             NOT_KNOWN,
-            f"Versioning, encryption, public access and lifecycle rules of {self._name} are not "
+            f"Versioning, encryption, public access and lifecycle rules of {self._of} are not "
             "looked at.",
-            "See there that no rule deletes or archives values in use, and that deleted ones can "
-            "be restored for a while (docs/stores.md).",
+            self._to_do,
         )
 
 

@@ -18,6 +18,8 @@ def test_a_missing_program_is_named(monkeypatch, tmp_path, name, program):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(DevError, match=f"needs .*no program {program} on the PATH"):
         demo_options.check(**ASKED, store=name)
+    with pytest.raises(DevError, match=f"no program {program}"):  # benchmark and tests go on
+        stores.start(name, tmp_path)
 
 
 def test_gcs_needs_nothing(monkeypatch, tmp_path):

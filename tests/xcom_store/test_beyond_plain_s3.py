@@ -91,7 +91,7 @@ def tls(s3, tmp_path):
                 self.end_headers()
                 self.wfile.write(body)
 
-        do_PUT = do_GET  # noqa: N815
+        do_PUT = do_DELETE = do_GET  # noqa: N815
 
     certificates(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -183,6 +183,12 @@ def test_an_endpoint_by_ipv6(there_and_back, s3):
 
 def test_the_region_auto(there_and_back):
     there_and_back(region_name="auto")
+
+
+def test_the_requester_pays(there_and_back, tls, monkeypatch):
+    monkeypatch.setenv("AWS_REQUEST_PAYER", "true")
+    there_and_back({"verify": tls.authority}, endpoint_url=tls.url)
+    assert {headers.get("x-amz-request-payer") for headers in tls.sent} == {"requester"}
 
 
 @pytest.mark.parametrize("asked", ["when_required", "when_supported"])

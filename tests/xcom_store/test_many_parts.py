@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from include.xcom_store.errors import AccessDenied, ObjectMissing, StoreUnreachable
-from include.xcom_store.stores import parallel
+from include.xcom_store.stores import files, parallel
 from include.xcom_store.stores.parallel import Ahead, Job, Slots
 from tests.xcom_store.conftest import DAG, RUN, TASK
 from tests.xcom_store.fault_proxy import Fault, FaultProxy
@@ -114,6 +114,16 @@ class TestRequests:
         delayed(proxy, 0)
         assert_identical(frames[7], xcom.pull(task_id="mapped", map_index=7))
         assert proxy.hits == 1
+
+    def test_what_is_huge_is_written_in_larger_parts(self, xcom, proxy, monkeypatch):
+        """S3 takes no more than 10,000 of an object. Requests: begin, parts, complete."""
+        large = np.random.default_rng(7).bytes(30 * 1024**2)
+        for usual, requests in ((files.USUAL_PARTS, 2 + 6), (3, 2 + 3)):
+            monkeypatch.setattr(files, "USUAL_PARTS", usual)
+            delayed(proxy, 0)
+            xcom.push(large)
+            assert proxy.hits == requests
+            assert xcom.pull() == large
 
 
 class TestAPartFails:

@@ -262,14 +262,39 @@ LARGE = {
 
 @pytest.mark.parametrize("kind", LARGE)
 def test_more_bytes_than_an_upload_has_parts_for(kind, monkeypatch):
-    monkeypatch.setattr(files, "MOST_BYTES", 10)
-    with pytest.raises(ValueNotStorable, match="more than 10 bytes in one object"):
+    monkeypatch.setattr(files, "MOST_PARTS", 0)
+    with pytest.raises(ValueNotStorable, match="more than 0 bytes in one object"):
         values.push(LARGE[kind](), OWNER, MemoryStore())
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars", "pyarrow", "numpy", "bytes"])
+def test_a_part_is_a_thousandth_of_what_takes_too_many(kind, monkeypatch):
+    """Of what a value takes in memory, which is known before the first part is sent."""
+    made = {
+        "pandas": lambda: pd.DataFrame({"a": range(25_000)}),
+        "polars": lambda: pl.DataFrame({"a": range(25_000)}),
+        "pyarrow": lambda: pa.table({"a": range(25_000)}),
+        "numpy": lambda: np.arange(25_000),
+        "bytes": lambda: bytes(200_000),
+    }
+    sinks = []
+
+    class Store(MemoryStore):
+        def put(self, key, write):
+            sinks.append(HashingSink(io.BytesIO, lambda: None))
+            write(sinks[0])
+            return super().put(key, write)
+
+    monkeypatch.setattr(files, "PUT_PART_BYTES", 100)
+    monkeypatch.setattr("include.xcom_store.codecs.frames.GROUP_ROWS", 10_000)
+    values.push(made[kind](), OWNER, Store())
+    assert 200 <= sinks[0].part_bytes <= 202
+    assert sinks[0].bytes > 0
 
 
 @pytest.mark.parametrize("name", LARGE)
 def test_what_the_store_raises_is_not_taken_for_the_values(name, monkeypatch):
-    monkeypatch.setattr(files, "PUT_PART_BYTES", 0)  # all bytes go on as soon as they are written
+    monkeypatch.setattr(files, "PUT_PART_BYTES", 1)  # all bytes go on as soon as they are written
     with pytest.raises(OSError, match="no space") as error:
         values.push(LARGE[name](), OWNER, NoStore())
     assert type(error.value) is OSError

@@ -62,6 +62,17 @@ def dead_port():
 # ------------------------------------------------------------------------ what is right
 
 
+def test_a_local_server(s3, command):
+    """Not about its configuration, most of which would be warnings."""
+    whole, local = (
+        {line["about"] for line in command("check", *options, "--json").lines()}
+        for options in ((), ("--local",))
+    )
+    assert whole - local >= {"anonymous", "versioning", "encryption", "lifecycle"}
+    assert local - whole == {"configuration"}
+    assert local >= {"list", "write", "read", "delete"}
+
+
 def test_a_good_bucket(aws, report):
     kms = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "arn:aws:kms:us-east-1:1:key/a"}
     blocked = dict.fromkeys(

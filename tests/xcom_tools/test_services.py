@@ -60,6 +60,15 @@ def test_a_check_says_what_it_does_not_look_at(s3):
     assert s3.keys() == []
 
 
+def test_a_check_of_a_local_server_is_not_about_its_configuration(s3, command):
+    """The emulators are open to everybody, which is no fault on one's own machine."""
+    found = command("check", "--local", "--json")
+    lines = {line["about"]: line for line in found.lines()}
+    assert found.code == 0
+    assert "anonymous" not in lines
+    assert "a server on your machine" in lines["configuration"]["found"]
+
+
 def test_a_check_of_what_cannot_be_reached(s3, configure):
     s3.through(9)
     configure(retry_timeout=1)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -11,9 +14,10 @@ pytest.importorskip("boto3")
 
 from include.xcom_store.errors import StoreUnreachable
 from include.xcom_store.keys import Owner
-from include.xcom_tools import sweep_uploads
+from include.xcom_tools import s3_client, sweep_uploads
 from include.xcom_tools.listing import ANY
 from tests import local_s3
+from tests.xcom_store.test_beyond_plain_s3 import tls  # noqa: F401
 from tests.xcom_tools.conftest import MOTO_BUCKET
 from tests.xcom_tools.sweep_airflow import BIG, owner
 
@@ -134,3 +138,30 @@ def test_nobody_answers(s3, findings):
     s3.through(9)
     with pytest.raises(StoreUnreachable, match="never completed: Could not connect"):
         findings()
+
+
+@pytest.mark.parametrize(("style", "host"), [
+    ("virtual", "bucket.s3.example.com"), ("path", "s3.example.com"), ("auto", "s3.example.com"),
+])  # fmt: skip
+def test_it_asks_in_the_style_that_the_connection_names(configure, store, monkeypatch, style, host):
+    extra = {"region_name": "r", "config_kwargs": {"s3": {"addressing_style": style}}}
+    connection = {"conn_type": "aws", "login": "k", "password": "s", "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
+    configure(url="s3://bucket/x", endpoint_url="https://s3.example.com")
+    client = s3_client.connect(store())
+    url = client.generate_presigned_url("list_multipart_uploads", {"Bucket": "bucket"})
+    assert urlsplit(url).hostname == host
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="SSL_CERT_FILE counts on Linux only")
+def test_it_trusts_whom_the_backend_trusts(uploads, findings, tls, configure, monkeypatch):  # noqa: F811
+    monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
+    for name in ("AWS_CA_BUNDLE", "SSL_CERT_FILE"):
+        uploads.begin(key())
+        configure(endpoint_url=tls.url)
+        with pytest.raises(StoreUnreachable, match="certificate"):
+            findings()
+        with monkeypatch.context() as patch:
+            patch.setenv(name, tls.authority)
+            configure()
+            assert [f.uri.endswith(key()) for f in findings()] == [True]

@@ -49,7 +49,7 @@ def encode(value: Any, compression: str) -> Encoded:
             else:
                 writer.write_table(written)
 
-    return Encoded("arrow", write, summary(table))
+    return Encoded("arrow", write, summary(table), table.nbytes)
 
 
 def decode(data: bytes | bytearray, type_name: str) -> Any:

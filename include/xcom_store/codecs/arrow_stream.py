@@ -45,7 +45,7 @@ def encode(value: Any, compression: str) -> Encoded:
                 stream.write_batch(batch, custom_metadata=footer)
                 footer = None
 
-    return Encoded("arrows", write, arrow.summary(table))
+    return Encoded("arrows", write, arrow.summary(table), table.nbytes)
 
 
 def decode(data: bytes | bytearray, type_name: str) -> Any:

@@ -13,6 +13,8 @@ class Sink(Protocol):
 
     failure: BaseException | None
     """What kept it from taking some; None as long as nothing did."""
+    in_memory: int
+    """To be set before bytes are written: `Encoded.in_memory`."""
 
     def write(self, data: Any, /) -> int:
         """Take bytes or a buffer; return how many."""
@@ -27,6 +29,9 @@ class Encoded(NamedTuple):
     """Writes all bytes to the sink, once, in order."""
     summary: str
     """A short line for people: shape, columns, verdict."""
+    in_memory: int = 0
+    """About how many bytes the value takes there, by which the parts of an upload are sized; 0 for
+    what is none of many gigabytes."""
 
 
 def arrow_compression(compression: str) -> str | None:

@@ -12,7 +12,8 @@ def accepts(value: object) -> bool:
 
 
 def encode(value: bytes | bytearray, _compression: str) -> Encoded:
-    return Encoded("bin", lambda sink: sink.write(value), f"{len(value):,} bytes")
+    size = len(value)
+    return Encoded("bin", lambda sink: sink.write(value), f"{size:,} bytes", size)
 
 
 def decode(data: bytes | bytearray, type_name: str) -> bytes | bytearray:

@@ -58,7 +58,7 @@ def encode(value: Any, _compression: str) -> Encoded:
         if char:
             sink.write(char)
 
-    return Encoded("npy", write, f"shape {value.shape}, {dtype}")
+    return Encoded("npy", write, f"shape {value.shape}, {dtype}", value.nbytes)
 
 
 def _header_bytes(value: Any) -> int:

@@ -39,12 +39,14 @@ def encode(value: Any, compression: str) -> Encoded:
     columns = ", ".join(f"{name} {dtype}" for name, dtype in [*frame.schema.items()][:50])
     summary = f"{frame.height:,} rows × {frame.width:,} columns: {columns}"
 
+    size = int(frame.estimated_size())
+
     def write(sink: Any) -> None:
         # In small batches: who wants to see the first rows need not unpack many.
-        rows = BATCH_BYTES * frame.height // max(1, int(frame.estimated_size()))
+        rows = BATCH_BYTES * frame.height // max(1, size)
         frame.write_ipc(sink, compression=packing, record_batch_size=max(1, rows))
 
-    return Encoded("arrow", write, summary)
+    return Encoded("arrow", write, summary, size)
 
 
 def _check_readable(frame: Any) -> None:

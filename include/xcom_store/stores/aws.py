@@ -27,6 +27,7 @@ _PROVIDER = {"role_arn", "assume_role_method", "assume_role_kwargs"}
 _PROVIDER |= {"profile_name", "session_kwargs"}
 # Of older providers; today's would assume the role without them and say nothing.
 _FORMER = {"external_id", "aws_account_id", "aws_iam_role"}
+_STYLES, _CHECKSUMS = ("auto", "path", "virtual"), ("when_required", "when_supported")
 # An extra of such a name changes how S3 is reached or who we are; another service's does not.
 _SENSITIVE = ("auth", "credential", "endpoint", "key", "profile", "role", "ssl", "tls", "token")
 
@@ -77,25 +78,43 @@ def _unknown(extra: dict[str, Any]) -> list[str]:
     ]
     if str(extra.get("verify")).lower() == "false":
         unknown.append("verify (false: name your CA's file instead)")
-    config = dict(extra.get("config_kwargs") or {})
-    unknown += [f"config_kwargs.s3.{name}" for name in _s3(config).keys() - {"addressing_style"}]
+    config, of_s3 = part(extra, "config_kwargs"), part(extra, "config_kwargs", "s3")
+    unknown += [f"config_kwargs.s3.{name}" for name in of_s3.keys() - {"addressing_style"}]
     # Those of time and retries, too: [xcom_store] connect_timeout … are what holds here.
     known = {"proxies", "request_checksum_calculation", "s3"}
     unknown += [f"config_kwargs.{name}" for name in config.keys() - known]
-    ours = _s3(extra.get("service_config")).keys() - {"endpoint_url", "bucket_name"}
+    for name, value, values in (
+        ("s3.addressing_style", of_s3.get("addressing_style"), _STYLES),
+        ("request_checksum_calculation", config.get("request_checksum_calculation"), _CHECKSUMS),
+    ):
+        if value and value not in values:
+            unknown.append(f"config_kwargs.{name} ({value!r}: {', '.join(values)} are known)")
+    ours = part(extra, "service_config", "s3").keys() - {"endpoint_url", "bucket_name"}
     return unknown + [f"service_config.s3.{name}" for name in ours]
 
 
-def _s3(extra: Any) -> dict[str, Any]:
-    return (extra or {}).get("s3") or {}
+def part(extra: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Return what lies in a connection's extras under one name below the other; empty if nothing.
+
+    Raises:
+        ConfigurationError: it is no object of JSON, such as text that holds one.
+    """
+    for name in names:
+        extra = extra.get(name) or {}
+        if not isinstance(extra, dict):
+            raise ConfigurationError(
+                f"{'.'.join(names)} of the AWS connection has to be an object of JSON, not "
+                f"{type(extra).__name__}. Correct the connection's extras."
+            )
+    return extra
 
 
 def _config(extra: dict[str, Any]) -> Hidden:
-    options, config = Hidden(), extra.get("config_kwargs") or {}
-    style = _s3(config).get("addressing_style", "auto")
+    options = Hidden()
+    style = part(extra, "config_kwargs", "s3").get("addressing_style") or "auto"
     if style != "auto":
         options["virtual_hosted_style_request"] = style == "virtual"
-    if config.get("request_checksum_calculation") == "when_supported":
+    if part(extra, "config_kwargs").get("request_checksum_calculation") == "when_supported":
         options["checksum_algorithm"] = "SHA256"  # Object Lock wants one with each write
     return options
 
@@ -103,7 +122,7 @@ def _config(extra: dict[str, Any]) -> Hidden:
 def _client_options(extra: dict[str, Any], endpoint: str | None, where: str) -> Hidden:
     """Return the proxy and the own CA that botocore would use, for obstore's HTTP client."""
     options = Hidden()
-    proxies = (extra.get("config_kwargs") or {}).get("proxies") or {}
+    proxies = part(extra, "config_kwargs", "proxies")
     if proxy := proxies.get((endpoint or "https").partition(":")[0]):
         options["proxy_url"] = proxy
     authority = extra.get("verify")

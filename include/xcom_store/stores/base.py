@@ -177,7 +177,7 @@ class Store:
 
             def begin() -> Any:
                 upload.enter_context(parallel.SLOTS(PARALLEL_PUTS))
-                return upload.enter_context(self._writer(client, key))
+                return upload.enter_context(self._writer(client, key, sink.part_bytes))
 
             sink = HashingSink(begin, self._deadline())
             write(sink)
@@ -311,13 +311,12 @@ class Store:
         name = f"include.xcom_store.stores.{SERVICES[self.location.scheme]}"
         return cast("Service", import_module(name))
 
-    def _writer(self, client: Any, key: str) -> Any:
+    def _writer(self, client: Any, key: str, size: int = PUT_PART_BYTES) -> Any:
         import obstore
 
         if hasattr(client, "open_writer"):  # obstore has this one only as a function
             return client.open_writer(key)
-        size, at_once = PUT_PART_BYTES, PARALLEL_PUTS
-        return obstore.open_writer(client, key, buffer_size=size, max_concurrency=at_once)
+        return obstore.open_writer(client, key, buffer_size=size, max_concurrency=PARALLEL_PUTS)
 
     @contextmanager
     def _request(self, doing: str, key: str, slots: int = 1) -> Iterator[Any]:

@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 PUT_PART_BYTES = 5 * 1024 * 1024
 """One part of an upload, the least that S3 takes: far away the last ones are what is waited for.
 Objects that are larger are read in parts, too."""
-MOST_BYTES = 10_000 * PUT_PART_BYTES
-"""Of one object: S3 allows that many parts."""
+MOST_PARTS = 10_000
+"""Of one object, which is what S3 allows."""
+USUAL_PARTS = 1_000
+"""More than these are made larger instead. That is to be known before the first, for all parts of
+an object have to be equal on some S3 (Cloudflare R2)."""
 
 
 class HashingSink(io.RawIOBase):
@@ -29,6 +32,7 @@ class HashingSink(io.RawIOBase):
         bytes: taken so far.
         kept: all of them, as long as one request takes them; None as soon as they are passed on.
         failure: what kept bytes from being passed on; None as long as nothing did.
+        in_memory: what the value takes there, to be set before.
     """
 
     def __init__(self, open_target: Callable[[], Any], check_time: Callable[[], None]) -> None:
@@ -39,6 +43,7 @@ class HashingSink(io.RawIOBase):
         self.bytes = 0
         self.kept: bytearray | None = bytearray()
         self.failure: BaseException | None = None
+        self.in_memory = 0
 
     def writable(self) -> bool:
         """Say yes, as pyarrow asks."""
@@ -58,9 +63,9 @@ class HashingSink(io.RawIOBase):
         return len(data)
 
     def _take(self, data: memoryview) -> None:
-        if self.bytes + len(data) > MOST_BYTES:
+        if self.bytes + len(data) > (most := MOST_PARTS * self.part_bytes):
             raise ValueNotStorable(
-                f"It takes more than {MOST_BYTES:,} bytes in one object. Divide it, or have an "
+                f"It takes more than {most:,} bytes in one object. Divide it, or have an "
                 "engine write it (docs/by_reference.md)."
             )
         if self.kept is not None:
@@ -71,6 +76,11 @@ class HashingSink(io.RawIOBase):
             self._target.write(self.kept)
             self.kept = None
         self._target.write(data)
+
+    @property
+    def part_bytes(self) -> int:
+        """Of one part of the upload."""
+        return max(PUT_PART_BYTES, self.in_memory // USUAL_PARTS)
 
     @property
     def sha256(self) -> str:

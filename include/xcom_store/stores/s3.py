@@ -34,7 +34,7 @@ def resolve(location: Location, settings: Settings) -> Access:
     """Return how to reach the bucket by the settings, the connection and the environment."""
     connection = aws.get_connection(location.conn_id)
     extra = dict(connection.extra_dejson) if connection else {}
-    service = (extra.get("service_config") or {}).get("s3") or {}
+    service = aws.part(extra, "service_config", "s3")
     endpoint = (
         settings.endpoint_url
         or service.get("endpoint_url")

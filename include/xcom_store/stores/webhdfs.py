@@ -298,21 +298,22 @@ class _Upload:
         self._stream: HTTPConnection | None = None
 
     def write(self, data: Any) -> None:
-        """Take bytes."""
-        self._buffer += data
-        if len(self._buffer) <= _BUFFER_BYTES:
-            return
+        """Take bytes, in pieces, for each is copied."""
+        data = memoryview(data)
+        for start in range(0, len(data), _BUFFER_BYTES):
+            self._buffer += data[start : start + _BUFFER_BYTES]
+            if len(self._buffer) > _BUFFER_BYTES:
+                self._send()
+
+    def _send(self) -> None:
         if self._stream is None:
             self._stream, rest = self._hdfs.connect(self._hdfs.create(self._temporary))
             self._stream.putrequest("PUT", rest)
             self._stream.putheader("Transfer-Encoding", "chunked")
             self._stream.endheaders()
-        self._send()
-
-    def _send(self) -> None:
-        assert self._stream is not None
         if self._buffer:
-            self._stream.send(b"%x\r\n%b\r\n" % (len(self._buffer), bytes(self._buffer)))
+            for piece in (b"%x\r\n" % len(self._buffer), self._buffer, b"\r\n"):
+                self._stream.send(piece)
             self._buffer = bytearray()
 
     def __enter__(self) -> Self:

@@ -107,7 +107,9 @@ def encode(value: Any, compression: str) -> Encoded:
                 raise ValueNotStorable(f"Parquet cannot hold {culprit}: {error}") from error
             raise
 
-    return Encoded("parquet", write, _summary(frame, kind))
+    # Of a small frame it takes longer to find out than all else here.
+    size = int(frame.memory_usage().sum()) if len(frame) > GROUP_ROWS else 0
+    return Encoded("parquet", write, _summary(frame, kind), size)
 
 
 def _culprit(columns: list[Any], titles: list[str], rows: int) -> str:
