@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import collections
+import contextlib
 import dataclasses
 import datetime as dt
 import decimal
@@ -123,7 +124,7 @@ Generated = collections.namedtuple("Row", "id at")  # noqa: PYI024 - as database
 
 
 def query(sql="select 1 as id, 'a' as name", **options):
-    engine = sa.create_engine("sqlite://")
+    engine = sa.create_engine("sqlite://", poolclass=sa.pool.NullPool)
     with engine.connect() as connection:
         return connection.execute(sa.text(sql), **options)
 
@@ -145,9 +146,9 @@ def rows(how):
 
 
 def sqlite_rows():
-    connection = sqlite3.connect(":memory:")
-    connection.row_factory = sqlite3.Row
-    return connection.execute("select 1 as id, 'a' as name").fetchall()
+    with contextlib.closing(sqlite3.connect(":memory:")) as connection:
+        connection.row_factory = sqlite3.Row
+        return connection.execute("select 1 as id, 'a' as name").fetchall()
 
 
 def response(**headers):
