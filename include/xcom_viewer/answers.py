@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import secrets
 import unicodedata
@@ -23,8 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from fastapi import Request
+    from starlette.types import Send
 
     from include.xcom_store.record import StoredObject
+
+
+log = logging.getLogger(__name__)
 
 
 def page(template: str, status: int = 200, **context: Any) -> Response:
@@ -56,7 +61,7 @@ def _headers(source: str) -> dict[str, str]:
 
 
 class _File(StreamingResponse):
-    """A download that says when it has ended, complete or not."""
+    """A download that says when it has ended, and that breaks off where it is not complete."""
 
     def __init__(self, finished: Callable[[], None], *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -68,6 +73,17 @@ class _File(StreamingResponse):
             await super().__call__(*asgi)
         finally:
             self._finished()
+
+    async def stream_response(self, send: Send) -> None:
+        """Send its pieces."""
+        try:
+            await super().stream_response(send)
+        except Exception as error:
+            log.warning("A download breaks off: %s", error)
+            # To raise is not enough: Airflow's middleware (Starlette's, at that) then ends the
+            # response as if it were complete. It hands on this, of which a server makes an error.
+            await send({"type": "http.response.pathsend", "path": ""})
+            raise
 
 
 def file(
@@ -182,6 +198,11 @@ def _short_number(text: str) -> str:
     return f"{float(text):.7g}" if re.fullmatch(r"-?\d+\.\d{5,}(e[+-]\d+)?", text) else text
 
 
+def _breakable(name: str) -> Markup:
+    """Return a name that may be broken after each underscore, and not within a word."""
+    return Markup("_<wbr>").join(_visible(name).split("_"))
+
+
 _GLOBALS: dict[str, Any] = {
     "airflow_page": _airflow_page,
     "link": _link,
@@ -191,6 +212,7 @@ _GLOBALS: dict[str, Any] = {
 }
 _FILTERS: dict[str, Callable[..., str]] = {
     "number": lambda value: f"{value:,}",
+    "breakable": _breakable,
     "size": size_text,
     "short_number": _short_number,
     "moment": lambda value: value.strftime("%Y-%m-%d %H:%M:%S UTC"),

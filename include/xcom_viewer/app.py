@@ -147,9 +147,14 @@ async def _card(
         leaf=leaf,
         window=window,
     )
+
+    def made() -> Response:  # all of it by another thread: what a reader has said may be long
+        body = _body(app.readers, lookup, (entry, before), leaf, window)
+        return shown(body=body, state=None)
+
     try:
-        found = partial(_body, app.readers, lookup, (entry, before), leaf, window)
-        return shown(body=await app.pool.run(found), state=None)
+        answer: Response = await app.pool.run(made)
+        return answer
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this value's trouble
         return shown(body=None, state=states.of(error))
 

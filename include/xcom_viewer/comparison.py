@@ -133,7 +133,7 @@ def of_verdicts(before: Verdict, now: Verdict) -> VerdictChange:
         lines = [line for line in lines if line.state != "gone"]
     changed = [line for line in lines if line.state]
     changed.sort(key=lambda line: _ORDER.index(line.state))
-    words = {True: "as expected", False: "not as expected"}
+    words = {True: "met", False: "failed"}
     return VerdictChange(
         _pair(words[before.success], words[now.success]),
         _pair(*(f"{one.met:,} of {one.met + one.failed:,}" for one in (before, now))),
@@ -159,16 +159,19 @@ def _column(before: ColumnView | None, now: ColumnView | None) -> ColumnChange:
     one = now or before
     assert one is not None
     both = before is not None and now is not None
-    dtype = _pair(before.dtype if before else None, now.dtype if now else None, compared=both)
+    old, new = ((column and column.figures) or Figures(0) for column in (before, now))
+    dtype = _pair(before.dtype if before else None, now.dtype if now else None)
     # Of another type, or another zone, the same text may mean another value, or the reverse.
     comparable = both and not dtype.is_changed
-    least, greatest = (
-        _pair(_figure(before, name), _figure(now, name), compared=comparable)
-        for name in ("least", "greatest")
+    return ColumnChange(
+        one.label,
+        one.is_index,
+        "" if both else "new" if before is None else "gone",
+        dtype,
+        _missing(old, new),
+        _pair(old.least, new.least, compared=comparable),
+        _pair(old.greatest, new.greatest, compared=comparable),
     )
-    missing = _missing(before, now)
-    state = "" if both else "new" if before is None else "gone"
-    return ColumnChange(one.label, one.is_index, state, dtype, missing, least, greatest)
 
 
 def _pair(before: str | None, now: str | None, *, compared: bool = True) -> Pair:
@@ -176,25 +179,14 @@ def _pair(before: str | None, now: str | None, *, compared: bool = True) -> Pair
     return Pair(before, now, compared and is_known and before != now)
 
 
-def _missing(before: ColumnView | None, now: ColumnView | None) -> Pair:
+def _missing(old: Figures, new: Figures) -> Pair:
     """Return the shares, marked by the counts: two of them may read the same."""
-    old, new = _figures(before), _figures(now)
-    is_known = old.nulls is not None and new.nulls is not None
-    is_changed = (old.nulls or 0) * new.nulls_of != (new.nulls or 0) * old.nulls_of
-    return Pair(_share(old), _share(new), is_known and is_changed)
-
-
-def _share(figures: Figures) -> str | None:
-    return None if figures.nulls is None else figures.nulls_percent
-
-
-def _figures(column: ColumnView | None) -> Figures:
-    return (column and column.figures) or Figures(0)
-
-
-def _figure(column: ColumnView | None, name: str) -> str | None:
-    found: str | None = getattr(_figures(column), name)
-    return found
+    if old.nulls is None or new.nulls is None:
+        is_changed = False
+    else:
+        is_changed = old.nulls * new.nulls_of != new.nulls * old.nulls_of
+    before, now = (None if one.nulls is None else one.nulls_percent for one in (old, new))
+    return Pair(before, now, is_changed)
 
 
 def _count(number: int | None) -> str | None:

@@ -6,15 +6,16 @@ Nothing is requested from the store: these pages are shown at once, whatever the
 from __future__ import annotations
 
 import heapq
-import json
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from include.xcom_store import documents
 from include.xcom_store.codecs import binary, ge_result
-from include.xcom_store.errors import XComStoreError
+from include.xcom_store.errors import ObjectCorrupt, XComStoreError
 from include.xcom_store.record import Reference, inline_text
 from include.xcom_viewer import downloads, entries, states
+from include.xcom_viewer.reader import trees
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 PAGE_LINES = 200
 MAX_SHOWN_CHARACTERS = 120
-"""Of the JSON of a small value, which stands in the place of a summary."""
+"""Of a small value, which stands in the place of a summary."""
 _MET = re.compile(r"(\d{1,9}) of (\d{1,9}) expectations met")
 
 
@@ -101,11 +102,13 @@ def _known(entry: Entry, connect: Callable[[], Store]) -> Card:
     record = entry.record
     if record is None:
         value = entry.stored
-        summary = ge_result.describe(value) or _short(value, entry.text)
+        summary = ge_result.describe(value) or _brief(entry.text)
         return _card(entry, type(value).__name__, summary, len(entry.text))
     if not entry.in_store:
-        size = len(inline_text(record).encode(errors="replace"))
-        found = _card(entry, record["type"], record["summary"], size)
+        text, summary = inline_text(record), record["summary"]
+        if not _MET.match(summary):
+            summary = _brief(text) or summary
+        found = _card(entry, record["type"], summary, len(text.encode(errors="replace")))
         found.inexact = record.get("inexact", 0)
         return found
     reference = Reference.from_record(record)
@@ -119,12 +122,15 @@ def _known(entry: Entry, connect: Callable[[], Store]) -> Card:
     return found
 
 
-def _short(value: Any, text: str) -> str:
-    """Return the JSON of a small value, of a large one nothing."""
+def _brief(text: str) -> str:
+    """Return a small document in one line, of a large one nothing."""
     if len(text) > 4 * MAX_SHOWN_CHARACTERS:
         return ""
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= MAX_SHOWN_CHARACTERS else ""
+    try:
+        line = trees.brief(documents.load(text))
+    except ObjectCorrupt:  # which its card says
+        return ""
+    return line if len(line) <= MAX_SHOWN_CHARACTERS else ""
 
 
 def _card(entry: Entry, kind: str, summary: str, size: int) -> Card:

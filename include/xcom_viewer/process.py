@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from include.xcom_store.errors import XComStoreError
 from include.xcom_viewer import pipe, shown
 from include.xcom_viewer.shown import TooLarge
+from include.xcom_viewer.work import TooSlow
 
 if TYPE_CHECKING:
     from include.xcom_viewer.source import Source
@@ -28,7 +29,9 @@ MAX_IDLE_BYTES = 140 * 1024 * 1024
 """Between jobs; the libraries take some 100 MB."""
 MAX_CPU_SECONDS = 6.0
 MAX_SECONDS = 30.0
-"""Of one answer, or one piece of a CSV file. What the store takes does not count."""
+"""Of one answer, or one piece of a CSV file. What the store takes does not count,"""
+MAX_WAITED_SECONDS = 60.0
+"""unless nobody can be waiting any more: a reader may ask for a byte, again and again."""
 WATCH_SECONDS = 0.02
 PASSED = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TZDIR")
 """What a reader gets of the environment."""
@@ -83,9 +86,11 @@ class Reader:
 
         Raises:
             XComStoreError: the store does not give the bytes.
+            TooSlow: it gives them too slowly.
             Died: it did.
         """
         failure: XComStoreError | None = None
+        ends_at = time.monotonic() + MAX_WAITED_SECONDS
         while True:
             try:
                 kind, data = self._receive()
@@ -100,6 +105,8 @@ class Reader:
                 return kind, data
             if source is None or len(data) != pipe.ENDS.size:
                 raise Died("it asked for what is not there")
+            if time.monotonic() > ends_at:
+                raise TooSlow(f"There is no answer after {MAX_WAITED_SECONDS:g} seconds.")
             try:
                 self._send(pipe.DATA, source.read(*pipe.ENDS.unpack(data)))
             except TooLarge:

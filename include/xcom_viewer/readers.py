@@ -80,7 +80,7 @@ class Readers:
         Raises:
             Busy: no reader is free.
             Unsafe: the reader ended.
-            XComStoreError, TooLarge, NoPreview, Failed: there is no answer.
+            XComStoreError, TooSlow, TooLarge, NoPreview, Failed: there is no answer.
         """
         try:
             kind, content = self._ask(what, job, source, whole)
@@ -199,11 +199,9 @@ def _parsed(letter: bytes, data: bytes) -> tuple[str, Any]:
 
 
 def _raise(problem: shown.Problem, what: str) -> None:
-    if problem.name == "too-large":
-        raise TooLarge(problem.detail)
-    if problem.name == "no-preview":
-        raise NoPreview(problem.detail)
-    if problem.name == "corrupt":
-        raise ObjectCorrupt(problem.detail)
-    log.error("%s cannot be shown: %s", what, problem.detail)
-    raise Failed(problem.detail)
+    if problem.name not in _PROBLEMS:
+        log.error("%s cannot be shown: %s", what, problem.detail)
+    raise _PROBLEMS.get(problem.name, Failed)(problem.detail)
+
+
+_PROBLEMS = {"too-large": TooLarge, "no-preview": NoPreview, "corrupt": ObjectCorrupt}

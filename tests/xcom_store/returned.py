@@ -281,7 +281,6 @@ RETURNED = {
     ],
     "decimal context": decimal.Context,
     "decimal tuple": lambda: Decimal("1.50").as_tuple(),
-    "uuid1": lambda: uuid.UUID("a8098c1a-f86e-11da-bd1a-00112444be1e"),
     "lists, 100 deep": lambda: nested(100, lambda inner: [inner]),
     "lists, 250 deep": lambda: nested(250, lambda inner: [inner]),
     "dicts, 250 deep": lambda: nested(250, lambda inner: {"a": inner}),

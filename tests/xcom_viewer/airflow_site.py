@@ -58,7 +58,7 @@ class Site:
     @classmethod
     @contextlib.contextmanager
     def start(cls, folder: Path, s3_server: Any, dags: Path, **settings: str) -> Iterator[Self]:
-        """An Airflow with the DAGs of a folder; it ends with the context."""
+        """An Airflow with the DAGs of a folder and more settings; it ends with the context."""
         with CountingProxy(s3_server.port) as proxy:
             env = {
                 "AIRFLOW__CORE__XCOM_BACKEND": "include.s3_xcom_backend.S3XComBackend",
@@ -66,9 +66,8 @@ class Site:
                 "AIRFLOW__XCOM_STORE__URL": f"s3://{s3_server.bucket}/{PREFIX}",
                 "AIRFLOW__XCOM_STORE__ENDPOINT_URL": proxy.url,
                 "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
-                **settings,
             }
-            win = {"AIRFLOW__CORE__DAGS_FOLDER": str(dags)}
+            win = {"AIRFLOW__CORE__DAGS_FOLDER": str(dags), **settings}
             port = ports.free_ports(1)[0]
             with AirflowServer.start(folder / "airflow", port, env, win) as server:
                 server.wait_until_healthy()

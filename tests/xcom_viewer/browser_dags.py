@@ -19,6 +19,11 @@ IMAGE = f"\"'><img src=/{CANARY} onerror=\"parent.canary=1;alert('{CANARY}')\">"
 LINK = f"javascript:parent.canary=1//{CANARY}"
 FORMULA = '=HYPERLINK("http://localhost/xss-canary","click")'
 HOSTILE_KEY = f"<img src={CANARY} onerror=parent.canary=1>"
+DRAWING_WIDTH = 80
+DRAWING = f"""<svg xmlns="http://www.w3.org/2000/svg" width="{DRAWING_WIDTH}" height="80" onload="alert('{CANARY}')">
+<script>parent.canary = 1; fetch("/{CANARY}")</script><image href="/{CANARY}" width="9" height="9"/>
+<foreignObject width="80" height="80"><img xmlns="http://www.w3.org/1999/xhtml" src="/{CANARY}"/></foreignObject>
+<circle cx="40" cy="40" r="40"/><!-- {"more than stays in the database " * 40} --></svg>""".encode()
 
 
 def every_dtype() -> Any:
@@ -246,6 +251,7 @@ def viewer_pictures():
             steps += inside
             number = np.where(inside, number * number + place, number)
         shades = np.stack([steps * 4, steps * 2 + 60, 255 - steps * 3], axis=-1).astype(np.uint8)
+        ti.xcom_push("drawing", DRAWING)
         ti.xcom_push("photo", shades)
         ti.xcom_push("plot", pictures.png(shades[::2, ::2], 3))
         some = month(1).select_dtypes("number").dropna(axis=1)

@@ -190,6 +190,24 @@ FORGERIES = {
 }  # fmt: skip
 
 
+def _renamed(name: bytes) -> bytes:
+    """A file in which the only column's chunk has another name than in the schema."""
+    data, path = _frame(pd.DataFrame({"a": [1, 2]})), b"\x19\x18\x01"
+    assert data.count(path + b"a") == 1
+    return data.replace(path + b"a", path + name)
+
+
+# What only few damaged objects are: each of its own kind.
+ODDITIES = {
+    "a header without an end": ("numpy-npy", _npy("{'descr': ('<f8', 'shape': (1,)}")),
+    "letters that are none": (
+        "numpy-npy", _npy("{'descr': '<U1', 'fortran_order': False, 'shape': (1,), }") + b"\xff" * 4
+    ),
+    "a column of another name": ("pandas-parquet", _renamed(b"1")),
+    "a name that is no text": ("pandas-parquet", _renamed(b"\xff")),
+}  # fmt: skip
+
+
 def record(codec: str, data: bytes):
     """The row of an object that was forged."""
     row = {"__id__": "xcom_store/1", "uri": "/a.x", "codec": codec, "type": "x", "summary": "",

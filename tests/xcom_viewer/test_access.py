@@ -58,6 +58,13 @@ def test_who_may_filter_a_run(viewer, user, dag_id, status, of_task):
     assert (SECRET in answer.text) is (status == 200)
 
 
+def test_no_page_is_left_out(viewer):
+    """A new one has to be in these tests, too."""
+    from include.xcom_viewer.app import application
+
+    assert sorted(route.path[1:] for route in application().routes) == sorted(PAGES)
+
+
 @pytest.mark.parametrize("page", PAGES)
 @WHO_SEES_WHAT
 def test_who_may_see_what(viewer, page, user, dag_id, status):

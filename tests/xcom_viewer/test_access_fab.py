@@ -6,11 +6,11 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from tests.astro_project import ROOT
+from tests.xcom_viewer.beside import install
 
 FAB = "apache-airflow-providers-fab"
 TESTS = ["tests/xcom_viewer/test_access.py", "-k", "who_may"]
@@ -23,13 +23,7 @@ def test_the_tests_that_are_run_again_are_there():
 
 @pytest.mark.weekly
 def test_the_same_with_fabs_auth_manager(tmp_path):
-    """Installed beside our packages, none of which it may want in another version."""
-    uv = [Path(sys.executable).with_name("uv"), "pip", "install", "--python", sys.executable]
-    plan = subprocess.run([*uv, "--dry-run", FAB], check=True, capture_output=True, text=True)
-    wanted = re.findall(r"^ \+ (\S+)$", plan.stderr, re.MULTILINE)
-    assert any(line.startswith(f"{FAB}==") for line in wanted)
-    assert not re.search(r"^ - ", plan.stderr, re.MULTILINE)
-    subprocess.run([*uv, "--no-deps", "--target", str(tmp_path), *wanted], check=True)
+    install(FAB, tmp_path)
     done = subprocess.run(
         # FAB's own warnings are not ours; and of its modules one takes the name of `dev`.
         [sys.executable, "-m", "pytest", "-q", "-n", "0", "-rs", "-o", "filterwarnings=",

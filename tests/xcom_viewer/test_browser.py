@@ -242,6 +242,17 @@ def test_a_link_opens_the_same_card_in_airflows_own_page(site, visit):
     visit.page.goto("about:blank")
     visit.page.goto(link)
     expect(visit.values().locator(".card.target")).to_be_visible()
+    visit.page.goto(site.task_page(DAG, "values"))
+    values, part = visit.open_tab(), {"name": "frames › 0", "level": 2}
+    card(values, "nested").get_by_role("link", name="Open").first.click()
+    expect(values.get_by_role("heading", **part)).to_be_visible()
+    values.get_by_role("button", name="Copy link").click()
+    link = visit.page.evaluate("navigator.clipboard.readText()")
+    visit.page.goto("about:blank")
+    visit.page.goto(link)
+    expect(values.get_by_role("heading", **part)).to_be_visible()
+    values.get_by_role("link", name="All XComs of this task").click()
+    expect(values.locator(".card:target")).to_contain_text("nested")
     visit.page.goto(site.run_page(DAG))
     row = visit.open_tab().get_by_role("row", name=re.compile("mapped 2 return_value"))
     row.get_by_role("link", name="mapped").click()
@@ -288,9 +299,9 @@ def test_two_columns_are_drawn(site, visit):
     values = visit.open_tab()
     values.get_by_role("button", name="Chart").click()
     expect(values.locator(".chart circle").first).to_be_visible()
-    values.get_by_label("Across", exact=True).select_option("pickup_datetime")
+    values.get_by_label("X axis").select_option("pickup_datetime")
     expect(values.locator("figcaption")).to_contain_text("by pickup_datetime, every")
-    values.get_by_label("As", exact=True).select_option("a line")
+    values.get_by_label("Style").select_option("line")
     expect(values.locator(".chart polyline")).to_be_visible()
     values.get_by_role("button", name="Rows").click()
     expect(values.locator(".chart")).to_be_hidden()
@@ -310,7 +321,7 @@ PAGES = {
     "array": (DAG, "values", "array", ""),
     "image": (PICTURES, "pictures", "photo", ""),
     "heat-map": (PICTURES, "pictures", "surface", "Heat map"),
-    "matrix": (PICTURES, "pictures", "correlations", ""),
+    "matrix": (PICTURES, "pictures", "correlations", "Heat map"),
     "bytes": (PICTURES, "pictures", "plot", ""),
     "tree": (DAG, "values", "nested", "Expand all"),
     "text": (DAG, "values", "text", ""),
@@ -348,13 +359,18 @@ def test_every_page_in_light_and_dark_wide_and_narrow(site, visit, mode, width):
 @pytest.mark.long
 def test_times_are_those_of_airflows_ui(site, visit):
     visit.page.goto(site.run_page(DAG))
-    utc = visit.open_tab().locator("time").first.inner_text()
-    assert utc.endswith(" UTC")
+    values = visit.open_tab()
+    expect(values.locator("[data-zone]")).to_have_text("UTC")
+    utc = pd.Timestamp(values.locator("time").first.inner_text(), tz="UTC")
     visit.page.evaluate("localStorage.setItem('timezone', JSON.stringify('Asia/Kolkata'))")
     visit.page.reload()
-    there = visit.values().locator("time").first.inner_text()
-    moments = (pd.Timestamp(utc), pd.Timestamp(there.removesuffix(" Asia/Kolkata")))
-    assert moments[1] == moments[0].tz_convert("Asia/Kolkata").tz_localize(None)
+    values = visit.values()
+    expect(values.locator("[data-zone]")).to_have_text("Asia/Kolkata")
+    there = pd.Timestamp(values.locator("time").first.inner_text(), tz="Asia/Kolkata")
+    assert there == utc
+    visit.page.goto(site.task_page(DAG, "mapped", 1))
+    written = visit.open_tab().locator("time").first
+    expect(written).to_have_text(re.compile(r"^[\d-]{10} [\d:]{8} Asia/Kolkata$"))
 
 
 @pytest.mark.long
@@ -376,10 +392,24 @@ def test_markup_in_values_is_text(site, visit):
 
 
 @pytest.mark.long
+def test_a_drawing_runs_nothing_and_by_its_own_address_is_a_download(site, visit):
+    visit.page.goto(site.task_page(PICTURES, "pictures"))
+    picture = card(visit.open_tab(), "drawing").locator("img")
+    picture.scroll_into_view_if_needed()
+    width = "picture => picture.decode().then(() => picture.naturalWidth)"
+    assert picture.evaluate(width) == browser_dags.DRAWING_WIDTH
+    address = picture.evaluate("picture => picture.src")
+    with visit.page.expect_download() as started:
+        visit.page.evaluate("address => { location.href = address }", address)
+    assert Path(started.value.path()).read_bytes() == browser_dags.DRAWING
+
+
+@pytest.mark.long
 def test_what_cannot_be_shown_says_why(site, visit):
     visit.page.goto(site.task_page(DAG, "broken"))
     values = visit.open_tab()
     expect(card(values, "gone")).to_contain_text("deleted or has expired")
-    expect(card(values, "gone").get_by_role("link", name="Download")).to_have_count(0)
+    for name in ("Download", "Compare with the previous run"):
+        expect(card(values, "gone").get_by_role("link", name=name)).to_have_count(0)
     expect(card(values, "corrupt")).to_contain_text("not what was written")
     visit.picture("gone-and-corrupt")

@@ -170,8 +170,8 @@ def compare(values):
 
 def draw(values):
     values.get_by_role("button", name="Chart").click()
-    values.get_by_label("Up", exact=True).select_option("fare_amount")
-    values.get_by_label("Across", exact=True).select_option("trip_distance")
+    values.get_by_label("Y axis").select_option("fare_amount")
+    values.get_by_label("X axis").select_option("trip_distance")
     expect(values.locator("figcaption")).to_contain_text("fare_amount by trip_distance")
 
 

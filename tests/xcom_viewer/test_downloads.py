@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import io
+import socket
+import threading
+from urllib.parse import urlencode
 from uuid import UUID
 
 import pytest
@@ -13,9 +18,12 @@ import numpy as np
 import obstore
 import pandas as pd
 import pyarrow as pa
+import uvicorn
 
 from include.xcom_store.codecs.frames import columns
-from include.xcom_viewer import source
+from include.xcom_store.errors import StoreUnreachable
+from include.xcom_viewer import downloads, source
+from tests.xcom_viewer.conftest import AUTH, DAG, PREFIX, RUN
 from tests.xcom_viewer.test_tables import generated
 
 
@@ -88,6 +96,43 @@ def test_of_a_changed_object_the_download_does_not_end_well(viewer, monkeypatch,
 
     with pytest.raises(ObjectCorrupt):  # TestClient hands on what breaks the connection
         viewer.get("download")
+
+
+def test_what_fails_midway_does_not_end_well(viewer, airflow_app, monkeypatch):
+    """In a real server, behind Airflow's middleware, which ends what raises as if it were complete."""
+
+    def csv(*_arguments):
+        yield b'"a"\n1\n'
+        raise StoreUnreachable("it has gone")
+
+    monkeypatch.setattr(downloads, "csv", csv)
+    viewer.push(pd.DataFrame({"a": [1, 2]}))
+    query = {"dag_id": DAG, "run_id": RUN, "task_id": "load", "key": "return_value", "as": "csv"}
+    cookie = {"Cookie": f"_token={AUTH.token('admin')}"}
+    with (
+        served(airflow_app) as port,
+        contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection,
+    ):
+        connection.request("GET", f"{PREFIX}/download?{urlencode(query)}", headers=cookie)
+        answer = connection.getresponse()
+        assert answer.status == 200
+        with pytest.raises(http.client.IncompleteRead) as broken:
+            answer.read()
+    assert broken.value.partial == b'"a"\n1\n'
+
+
+@contextlib.contextmanager
+def served(app):
+    """A server of an application, and its port."""
+    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", ws="none", log_level="critical"))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=server.run, args=([listening],))
+        thread.start()
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            server.should_exit = True
+            thread.join()
 
 
 def test_downloads_are_counted(viewer):

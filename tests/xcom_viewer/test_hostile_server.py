@@ -25,8 +25,10 @@ import psutil
 from include.xcom_store import keys
 from include.xcom_viewer import readers
 from include.xcom_viewer.reader.remote import IDLE_SECONDS
+from tests.astro_project import ROOT
 from tests.xcom_viewer import damage
 from tests.xcom_viewer.airflow_site import PREFIX, Site
+from tests.xcom_viewer.beside import install
 from tests.xcom_viewer.peak import Peak
 
 DAG, RUN, EARLIER = "hostile", "manual__1", "manual__0"
@@ -136,11 +138,13 @@ def state(site, path):
 @pytest.mark.weekly
 @pytest.mark.parametrize("server", SERVERS)
 def test_the_api_server_lives(tmp_path, s3_server, server):
+    settings = SERVERS[server]
     if server == "gunicorn":
-        pytest.importorskip("gunicorn", reason="gunicorn is not installed here")
+        install("gunicorn", tmp_path / "packages")
+        settings = settings | {"PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path / 'packages'}"}
     count = int(os.environ.get("HOSTILE_OBJECTS", "2100" if server == "one worker" else "210"))
     (tmp_path / "dags").mkdir()
-    with Site.start(tmp_path, s3_server, tmp_path / "dags", **SERVERS[server]) as site:
+    with Site.start(tmp_path, s3_server, tmp_path / "dags", **settings) as site:
         forged = [(codec, make()) for codec, make in damage.FORGERIES.values()]
         rows = [
             Row(site, f"forged_{n}", damage.record(codec, data), data)
@@ -192,7 +196,7 @@ def test_the_api_server_lives(tmp_path, s3_server, server):
             assert found["corrupt"]
             assert found["busy"] == found["slow"] == found["unreachable"] == 0
         assert files[503] == 0
-        workers = int(SERVERS[server].get("AIRFLOW__API__WORKERS", 1))
+        workers = int(settings.get("AIRFLOW__API__WORKERS", 1))
         assert sum(map(is_reader, processes(site))) <= readers.MAX_READERS * workers
         assert peak.most - before < 500 * MEGABYTE
         assert after - before < 100 * MEGABYTE

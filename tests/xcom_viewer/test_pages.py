@@ -128,6 +128,7 @@ def test_many_xcoms_are_a_list(viewer):
     assert "This task instance pushed 45 XComs" in text(answer)
     assert 'data-src="' not in answer.text
     assert "value?dag_id=trips" in answer.text
+    assert 'id="key%2007" data-page="value?dag_id=trips' in answer.text  # which a link opens
     assert "key=key+07" in answer.text
 
 
@@ -180,13 +181,15 @@ def test_a_run_is_judged_by_its_list(viewer, monkeypatch):
     viewer.push(validation(1, 4), task_id="a_last")
     viewer.push("small", task_id="m_then")
     viewer.push(5, task_id="not there any more")
+    viewer.push((1, dt.date(2026, 11, 22), {"ok": True}), task_id="m_then", key="small")
     answer = viewer.get("run")
     shown = text(answer)
     tasks = re.findall(r'title="Open this task in Airflow"><bdi>([^<]+)</bdi>', answer.text)
-    assert tasks == ["a_last", "z_first", "m_then", "not there any more"]
+    assert tasks == ["a_last", "z_first", "m_then", "m_then", "not there any more"]
     assert "Validations 2 1 failed Expectations met 4 of 7" in shown
     assert "failed 1 of 4 expectations met" in shown
     assert '"small"' in shown
+    assert "(1, 2026-11-22, {ok: True})" in shown
     assert answer.text.count('<tr class="failed">') == 1
 
 
@@ -230,6 +233,7 @@ def test_where_one_is(viewer):
     part = viewer.get("value", leaf=0, **where)
     assert "mapped task map index 3 › a/b › weights › 0" in text(part)
     assert "<h2><bdi>weights › 0</bdi>" in part.text
+    assert '/plugin/xcom_values#a/b&amp;leaf=0"' in part.text
     page = viewer.get("task", task_id="mapped task", map_index=3)
     link = (
         "../dags/trips/runs/manual__2026-11-22T10%3A00%3A00%2B00%3A00/tasks/mapped%20task/mapped/3"
@@ -324,20 +328,23 @@ def test_raw_json(viewer):
 @pytest.mark.parametrize(
     ("array", "words"),
     [
-        ("np.arange(10)", ["Shape 10", "int64", "Min 0 Max 9 Mean 4.5", "all 10 values"]),
+        ("np.arange(10)", ["Shape 10", "int64", "Min 0 Max 9 Mean 4.5"]),
         ("np.array([1.5, np.nan])", ["Missing (NaN) 1", "Max 1.5"]),
         ("np.zeros((3, 4), '>f4')", ["Shape 3 × 4", ">f4", "Distinct 1"]),
         ("np.array(7)", ["a single value"]),
         ("np.array(['a', 'b'])", ["<U1", "0 a", "1 b"]),
         ("np.array([1 + 2j])", ["complex128", "(1+2j)"]),
-        ("np.array([], 'f8')", ["Values 0"]),
+        ("np.array([], 'f8')", ["Shape 0"]),
         ("np.array([True, False])", ["bool", "Distinct 2"]),
         ("np.zeros(2, [('a', 'i4'), ('b', 'U3')])", ["(0, '')"]),
         ("np.array(['2026-01-01'], 'M8[D]')", ["datetime64[D]", "2026-01-01"]),
         ("np.array([1, 2], 'f2')", ["float16", "Max 2"]),
         ("np.array([1, 2], '>f2')", [">f2", "Max 2"]),
         ("np.asfortranarray(np.ones((2, 3)))", ["Fortran"]),
-        ("np.arange(1_000_000)", ["the first", "of 1,000,000 values"]),
+        ("np.arange(1_000_000)", ["the first", "of 1,000,000 values", "The first 20 values:"]),
+        ("np.arange(6).reshape(2, 3)", ["Values Heat map", "0 1 2 0 0 1 2 1 3 4 5"]),
+        ("np.ones((30, 15), 'i8')", ["The first 20 rows and 12 columns:"]),
+        ("np.ones((30, 30))", ["Image Heat map Values"]),
     ],
 )
 def test_arrays(viewer, array, words):

@@ -73,7 +73,7 @@ def test_it_is_the_latest_before_with_the_same_task_map_index_and_key(viewer):
     viewer.push(frame(4), run_id="before", run_after=EARLIER)
     answer = viewer.get("previous", "trips_only")
     assert "Rows 10 was 4 (+6, +150%)" in text(answer)
-    assert "the run before that has it: before , written" in text(answer)
+    assert "the latest earlier run that has this value: before , written" in text(answer)
     assert "Rows 20 was 10" in text(viewer.get("previous", "trips_only", run_id="later"))
 
 
@@ -279,8 +279,8 @@ def test_of_a_validation_the_changed_verdicts_are_shown(viewer):
     viewer.push(validation(True), run_id="before", run_after=EARLIER)
     viewer.push(validation(False))
     shown = text(viewer.get("previous"))
-    assert "Verdict not as expected was as expected" in shown
-    assert "Expectations met 2 of 3 was 3 of 3 Verdict as before 2" in shown
+    assert "Verdict failed was met" in shown
+    assert "Expectations met 2 of 3 was 3 of 3 Verdicts unchanged 2" in shown
     assert "fails now passenger_count: each value is between 1 and 6" in shown
     assert "met 0% unexpected failed 15.8% unexpected" in shown
     assert "vendor_id" not in shown

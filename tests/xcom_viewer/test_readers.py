@@ -21,7 +21,7 @@ from include.xcom_store.errors import StoreUnreachable, XComStoreError
 from include.xcom_viewer import preview, process, readers, shown, states
 from include.xcom_viewer.readers import Failed, Readers, Unsafe
 from include.xcom_viewer.shown.values import Text
-from include.xcom_viewer.work import Busy
+from include.xcom_viewer.work import Busy, TooSlow
 from tests.xcom_viewer import damage
 from tests.xcom_viewer.memory import ViewerInMemory
 from tests.xcom_viewer.peak import Peak
@@ -251,6 +251,24 @@ def test_what_takes_too_much_is_ended(some, monkeypatch, limit, most, why):
     assert some.idle == []
 
 
+def test_a_reader_that_never_has_enough_is_ended(some, monkeypatch):
+    """Though it takes neither time nor memory: it asks for a byte, and the store is slow."""
+    monkeypatch.setattr(process, "MAX_WAITED_SECONDS", 0.5)
+    monkeypatch.setattr(process, "ARGUMENTS", ["-c", FRAME + HOSTILE["ranges for ever"]])
+    asked = []
+
+    def read(start, end):
+        asked.append(start)
+        time.sleep(0.1)
+        return bytes(end - start)
+
+    with pytest.raises(TooSlow):
+        some.ask("a", BYTES, Source(read), None)
+    assert 0 < len(asked) < 10
+    assert some.idle == []
+    assert some.deaths == {}
+
+
 def test_a_store_that_fails_is_no_death(some):
     def read(_start, _end):
         raise StoreUnreachable("too slow")
@@ -332,6 +350,11 @@ def test_damaged_objects(some):
     assert {"corrupt", "table", "csv", "array", "bytes"} <= seen <= {
         *shown.KINDS, "csv", "corrupt", "too-large", "unsafe", "failed", "missing",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", damage.ODDITIES)
+def test_what_libraries_fail_at_is_damage_too(some, name):
+    assert look(ViewerInMemory(), some, *damage.ODDITIES[name])[0] == "corrupt"
 
 
 # Five seconds each; of zeros in Arrow's own format, and of texts in test_tables.py, it is less.

@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("obstore")
 pytest.importorskip("include.xcom_viewer", reason="the viewer was deleted")
 from include.xcom_store.errors import StoreUnreachable
-from include.xcom_viewer import source, work
+from include.xcom_viewer import app, source, work
 from include.xcom_viewer.source import StoreLookup
 from include.xcom_viewer.work import Busy, Pool, TooSlow
 from tests.xcom_viewer.test_pages import state
@@ -34,6 +34,21 @@ def test_the_event_loop_goes_on_while_threads_wait():
             await asyncio.sleep(0.01)
 
     run(main())
+
+
+def test_a_value_is_rendered_elsewhere_too(viewer, monkeypatch):
+    """A reader that somebody has taken over may answer 4 MiB: five seconds of templates."""
+    rendered, page = [], app.page
+
+    def noted(*arguments, **context):
+        rendered.append(threading.current_thread().name)
+        return page(*arguments, **context)
+
+    monkeypatch.setattr(app, "page", noted)
+    viewer.push(1)
+    assert viewer.get("value").status_code == 200
+    [thread] = rendered
+    assert thread.startswith("xcom_viewer")
 
 
 def test_what_takes_too_long_is_given_up():

@@ -55,14 +55,25 @@ def test_a_reader_asks_for_no_part_twice():
     assert found.read(20, 30) == DATA[20:30]
     assert found.read(10, 50) == DATA[10:50]
     assert found.read(40, 60) == DATA[40:60]
-    assert server.asked == [(10, 50), (40, 60)]
+    assert found.read(45, 70, ahead=100) == DATA[45:70]
+    assert found.read(100, 160) == DATA[100:160]
+    assert found.read(5, 5, ahead=100) == b""
+    assert server.asked == [(10, 50), (50, 60), (60, 160)]
 
 
-def test_a_reader_keeps_nothing_of_what_it_writes_as_csv():
+def test_ahead_of_the_end_there_is_nothing():
+    server = Server()
+    found = remote.Source(server, len(DATA))
+    assert found.read(len(DATA) - 5, len(DATA) - 1, ahead=100) == DATA[-5:-1]
+    assert server.asked == [(len(DATA) - 5, len(DATA))]
+
+
+def test_of_what_a_reader_writes_as_csv_it_keeps_the_last_part():
     server = Server()
     found = remote.Source(server, len(DATA), keeps=False)
-    assert found.read(0, 10) + found.read(0, 10) == DATA[:10] * 2
-    assert len(server.asked) == 2
+    for start in (0, 5, 10, 0):
+        assert found.read(start, start + 10) == DATA[start : start + 10]
+    assert server.asked == [(0, 10), (10, 15), (15, 20), (0, 10)]
 
 
 def test_a_reader_asks_for_nothing_of_what_it_was_given():

@@ -39,6 +39,10 @@ def preview(source: Source) -> Array:
     count = size if source.size <= HEAD_BYTES else min(size, left // dtype.itemsize)
     values = np.frombuffer(source.read(start, start + count * dtype.itemsize), dtype, count)
     fortran = order == "F"
+    try:
+        rows = _rows(values, shape, fortran=fortran)
+    except SystemError as error:  # letters that Unicode has not
+        raise ObjectCorrupt(f"the array has a value that is none ({error}).") from error
     return Array(
         shape=list(shape),
         dtype=str(dtype),
@@ -46,7 +50,7 @@ def preview(source: Source) -> Array:
         size=size,
         read=count,
         figures=_figures(values),
-        rows=_rows(values, shape, fortran=fortran),
+        rows=rows,
         pictures=pictures.of_array(values, shape, fortran=fortran),
     )
 
@@ -57,7 +61,7 @@ def _header(source: Source) -> tuple[tuple[int, ...], str, Any, int]:
         head += source.read(len(head), size)
     try:
         return npy.read_header(head)
-    except ValueError as error:
+    except Exception as error:  # numpy's parser of Python raises what it likes
         raise ObjectCorrupt(f"the object is not a readable numpy file ({error}).") from error
 
 

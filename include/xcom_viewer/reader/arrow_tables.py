@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from include.xcom_viewer.reader.remote import Source
 
 
+AHEAD_BYTES = 256 * 1024
+"""In one request at least: a table may be of thousands of batches, and each takes two."""
+
+
 def preview(source: Source, first_row: int, first_column: int) -> TablePage:
     """Return a page of a table; see `frames.preview`."""
     schema, data, total = _beginning(source)
@@ -126,7 +130,7 @@ def _beginning(source: Source) -> tuple[Any, Any, int | None]:
     import pyarrow as pa
 
     with _known_failures():
-        file = pa.ipc.open_file(source.file())
+        file = pa.ipc.open_file(source.file(AHEAD_BYTES))
         total, unpacked = size_of(file.metadata)
         most = tables.MAX_UNPACKED_BYTES
         wanted = file.num_record_batches if (unpacked or 0) <= most else 1

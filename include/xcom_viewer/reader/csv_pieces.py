@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from include.xcom_store.codecs import frames as frame_codec
 from include.xcom_store.codecs.frames.describe import Field, describe, strings
+from include.xcom_store.errors import ObjectCorrupt
 from include.xcom_viewer.reader import arrow_tables, cells, frames, statistics
 from include.xcom_viewer.shown import TooLarge
 
@@ -38,8 +39,7 @@ def pieces(source: Source, codec: str) -> Iterator[bytes]:
 
     fields, batches = _read(source, codec)
     yield _header([field.label for field in fields])
-    for batch in batches:
-        batch.validate(full=True)
+    for batch in _checked(batches):
         for part in _small([_shown(batch.column(field.name), field) for field in fields]):
             columns = [_written(column, field) for column, field in zip(part, fields, strict=True)]
             # Arrow wants names that differ; a frame's need not.
@@ -62,6 +62,17 @@ def _read(source: Source, codec: str) -> tuple[list[Field], Iterator[Any]]:
     fields = [Field(str(n), field.name, "", is_index=False) for n, field in enumerate(table.schema)]
     rows = max(1, min(BATCH_ROWS, BATCH_CELLS // max(1, len(fields))))
     return fields, iter(table.rename_columns([f.name for f in fields]).to_batches(rows))
+
+
+def _checked(batches: Iterator[Any]) -> Iterator[Any]:
+    import pyarrow as pa
+
+    try:
+        for batch in batches:
+            batch.validate(full=True)
+            yield batch
+    except (pa.ArrowInvalid, OSError) as error:
+        raise ObjectCorrupt(f"a part of the file is damaged ({error}).") from error
 
 
 def _small(columns: list[Any]) -> Iterator[list[Any]]:

@@ -143,6 +143,9 @@ def open_file(source: Source, *, streamed: bool = False) -> Any:
         metadata = pq.read_metadata(source.file())
         group = metadata.row_group(0)
         chunks = [group.column(position) for position in range(metadata.num_columns)]
+        named = dict.fromkeys(one.path_in_schema.partition(".")[0] for one in chunks)
+        if [*named] != (names := metadata.schema.to_arrow_schema().names):
+            raise KeyError(f"{names} are {[*named]}")
         texts = [one.path_in_schema for one in chunks if one.physical_type == "BYTE_ARRAY"]
         return pq.ParquetFile(
             source.file(),
@@ -151,7 +154,7 @@ def open_file(source: Source, *, streamed: bool = False) -> Any:
             pre_buffer=not streamed,
             buffer_size=STREAM_BUFFER_BYTES // max(16, len(chunks)) if streamed else 0,
         )
-    except (pa.ArrowInvalid, OSError, IndexError) as error:
+    except (pa.ArrowInvalid, OSError, LookupError, UnicodeDecodeError) as error:
         raise ObjectCorrupt(f"the object is not a readable Parquet file ({error}).") from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from functools import partial
 from typing import Any
 
 from include.xcom_store.errors import ObjectCorrupt
@@ -51,7 +52,7 @@ class Source:
         server: has it.
         size: its bytes.
         whole: all of them, if the server has read them in advance.
-        keeps: remembers parts that were read. Not where all of a large object is.
+        keeps: remembers parts that were read. Where all of a large object is, only the last one.
     """
 
     def __init__(
@@ -61,8 +62,13 @@ class Source:
         self._known: list[tuple[int, bytes]] = [] if whole is None else [(0, whole)]
         self._keeps = keeps
 
-    def read(self, start: int, end: int) -> bytes:
+    def read(self, start: int, end: int, ahead: int = 0) -> bytes:
         """Return the bytes from `start` up to `end`.
+
+        Args:
+            start: of the part.
+            end: of it.
+            ahead: where there is something to be asked for, ask for at least so many bytes.
 
         Raises:
             TooLarge: more than a page may read would have been read.
@@ -71,21 +77,25 @@ class Source:
         """
         if not 0 <= start <= end <= self.size:
             raise ObjectCorrupt(f"it refers to bytes {start:,} to {end:,} of its {self.size:,}.")
-        for first, data in self._known:
-            if first <= start and end <= first + len(data):
-                return data[start - first : end - first]
+        before = [(first, data) for first, data in self._known if first <= start]
+        first, data = max(before, key=lambda part: part[0] + len(part[1]), default=(0, b""))
+        found = data[start - first : end - first]
+        if (missing := start + len(found)) < end:
+            found += self._ask(missing, min(max(end, missing + ahead), self.size))
+            self._known = [*(self._known if self._keeps else ()), (start, found)]
+        return found[: end - start]  # without what is ahead
+
+    def _ask(self, start: int, end: int) -> bytes:
         self._server.send(pipe.RANGE, pipe.ENDS.pack(start, end))
         kind, data = self._server.receive()
         if kind == pipe.LIMIT:
             raise TooLarge
         if kind != pipe.DATA:
             raise Stopped
-        if self._keeps:
-            self._known.append((start, data))
         return data
 
-    def file(self) -> Any:
-        """Return it as a file that pyarrow can read."""
+    def file(self, ahead: int = 0) -> Any:
+        """Return it as a file that pyarrow can read; for `ahead` see `read`."""
         import pyarrow as pa
 
-        return pa.PythonFile(ObjectFile(self.read, self.size), "r")
+        return pa.PythonFile(ObjectFile(partial(self.read, ahead=ahead), self.size), "r")

@@ -57,8 +57,8 @@ def of(column: Any, meaning: Meaning = PLAIN) -> Figures:
 def _rounded(number: float) -> str:
     """Return a mean: six digits, and all of those before the point."""
     if 1e6 <= abs(number) < 1e15:
-        return f"{number:,.1f}".removesuffix(".0")
-    return f"{number:,.6g}"
+        return f"{number:.1f}".removesuffix(".0")
+    return f"{number:.6g}"
 
 
 def has_range(kind: Any, meaning: Meaning) -> bool:

@@ -6,8 +6,10 @@ them is imported here.
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from include.xcom_store.documents import TAG, TAGS
@@ -16,7 +18,7 @@ from include.xcom_store.sizes import size_text
 from include.xcom_viewer.shown.values import Node
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from include.xcom_store.record import StoredObject
 
@@ -112,7 +114,14 @@ def brief(value: Any, *, bare: bool = False) -> str:
 def _nothing_trusted() -> Iterator[None]:
     try:
         yield
-    except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise ObjectCorrupt(f"the document cannot be shown ({error!r}).") from error
 
 
@@ -172,35 +181,61 @@ def _pairs(name: str, content: Any, leaves: Sequence[StoredObject]) -> list[tupl
 def _single(name: str, content: Any, leaves: Sequence[StoredObject]) -> str:
     if not isinstance(content, list):  # JSON's own
         return _cut(content) if isinstance(content, str) else str(content)
-    if name in ("bytes", "bytearray"):
-        data = TAGS[name].read(*content)
-        more = "…" if len(data) > MAX_SHOWN_BYTES else ""
-        return f"{size_text(len(data))}: {data[:MAX_SHOWN_BYTES].hex(' ')}{more}"
-    if name == "str":
-        return _cut(TAGS[name].read(*content).encode(errors="replace").decode())
-    if name == "int":  # of thousands of digits Python writes none
-        is_short = len(content[0]) <= MAX_TEXT_CHARACTERS
-        return str(TAGS[name].read(*content)) if is_short else _cut(content[0])
-    if name == "enum":
-        return f"{content[0].rpartition('.')[2]}.{content[1]}"
-    if name in ("datetime", "time", "pendulum"):
-        text, _fold, zone = content
-        return f"{text} {_brief(zone, (), bare=True)}" if zone else str(text)
-    if name in ("pandas_timestamp", "pandas_timedelta"):
-        return _count_of_units(name, *content)
-    if name == "numpy":
-        scalar = TAGS[name].read(*content)
-        return f"{scalar} ({scalar.dtype})"
+    if name in _WORDS:
+        return _WORDS[name](*content)
     parts = [_brief(part, leaves, bare=True) for part in content if part is not None]
     return _cut(", ".join(parts)) or name.rpartition("_")[2]
 
 
-def _count_of_units(name: str, count: int, unit: Any, zone: Any, _fold: int = 0) -> str:
+def _bytes(text: str) -> str:
+    data = TAGS["bytes"].read(text)
+    more = "…" if len(data) > MAX_SHOWN_BYTES else ""
+    return f"{size_text(len(data))}: {data[:MAX_SHOWN_BYTES].hex(' ')}{more}"
+
+
+def _int(text: str) -> str:
+    is_short = len(text) <= MAX_TEXT_CHARACTERS  # of thousands of digits Python writes none
+    return str(TAGS["int"].read(text)) if is_short else _cut(text)
+
+
+def _moment(text: str, _fold: int, zone: Any) -> str:
+    return f"{text} {_brief(zone, (), bare=True)}" if zone else str(text)
+
+
+def _zone(offset: Any, name: str = "") -> str:
+    return str(name or dt.timezone(dt.timedelta(*_tagged(offset)[1])))
+
+
+def _numpy(*content: Any) -> str:
+    scalar = TAGS["numpy"].read(*content)
+    return f"{scalar} ({scalar.dtype})"
+
+
+def _count_of_units(kind: str, count: int, unit: Any, zone: Any, _fold: int = 0) -> str:
     import numpy as np
 
-    kind = np.datetime64 if name == "pandas_timestamp" else np.timedelta64
-    named = f" UTC, shown in {_brief(zone, (), bare=True)}" if zone else ""
-    return f"{kind(count, unit)}{named}"
+    named = _brief(zone, (), bare=True) if zone else ""
+    shown = {"": "", "UTC": " UTC"}.get(named, f" UTC, shown in {named}")
+    return f"{getattr(np, kind)(count, unit)}{shown}"
+
+
+_WORDS: dict[str, Callable[..., str]] = {
+    "bytes": _bytes,
+    "bytearray": _bytes,
+    "complex": lambda *parts: str(complex(*(float(_brief(part, ())) for part in parts))),
+    "datetime": _moment,
+    "enum": lambda member, value: f"{member.rpartition('.')[2]}.{value}",
+    "int": _int,
+    "numpy": _numpy,
+    "pandas_timedelta": partial(_count_of_units, "timedelta64"),
+    "pandas_timestamp": partial(_count_of_units, "datetime64"),
+    "pendulum": _moment,
+    "str": lambda text: _cut(TAGS["str"].read(text).encode(errors="replace").decode()),
+    "time": _moment,
+    "timedelta": lambda *parts: str(dt.timedelta(*parts)),
+    "timezone": _zone,
+}
+"""Single values that are more than their parts."""
 
 
 def _count(name: str, count: int) -> str:

@@ -45,9 +45,11 @@ function showTimes(within) {
     const style = { dateStyle: "short", timeStyle: "medium", timeZone };
     const shown = new Intl.DateTimeFormat("sv-SE", style); // 2026-11-22 11:00:05
     for (const time of within.querySelectorAll("time")) {
-      time.title = time.textContent;
-      time.textContent = `${shown.format(new Date(time.dateTime))} ${timeZone}`;
+      const zone = "bare" in time.dataset ? "" : ` ${timeZone}`; // where a column's head has it
+      time.title = `${time.textContent.replace(" UTC", "")} UTC`;
+      time.textContent = shown.format(new Date(time.dateTime)) + zone;
     }
+    for (const zone of within.querySelectorAll("[data-zone]")) zone.textContent = timeZone;
   } catch {
     // a setting that is none
   }
@@ -76,7 +78,9 @@ async function fill(body, address) {
 // Not where there is nothing to be had.
 function offerDownloads(card) {
   const nothing = card.querySelector("[data-nothing]") !== null;
-  for (const link of card.querySelectorAll("[data-download]")) link.hidden = nothing;
+  for (const link of card.querySelectorAll("[data-download], header [data-part]")) {
+    link.hidden = nothing;
+  }
 }
 
 async function fillAll() {
@@ -117,14 +121,21 @@ function clickAround(link, isDownload) {
   other.remove();
 }
 
-
-// Of the address of the page around this frame, what follows # names the card to show.
+// Of the address of the page around this frame, what follows # names the card to show, and perhaps
+// a part of its value. What has a page of its own is opened there.
 function showTarget() {
-  const name = (frame || window).location.hash.slice(1);
-  const card = name && document.getElementById(name);
-  if (!card) return;
-  card.classList.add("target");
-  card.scrollIntoView();
+  const shared = frame && !location.hash;
+  const [name, leaf] = (shared ? frame : window).location.hash.slice(1).split("&leaf=");
+  const place = name && document.getElementById(name);
+  if (!place) return;
+  if (shared && (leaf || place.matches("tr"))) {
+    const page = new URL(place.dataset.page, location.href);
+    if (leaf) page.searchParams.set("leaf", leaf);
+    location.replace(page);
+    return;
+  }
+  place.classList.add("target");
+  place.scrollIntoView();
 }
 
 function value(row, position) {
