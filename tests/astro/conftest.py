@@ -20,6 +20,7 @@ import pytest
 from tests.astro_project import ROOT, copy_files, project_files
 
 BUILD_SECONDS = 900
+RUNTIME = re.findall(r"^FROM .*:([\d.]+-\d+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)[0]
 
 
 class Project:

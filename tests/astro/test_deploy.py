@@ -14,14 +14,13 @@ import tarfile
 import pytest
 
 from tests import http_service
-from tests.astro.conftest import Project
+from tests.astro.conftest import RUNTIME, Project
 from tests.astro_project import project_files
 
 pytestmark = pytest.mark.usefixtures("cli")
 
 DEPLOYMENT = "a-deployment"
 IMAGE = "a-namespace/airflow:latest"
-RUNTIME = "3.3-2"
 HERE = f"/v1/organizations/o/deployments/{DEPLOYMENT}"
 
 

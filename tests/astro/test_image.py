@@ -56,11 +56,13 @@ def test_check_with_the_settings_of_production(image):
     import boto3
     from moto.server import ThreadedMotoServer
 
+    gateway = "{{range .IPAM.Config}}{{.Gateway}}{{end}}"
+    address = image.run("docker", "network", "inspect", "-f", gateway, "bridge").strip()
     port = ports.free_ports(1)[0]
-    server = ThreadedMotoServer("127.0.0.1", port, verbose=False)
+    server = ThreadedMotoServer(address, port, verbose=False)
     server.start()
     try:
-        endpoint = f"http://127.0.0.1:{port}"
+        endpoint = f"http://{address}:{port}"
         keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}
         aws = {"endpoint_url": endpoint, "region_name": "us-east-1", **keys}
         boto3.client("s3", **aws).create_bucket(Bucket=BUCKET)
@@ -77,7 +79,7 @@ def test_check_with_the_settings_of_production(image):
         }
         options = [part for item in settings.items() for part in ("-e", "=".join(item))]
         check = "airflow db migrate >/dev/null 2>&1; python -W ignore -m include.xcom_tools check"
-        said = inside(image, check, "--network", "host", *options, check=False)
+        said = inside(image, check, *options)
     finally:
         server.stop()
     assert f"s3://{BUCKET}/xcom/" in said, said

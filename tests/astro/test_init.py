@@ -10,19 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.astro.conftest import Project
+from tests.astro.conftest import RUNTIME, Project
 from tests.astro_project import ROOT, copy_files, git, project_files
 
 pytestmark = pytest.mark.usefixtures("cli")
 
 GUIDE = ROOT / "docs/development.md"
-RUNTIME = "3.3-2"  # named, for otherwise the CLI asks a host for the newest
 ADDED = {"dags/exampledag.py", "tests/dags/test_dag_example.py"}
 
 
 def init(folder: Path, home: Path) -> Project:
     folder.mkdir(parents=True, exist_ok=True)
     project = Project(folder, home)
+    # Named, because otherwise the CLI asks a host for the newest.
     project.astro("dev", "init", "--force", "--runtime-version", RUNTIME)
     return project
 

@@ -19,6 +19,7 @@ import pytest
 pytest.importorskip("dev.follow", reason="dev/ is not shipped")
 from tests.astro import hosts_dag
 from tests.astro.stack import FOLDER, Stack, started
+from tests.local_s3 import Uploads
 
 pytestmark = [pytest.mark.weekly, pytest.mark.usefixtures("engine")]
 
@@ -26,8 +27,12 @@ DAG = "hosts"
 WORKERS = {"worker-1", "worker-2"}
 TYPED = {"StoreUnreachable"}
 SETTINGS = {
-    # A task whose worker is gone is tried again after half a minute, and not five.
-    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
+    # A task whose worker is gone, or that it had only taken from the queue, and what a dead scheduler
+    # had queued: each is seen after a minute or two, and not five or ten.
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
+    "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": "120",
+    "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT_CHECK_INTERVAL": "20",
+    "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "30",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
     "AIRFLOW__CELERY__WORKER_CONCURRENCY": "2",
     "AIRFLOW__CELERY__WORKER_PREFETCH_MULTIPLIER": "1",
@@ -59,33 +64,35 @@ class Run:
         self.stack = stack
         self.began = time.monotonic()
         self.id = stack.api.trigger(DAG)["dag_run_id"]
+        self._uploads = Uploads(stack.s3, "xcom")
+
+    def state(self) -> str:
+        states = {run["dag_run_id"]: run["state"] for run in self.stack.api.runs(DAG)}
+        return str(states[self.id])
+
+    def uploads(self) -> list[str]:
+        """Its objects that are on their way to S3."""
+        part = f"/run_id={quote(self.id, safe='')}/"
+        return [key for key in self._uploads.keys() if part in key]  # noqa: SIM118 - not a dict
 
     def tasks(self) -> list[dict]:
         return self.stack.api.task_instances(DAG, self.id)
 
-    def pushing_worker(self) -> str:
-        """Wait until a value is on its way to S3; the worker that it comes from."""
-        import boto3
-
-        s3 = self.stack.s3
-        client = boto3.client(
-            "s3", endpoint_url=s3.endpoint_url, region_name="us-east-1",
-            aws_access_key_id=s3.access_key_id, aws_secret_access_key=s3.secret_access_key,
-        )  # fmt: skip
+    def push(self) -> tuple[str, str]:
+        """Wait until a value is on its way to S3; the worker that it comes from, and the object."""
         while time.monotonic() < self.began + 300:
-            uploads = client.list_multipart_uploads(Bucket=s3.bucket).get("Uploads", [])
-            for task in self.tasks():
-                part = (
-                    f"/run_id={quote(self.id, safe='')}/task_id=push/map_index={task['map_index']}/"
-                )
-                if task["state"] == "running" and any(part in one["Key"] for one in uploads):
-                    return str(task["hostname"])
+            if uploads := self.uploads():
+                for task in self.tasks():
+                    part = f"/task_id=push/map_index={task['map_index']}/"
+                    for key in uploads:
+                        if task["state"] == "running" and part in key:
+                            return str(task["hostname"]), key
             time.sleep(0.05)
         raise AssertionError("nothing was pushed")
 
     def end(self) -> list[str]:
         """Wait for it; all is as it should be, and this says why tries failed."""
-        while self.stack.api.runs(DAG)[0]["state"] not in ("success", "failed"):
+        while self.state() not in ("success", "failed"):
             assert time.monotonic() < self.began + 900, self.tasks()
             time.sleep(1)
         tasks = self.tasks()
@@ -126,10 +133,12 @@ def test_values_go_from_worker_to_worker(stack):
 
 
 def test_a_worker_killed_in_the_middle_of_a_push(stack):
+    containers = {worker: stack.container(worker) for worker in WORKERS}
     run = Run(stack)
-    worker = run.pushing_worker()
-    stack.compose("kill", "--signal", "KILL", worker)
+    worker, key = run.push()
+    stack.run("docker", "kill", containers[worker])
     time.sleep(5)
+    assert key in run.uploads()  # it was in the middle, and nobody could end it
     stack.compose("start", worker)
     reasons = run.end()
     assert "vanished" in reasons
@@ -138,35 +147,41 @@ def test_a_worker_killed_in_the_middle_of_a_push(stack):
 
 def test_s3_stopped_and_started(stack):
     run = Run(stack)
-    run.pushing_worker()
+    run.push()
     stack.compose("stop", "s3")
     time.sleep(OUTAGE_SECONDS)
     stack.compose("start", "s3")
-    reasons = run.end()
-    assert {*reasons} == TYPED
+    assert {*run.end()} == TYPED
 
 
 def test_a_network_cut_between_a_worker_and_s3(stack):
     if os.geteuid() or not all(map(shutil.which, ("nsenter", "iptables"))):
         pytest.skip("needs root, nsenter and iptables")
-    run = Run(stack)
-    worker = run.pushing_worker()
-    pid = stack.run("docker", "inspect", "-f", "{{.State.Pid}}", stack.container(worker)).strip()
     networks = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
     address = stack.run("docker", "inspect", "-f", networks, stack.container("s3")).strip()
-    rule = ["OUTPUT", "-d", address, "-j", "DROP"]
-    for action in ("-A", "-D"):
-        subprocess.run(["nsenter", "-t", pid, "-n", "iptables", action, *rule], check=True)
-        if action == "-A":
-            time.sleep(OUTAGE_SECONDS)
+    processes = {
+        worker: stack.run("docker", "inspect", "-f", "{{.State.Pid}}", stack.container(worker))
+        for worker in WORKERS
+    }
+    run = Run(stack)
+    worker, _ = run.push()
+    inside = ["nsenter", "--target", processes[worker].strip(), "--net"]
+    rule = ["OUTPUT", "--destination", address, "--jump", "DROP"]
+    subprocess.run([*inside, "iptables", "--append", *rule], check=True)
+    time.sleep(OUTAGE_SECONDS)
+    subprocess.run([*inside, "iptables", "--delete", *rule], check=True)
     assert {*run.end()} == TYPED
 
 
 def test_two_schedulers_one_of_which_is_killed(stack):
     stack.compose("up", "--detach", "--no-recreate", "--scale", "scheduler=2", "scheduler")
+    first, second = sorted(stack.container("scheduler").split())
+    alive = ("airflow", "jobs", "check", "--job-type", "SchedulerJob", "--allow-multiple")
+    while "Found 2 alive jobs" not in stack.run("docker", "exec", first, *alive, "--limit", "9"):
+        time.sleep(1)
     run = Run(stack)
-    run.pushing_worker()
-    name, *_ = sorted(stack.container("scheduler").split())
-    stack.run("docker", "kill", name)
+    run.push()
+    stack.run("docker", "kill", first)
     reasons = run.end()
     assert {*reasons} <= TYPED | {"vanished"}
+    assert stack.run("docker", "ps", "--quiet", "--filter", f"name={second}").strip()

@@ -372,11 +372,13 @@ class Site:
 
     def _sweep(self) -> tuple[int, bool]:
         """Return how many objects were removed, and whether uploads were aborted."""
+        from include.xcom_tools import sweep_findings as kinds
         from include.xcom_tools.sweep_run import Sweep
 
         sweep = Sweep(self.store, self.api, delete=True, grace=timedelta(0))
         findings = list(sweep.findings())
-        assert {finding.kind for finding in findings} <= {"orphan", "upload"}, findings
+        expected = {kinds.ORPHAN, kinds.UPLOAD, kinds.LEFT_OVER}
+        assert {finding.kind for finding in findings} <= expected, findings
         return sum(finding.objects for finding in findings), sweep.total.uploads > 0
 
     def _keys(self) -> list[str]:

@@ -193,6 +193,9 @@ VALUES = {
         array.array("Q", [7]),
     ],
     "UUID": lambda: uuid.UUID(int=5),
+    "UUID of uuid1": lambda: [
+        uuid.UUID(int=n, is_safe=safe) for n, safe in enumerate(uuid.SafeUUID)
+    ],
     "Path": lambda: [Path("a/b"), PurePosixPath("/a"), PureWindowsPath("c:\\a")],
     "Path of bytes that are no text": lambda: Path("a\ud800"),
     "pendulum date, time": lambda: [pendulum.Date(2026, 1, 2), pendulum.Time(1, 2, 3, 4)],

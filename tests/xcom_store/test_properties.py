@@ -15,6 +15,8 @@ import pytest
 
 pytest.importorskip("hypothesis")
 pytest.importorskip("pyarrow")
+import pandas as pd
+import pyarrow as pa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -56,6 +58,39 @@ def check_warned(value, threshold):
 
 
 thresholds = st.sampled_from([0, 1_000_000])
+
+
+def times(number):
+    return pa.array([number, None], pa.int64()).cast(pa.time64("ns"))
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        times,
+        lambda n: times(n).dictionary_encode(),
+        lambda n: pa.ListArray.from_arrays([0, 1], times(n).dictionary_encode()),
+        lambda n: pa.StructArray.from_arrays([times(n)], ["a"]),
+        lambda n: pa.array([2**62 + n, None]).cast(pa.timestamp("s")),
+    ],
+    ids=["times", "dictionary", "list of dictionary", "struct", "year 10,000"],
+)
+def test_the_comparison_sees_what_python_and_pandas_cannot_show(column):
+    one, same, other = (column(n) for n in (1, 1, 2))
+    frames = [
+        pd.DataFrame({"a": pd.Series(pd.arrays.ArrowExtensionArray(array)), "b": b})
+        for array, b in ((one, 0.0), (same, 0.0), (other, 0.0), (one, -0.0))
+    ]
+    assert_identical(one, same)
+    assert_identical(frames[0], frames[1])
+    assert_identical(one[0], same[0])
+    for changed in frames[2:]:
+        with pytest.raises(AssertionError):
+            assert_identical(frames[0], changed)
+    with pytest.raises(AssertionError):
+        assert_identical(one, other)
+    with pytest.raises(AssertionError):
+        assert_identical(one[0], other[0])
 
 
 @normal

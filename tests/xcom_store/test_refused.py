@@ -123,6 +123,7 @@ REFUSED = {
     "an interval of months": (
         lambda: column(pa.nulls(2, pa.month_day_nano_interval())), "column 'a'.*month_day_nano"
     ),
+    "a time of the day": (lambda: column(pa.array([0, 1]).cast(pa.date64())), "column 'a'.*whole number of days"),
     "a deep Arrow type": (lambda: column(deep_array(60)), "column 'a'.*Parquet does not give back"),
     "a deep Arrow array": (lambda: {"x": deep_array(70)}, r"at \['x'\].*recursion"),
     "an extension type in a frame": (lambda: column(mine()), "tests.mine"),

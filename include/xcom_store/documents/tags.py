@@ -9,7 +9,7 @@
 | dict with other keys than plain str, OrderedDict, Counter, SimpleNamespace | pairs |
 | defaultdict                 | name of its factory, pairs |
 | deque                       | its items and its maximal length |
-| date, Decimal, UUID, paths, IP addresses | text |
+| date, Decimal, UUID, paths, IP addresses | text; of a UUID also `is_safe`, where it is known |
 | time, datetime              | ISO 8601, fold, and the time zone as a value of its own |
 | ZoneInfo                    | name |
 | any other                   | the attributes or arguments it is made of |
@@ -224,7 +224,12 @@ TAGS = (
     Tag("ellipsis", EllipsisType, "", ...),  # type: ignore[arg-type]
     Tag("fraction", Fraction, "numerator denominator", Fraction),
     Tag("decimal", Decimal, text, Decimal),
-    Tag("uuid", uuid.UUID, text, uuid.UUID),
+    Tag(
+        "uuid",
+        uuid.UUID,
+        lambda v: text(v) if v.is_safe is uuid.SafeUUID.unknown else [str(v), v.is_safe.value],
+        lambda written, is_safe=None: uuid.UUID(written, is_safe=uuid.SafeUUID(is_safe)),
+    ),
     Tag("date", dt.date, text, dt.date.fromisoformat),
     moment("time", dt.time, "datetime:time"),
     moment("datetime", dt.datetime, "datetime:datetime"),

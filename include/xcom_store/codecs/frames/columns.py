@@ -106,7 +106,7 @@ def plan(values: Any, name: str) -> Column:
         return _column(recipe, values.to_numpy().astype(dtype.newbyteorder("="), copy=False), name)
     column = _column(recipe, values.array, name)
     if isinstance(dtype, pd.ArrowDtype) and not _is_flat(dtype.pyarrow_dtype):
-        _try_parquet(column, values.array[:TRIED_ROWS], name)
+        _try_parquet(column, values.array, name)
     return column
 
 
@@ -375,7 +375,7 @@ def _column(recipe: dict[str, Any], array: Any, name: str) -> Column:
 
 def _is_flat(kind: Any) -> bool:
     """Tell whether Parquet is known to give an Arrow type back."""
-    if pa.types.is_decimal(kind) or isinstance(kind, pa.BaseExtensionType):
+    if pa.types.is_decimal(kind) or isinstance(kind, pa.BaseExtensionType) or kind == pa.date64():
         return False
     return pa.types.is_primitive(kind) or kind in (pa.string(), pa.large_string(), pa.binary())
 
@@ -383,6 +383,9 @@ def _is_flat(kind: Any) -> bool:
 def _try_parquet(column: Column, values: Any, name: str) -> None:
     """Refuse a column that comes back changed, or not at all, tried with its first rows."""
     try:
+        if "date64" in str(column.type):  # Parquet keeps its days, and it should have nothing else
+            pa.array(values).validate(full=True)
+        values = values[:TRIED_ROWS]
         sink = pa.BufferOutputStream()
         rows = column.rows(0, len(values))
         pq.write_table(pa.table([rows], ["a"]), sink)
