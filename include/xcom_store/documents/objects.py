@@ -233,7 +233,7 @@ def _complete(kind: Any, stored: dict[str, Any]) -> dict[str, Any]:
     if gone := [field for field in stored if field not in declared]:
         raise ObjectCorrupt(
             f"the class {name} has no field {gone[0]!r}, which this value was stored with. Put the "
-            "field back, or run the task again that pushed it."
+            "field back, or rerun the task that pushed it."
         )
     for new in [field for field in declared if field not in stored]:
         parameter, default = declared[new]
@@ -244,7 +244,7 @@ def _complete(kind: Any, stored: dict[str, Any]) -> dict[str, Any]:
         elif parameter:
             raise ObjectCorrupt(
                 f"the class {name} needs a field {new!r}, which this value was stored without. "
-                "Give the field a default, or run the task again that pushed it."
+                "Give the field a default, or rerun the task that pushed it."
             )
     return stored
 

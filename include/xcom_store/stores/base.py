@@ -417,7 +417,7 @@ class Store:
             raise self._corrupt(key, f"has {found} bytes, {written} were written")
 
     def _corrupt(self, key: str, why: str) -> ObjectCorrupt:
-        advice = "It was changed or damaged; run the task again that pushed it."
+        advice = "It was changed or damaged; rerun the task that pushed it."
         return ObjectCorrupt(f"{self.uri(key)} {why}. {advice}")
 
     def _deadline(self) -> Callable[[], None]:
