@@ -105,7 +105,7 @@ def test_leaves_are_told_by_what_the_top_of_the_document_says():
 @pytest.mark.parametrize("odd", [
     5, None, [], {}, ["leaf"], ["leaf", 0], ["leaf", "x"], ["leaf", 1e999], ["leaves", [], 1, 2], ["tuple"], ["dict", [1]],
     ["dict", 5], ["bytes", "é"], ["str", 5], ["int", "x"], ["int", 5], ["enum", 5], ["numpy", "O", ""],
-    ["numpy", "<i8", "AA=="], ["pandas_timestamp", "x", "s", None], ["pandas_timestamp", 1, "x", None],
+    ["numpy", "<i8", "AA=="], ["numpy", "<U1", "////fw=="], ["pandas_timestamp", "x", "s", None], ["pandas_timestamp", 1, "x", None],
     ["pandas_timestamp", 5], ["datetime", "x"], [[1], 2], ["serde", {"a": 1}],
     ["dataclass", "x"], ["dataclass", 5, 5], ["dataclass", [], {"a": 1}], ["pydantic", ["x"], {"$xcom": 1}], ["nothing", 1],
 ], ids=str)  # fmt: skip
@@ -115,6 +115,8 @@ def test_what_is_no_document_is_shown_or_refused(odd):
         entry = Entry(owner=OWNER, timestamp=WHEN, text=json.dumps(value))
         with contextlib.suppress(ObjectCorrupt):
             assert "</html>" in ViewerInMemory().show(entry).html
+        with contextlib.suppress(ObjectCorrupt):
+            assert trees.brief(value)
         with contextlib.suppress(ObjectCorrupt):
             assert trees.paths_of_leaves(value, ()).keys() <= {0}
 

@@ -119,6 +119,7 @@ def _nothing_trusted() -> Iterator[None]:
         AttributeError,
         LookupError,
         RecursionError,
+        SystemError,  # numpy's, of letters that Unicode has not
         TypeError,
         ValueError,
     ) as error:
