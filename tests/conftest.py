@@ -87,8 +87,9 @@ def pytest_xdist_make_scheduler(config, log):
 def s3_server(tmp_path_factory):
     """A real S3 server (SeaweedFS) with the bucket `airflow-xcoms`."""
     module = pytest.importorskip("dev.s3_server", reason="no S3 server here: dev/ is not shipped")
-    with module.S3Server.start(tmp_path_factory.mktemp("s3"), bucket="airflow-xcoms") as server:
-        yield server
+    server = module.S3Server.start(tmp_path_factory.mktemp("s3"), bucket="airflow-xcoms")
+    yield server
+    server.kill()  # an orderly end takes seconds, for data that nobody wants any more
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ CLOSED = "http://user:secret@127.0.0.1:9/simple"
 NO_OTHER_SOURCE = {"PIP_FIND_LINKS": "", "PIP_NO_CACHE_DIR": "1", "PIP_RETRIES": "0"}
 
 
+@pytest.mark.long
 def test_no_package_index(bare_copy):
     done = bare_copy.run("setup", PIP_INDEX_URL=CLOSED, **NO_OTHER_SOURCE)
     assert done.returncode == 1
@@ -142,6 +143,7 @@ def test_a_running_airflow_of_the_astro_cli_keeps_its_venv(bare_copy):
     assert [*(bare_copy.root / ".venv").iterdir()] == []
 
 
+@pytest.mark.long
 def test_s3_installs_beside_venv(bare_copy):
     (bare_copy.root / ".venv").mkdir()
     done = bare_copy.run("s3", PIP_INDEX_URL=CLOSED, **NO_OTHER_SOURCE)

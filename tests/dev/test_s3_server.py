@@ -26,8 +26,9 @@ def pids(server: S3Server) -> list[int]:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    with S3Server.start(tmp_path_factory.mktemp("s3"), bucket="airflow-xcoms") as running:
-        yield running
+    running = S3Server.start(tmp_path_factory.mktemp("s3"), bucket="airflow-xcoms")
+    yield running
+    running.kill()
 
 
 def test_it_keeps_objects(server):

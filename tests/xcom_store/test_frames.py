@@ -60,7 +60,10 @@ def mixed(rows):
     )
 
 
-@pytest.mark.parametrize("rows", [3, 240_000], ids=["at once", "in parts"])
+@pytest.mark.parametrize(
+    "rows",
+    [pytest.param(3, id="at once"), pytest.param(240_000, id="in parts", marks=pytest.mark.long)],
+)
 def test_a_pulled_frame_may_be_changed_in_place(xcom, rows):
     """Most of its columns are Arrow's memory, of which Arrow itself makes views to be read only."""
     frame = mixed(rows)

@@ -68,7 +68,7 @@ class TestRequests:
         xcom.push(parts(40))
         assert [len(found) for found in seen] == [40]
 
-    @pytest.mark.parametrize("count", [100, pytest.param(2_000, marks=pytest.mark.long)])
+    @pytest.mark.parametrize("count", [50, pytest.param(2_000, marks=pytest.mark.long)])
     def test_never_more_than_32_of_a_process(self, xcom, proxy, count):
         """Pushes and pulls of many parts, of large objects and of many values, by threads."""
         large = np.random.default_rng(7).bytes(30_000_000)
