@@ -1,23 +1,27 @@
 """The image that `astro deploy` pushes: what is in it, and that it works with production's settings.
 
-Not run: `astro deploy` itself, which needs an account.
+What `astro deploy` does before it pushes is in test_deploy.py; the rest needs an account.
 """
 
 from __future__ import annotations
 
+import base64
+import json
+import os
 import re
 
 import pytest
 
 pytest.importorskip("dev.ports", reason="dev/ is not shipped")
-from dev import ports
-from tests.astro.conftest import Project
-from tests.astro_project import project_files, ships
+from tests.astro.conftest import Project, named
+from tests.astro_project import ROOT, project_files, ships
 
 pytestmark = [pytest.mark.weekly, pytest.mark.usefixtures("images")]
 
 IMAGE = "s3-xcom-backend-of-a-test"
 BUCKET = "production-xcoms"
+ROLE = "arn:aws:iam::123456789012:role/workers"
+NETWORK = "s3-of-a-test"
 
 
 @pytest.fixture(scope="module")
@@ -51,39 +55,71 @@ def test_backend_and_dags_import_without_env(image):
     assert "No data found" in said, said
 
 
-def test_check_with_the_settings_of_production(image):
-    """A bucket on another host, the credentials of a role with a session token, no connection."""
-    import boto3
-    from moto.server import ThreadedMotoServer
-
-    gateway = "{{range .IPAM.Config}}{{.Gateway}}{{end}}"
-    address = image.run("docker", "network", "inspect", "-f", gateway, "bridge").strip()
-    port = ports.free_ports(1)[0]
-    server = ThreadedMotoServer(address, port, verbose=False)
-    server.start()
+@pytest.fixture
+def store(image, tmp_path):
+    """An S3 server on a network of Docker's, that gives the role of docs/stores.md to a session."""
+    page = (ROOT / "docs/stores.md").read_text(encoding="utf-8").partition("### The role's policy")
+    policy = json.loads(page[2].partition("```json")[2].partition("```")[0])
+    policy = json.loads(json.dumps(policy).replace("your-bucket", BUCKET))
+    trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": ["sts:AssumeRole"]}
+    role = {"roleName": "workers", "roleArn": ROLE, "attachedPolicies": ["values"],
+            "trustPolicy": {"Version": "2012-10-17", "Statement": [trust]}}  # fmt: skip
+    key = base64.b64encode(os.urandom(32)).decode()
+    tokens = {"tokenDuration": "1h", "maxSessionLength": "1h", "issuer": "s3", "signingKey": key}
+    iam = tmp_path / "iam.json"
+    iam.write_text(json.dumps({
+        "sts": tokens, "policy": {"defaultEffect": "Deny", "storeType": "memory"},
+        "roles": [role], "policies": [{"name": "values", "document": policy}],
+    }))  # fmt: skip
+    (server,) = (name for name in named("docker-compose.override.yml") if "seaweedfs" in name)
+    image.run("docker", "network", "create", NETWORK)
     try:
-        endpoint = f"http://{address}:{port}"
-        keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}
-        aws = {"endpoint_url": endpoint, "region_name": "us-east-1", **keys}
-        boto3.client("s3", **aws).create_bucket(Bucket=BUCKET)
-        role = "arn:aws:iam::123456789012:role/workers"
-        answer = boto3.client("sts", **aws).assume_role(RoleArn=role, RoleSessionName="task")
-        given = answer["Credentials"]
-        settings = {
-            "AIRFLOW__XCOM_STORE__URL": f"s3://{BUCKET}/xcom",
-            "AIRFLOW__XCOM_STORE__ENDPOINT_URL": endpoint,
-            "AWS_ACCESS_KEY_ID": given["AccessKeyId"],
-            "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
-            "AWS_SESSION_TOKEN": given["SessionToken"],
-            "AWS_REGION": "us-east-1",
-        }
-        options = [part for item in settings.items() for part in ("-e", "=".join(item))]
-        check = "airflow db migrate >/dev/null 2>&1; python -W ignore -m include.xcom_tools check"
-        said = inside(image, check, *options)
+        image.run(
+            "docker", "run", "--rm", "--detach", "--name", NETWORK, "--network", NETWORK,
+            "--network-alias", "s3", "--publish", "127.0.0.1::8333", "-v", f"{iam}:/iam.json:ro",
+            "-e", "AWS_ACCESS_KEY_ID=an-admin", "-e", "AWS_SECRET_ACCESS_KEY=and-a-secret", server,
+            "mini", "-dir=/data", "-ip=127.0.0.1", "-ip.bind=0.0.0.0", f"-bucket={BUCKET}",
+            "-s3.port.iceberg=0", "-s3.port.lance=0", "-webdav=false", "-admin.ui=false",
+            "-master.telemetry=false", "-s3.iam.config=/iam.json",
+        )  # fmt: skip
+        yield "http://" + image.run("docker", "port", NETWORK, "8333/tcp").strip()
     finally:
-        server.stop()
+        image.run("docker", "rm", "-f", NETWORK, check=False)
+        image.run("docker", "network", "rm", NETWORK, check=False)
+
+
+def session_of_the_role(url: str) -> dict[str, str]:
+    import boto3
+    from botocore.config import Config
+
+    patient = Config(retries={"total_max_attempts": 10, "mode": "standard"})
+    admin = boto3.client(
+        "sts", endpoint_url=url, region_name="us-east-1", config=patient,
+        aws_access_key_id="an-admin", aws_secret_access_key="and-a-secret",
+    )  # fmt: skip
+    return admin.assume_role(RoleArn=ROLE, RoleSessionName="task")["Credentials"]
+
+
+def test_check_with_the_settings_of_production(image, store):
+    """A bucket on another host, the credentials of a role with a session token, no connection."""
+    given = session_of_the_role(store)
+    settings = {
+        "AIRFLOW__XCOM_STORE__URL": f"s3://{BUCKET}/xcom",
+        "AIRFLOW__XCOM_STORE__ENDPOINT_URL": "http://s3:8333",
+        "AWS_ACCESS_KEY_ID": given["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": given["SessionToken"],
+        "AWS_REGION": "us-east-1",
+    }
+    network = ["--network", NETWORK]
+    options = [*network, *(part for item in settings.items() for part in ("-e", "=".join(item)))]
+    check = "airflow db migrate >/dev/null 2>&1; python -W ignore -m include.xcom_tools check"
+    said = inside(image, check, *options)
     assert f"s3://{BUCKET}/xcom/" in said, said
     for part in ("list", "write", "read", "delete"):
         assert re.search(rf"^ok +{part}", said, re.MULTILINE), said
     assert given["SecretAccessKey"] not in said
     assert given["SessionToken"] not in said
+    outside = [*options, "-e", f"AIRFLOW__XCOM_STORE__URL=s3://{BUCKET}/of-others"]
+    refused = inside(image, check, *outside, check=False)
+    assert re.search(r"^error +write", refused, re.MULTILINE), refused
