@@ -23,8 +23,6 @@ from include.xcom_store import settings
 from include.xcom_store.errors import XComStoreError
 from include.xcom_store.keys import Owner
 from include.xcom_store.record import MARK_KEY, is_record, is_reference
-from include.xcom_store.sizes import size_text
-from include.xcom_store.stores import common_io
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,6 +34,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 _serde = cache(partial(import_module, "airflow.sdk.serde"))  # with the first value
+_common_io = cache(partial(import_module, "include.xcom_store.stores.common_io"))
 
 READ_BY_AIRFLOW, LINKS = ("skipmixin_key", "past_depends_met"), "_link_"
 """Keys, and how keys begin, that scheduler and API server read from the database, past any backend:
@@ -88,6 +87,8 @@ class XComBackend(BaseXCom):
         if is_reference(stored):
             _report("push", stored, started)
         if keep and is_record(stored):
+            from include.xcom_store.sizes import size_text
+
             log.warning(
                 "XCom %r of %s is meant for clients without this backend. They find a record of %s "
                 "there: it is not plain JSON, or over %s.",
@@ -107,14 +108,14 @@ class XComBackend(BaseXCom):
         """
         record = result.value
         kind = type(record)
-        earlier = kind is str and common_io.names_object(record)
+        earlier = kind is str and _common_io().names_object(record)
         if not (earlier or (kind is dict and MARK_KEY in record and is_record(record))):
             return _serde().deserialize(record)  # as `BaseXCom` has it, which imports it each time
         owner = _asked_for.get() or _same_run()
         started = time.perf_counter()
         with _doing("pulling", owner):
             value = (
-                common_io.read(result)
+                _common_io().read(result)
                 if earlier
                 else _values_and_connect()[0].pull(record, owner, _store())
             )
@@ -192,7 +193,7 @@ class XComBackend(BaseXCom):
                 if is_reference(row.value):
                     _values_and_connect()[0].remove(row.value, owner, _store())
                 else:
-                    common_io.remove(row, owner)
+                    _common_io().remove(row, owner)
                 uri = row.value if isinstance(row.value, str) else row.value["uri"]
                 log.info("Deleted %s, which this try replaces", uri)
             except Exception:
@@ -201,7 +202,7 @@ class XComBackend(BaseXCom):
     @classmethod
     def purge(cls, xcom: XComResult, *_args: Any) -> None:
         """Note an object for `delete`, which knows whose it is; else delete nothing."""
-        if is_reference(xcom.value) or common_io.names_object(xcom.value):
+        if is_reference(xcom.value) or _common_io().names_object(xcom.value):
             if (rows := _deleted.get()) is None:
                 log.warning("Not deleting the object of XCom %r: unknown whose it is.", xcom.key)
             else:
@@ -266,6 +267,8 @@ def _bound(variable: ContextVar[Any], value: Any) -> Iterator[Any]:
 def _report(did: str, record: dict[str, Any], started: float, *, quiet: bool = False) -> None:
     """Tell the task's log and Airflow's metrics of a push or pull."""
     from airflow.sdk.observability import stats
+
+    from include.xcom_store.sizes import size_text
 
     milliseconds = 1000 * (time.perf_counter() - started)
     tags = {"codec": record["codec"]}

@@ -11,8 +11,6 @@ The directories are Hive partitions: DuckDB, Athena and Spark read them as colum
 name are percent-encoded. `unique` is new for each push, so no key is ever written twice.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 import uuid
@@ -28,7 +26,6 @@ unique part and a leaf's name, a key stays under S3's 1,024 bytes."""
 UNIQUE = r"[0-9a-f]{32}"
 """Matches what `new_stem` makes anew for each push."""
 
-_CUT_ESCAPE = re.compile(r"%[0-9A-F]?$")
 _ENCODED = r"([A-Za-z0-9_.~%!-]+)"
 _LAYOUT = (
     rf"dag_id={_ENCODED}/run_id={_ENCODED}/task_id={_ENCODED}/map_index=(-?[0-9]+)/"
@@ -95,4 +92,5 @@ def encoded(text: str) -> str:
         return quoted
     # `!` never comes from quote(), so no shorter identifier can be given this name.
     digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:32]
-    return f"{_CUT_ESCAPE.sub('', quoted[: MAX_ENCODED_BYTES - 33])}!{digest}"
+    kept = re.sub(r"%[0-9A-F]?$", "", quoted[: MAX_ENCODED_BYTES - 33])  # no half an escape
+    return f"{kept}!{digest}"

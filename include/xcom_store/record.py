@@ -19,8 +19,6 @@ is read strictly, and a reference is followed only to where its task instance's 
 (`Store.key`).
 """
 
-from __future__ import annotations
-
 import re
 from typing import Any, NamedTuple, TypeGuard
 
@@ -30,7 +28,6 @@ MARK_KEY, MARK_FAMILY = "__id__", "xcom_store/"
 MARK = f"{MARK_FAMILY}1"
 MAX_SUMMARY_BYTES = 400
 """Keeps a record, with the longest key and bucket, under 2 KB."""
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class StoredObject(NamedTuple):
@@ -50,7 +47,7 @@ class StoredObject(NamedTuple):
     sha256: str
 
     @classmethod
-    def parse(cls, found: dict[str, Any], what: str = "the database record") -> StoredObject:
+    def parse(cls, found: dict[str, Any], what: str = "the database record") -> "StoredObject":
         """Read strictly what comes from outside.
 
         Raises:
@@ -61,7 +58,7 @@ class StoredObject(NamedTuple):
         except TypeError as error:
             raise _not_ours(what, str(error)) from error
         texts = (stored.uri, stored.codec, stored.type, stored.sha256)
-        is_ours = all(isinstance(text, str) for text in texts) and _SHA256.fullmatch(stored.sha256)
+        is_ours = all(isinstance(text, str) for text in texts) and _is_sha256(stored.sha256)
         if not (is_ours and _is_count(stored.bytes)):
             raise _not_ours(what, "a field of another form")
         return stored
@@ -82,7 +79,7 @@ class Reference(NamedTuple):
         return _without_zero_count({MARK_KEY: MARK, **about.pop("stored")._asdict(), **about})
 
     @classmethod
-    def from_record(cls, record: dict[str, Any]) -> Reference:
+    def from_record(cls, record: dict[str, Any]) -> "Reference":
         """Read the record of a reference, strictly.
 
         Raises:
@@ -150,6 +147,10 @@ def _checked(record: dict[str, Any]) -> dict[str, Any]:
 
 def _without_zero_count(record: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in record.items() if name != "inexact" or value}
+
+
+def _is_sha256(text: str) -> bool:
+    return re.fullmatch(r"[0-9a-f]{64}", text) is not None
 
 
 def _is_count(value: object) -> bool:

@@ -5,8 +5,6 @@ Set by the environment variable `AIRFLOW__XCOM_STORE__<OPTION>` or in airflow.cf
 pulled, not at import, and kept for the life of the process.
 """
 
-from __future__ import annotations
-
 from functools import cache
 from typing import Any, NamedTuple, NoReturn
 
@@ -15,7 +13,7 @@ from include.xcom_store.errors import ConfigurationError
 SECTION = "xcom_store"
 
 
-class Settings(NamedTuple):  # creating a dataclass takes a millisecond of every process
+class Settings(NamedTuple):  # a dataclass, or annotations as text, take longer to create
     """Settings of the backend; the field's docstring is the option's documentation."""
 
     url: str | None = None
