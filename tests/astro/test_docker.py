@@ -17,11 +17,15 @@ import pytest
 pytest.importorskip("dev.follow", reason="dev/ is not shipped")
 from dev import follow, ports, report, settings_file, spark
 from dev.airflow_rest import AirflowApi
+from tests import waiting
 from tests.astro.conftest import Project
 
 pytestmark = [pytest.mark.weekly, pytest.mark.usefixtures("cli", "images")]
 
 DAG = "example_great_expectations_dag"
+MAINTENANCE = "xcom_storage_maintenance_dag"
+GRACE = 60
+"""Seconds."""
 
 
 @pytest.fixture(scope="module")
@@ -134,11 +138,39 @@ def test_a_restart_takes_a_changed_line_and_keeps_the_data(project, airflow, s3)
     before = airflow.runs(DAG)[0]["dag_run_id"]
     module = project.root / "include/s3_xcom_backend.py"
     module.write_text(module.read_text() + "\nCHANGED = True\n")
+    env = project.root / ".env"
+    # What the grace period of a sweep goes by; nobody waits two hours here.
+    env.write_text(f"{env.read_text()}AIRFLOW__XCOM_STORE__OPERATION_TIMEOUT={GRACE // 2}\n")
     project.astro("dev", "restart", "--wait", "8m")
     code = "import airflow.sdk; from include.s3_xcom_backend import CHANGED"
     project.inside("scheduler", "python", "-W", "ignore", "-c", code)
     assert before in {run["dag_run_id"] for run in api_of(project).runs(DAG)}
     assert follow.objects_of_run(s3, "xcom", DAG, before)
+
+
+def test_what_a_deleted_run_left_is_swept(project, airflow, s3):
+    """As an operator does it: a dry run of the sweep in a container, then the DAG that deletes."""
+    airflow = api_of(project)
+    left, kept = (airflow.runs(dag)[0] for dag in ("example_dataframe_dag", DAG))
+    orphans = follow.objects_of_run(s3, "xcom", left["dag_id"], left["dag_run_id"])
+    assert orphans
+    run = f"dagRuns/{quote(left['dag_run_id'])}"
+    airflow.call("DELETE", f"api/v2/dags/{left['dag_id']}/{run}")
+    sweep = ["python", "-m", "include.xcom_tools", "sweep", "--grace-hours", str(GRACE / 3600)]
+    said = project.inside("scheduler", *sweep, "--claim", check=False)
+    assert all(uri in said for uri in orphans), said
+    airflow.overwrite("variables", [{"key": f"{MAINTENANCE[:-4]}_delete", "value": "true"}])
+    airflow.unpause(MAINTENANCE)
+    conf = {"logical_date": None, "conf": {"grace_hours": GRACE / 3600}}
+    run_id = airflow.call("POST", f"api/v2/dags/{MAINTENANCE}/dagRuns", conf)["dag_run_id"]
+
+    def state():
+        (found,) = (run for run in airflow.runs(MAINTENANCE) if run["dag_run_id"] == run_id)
+        return found["state"] if found["state"] in {"success", "failed"} else None
+
+    assert waiting.until(state, seconds=300, every=1) == "success"
+    assert not follow.objects_of_run(s3, "xcom", left["dag_id"], left["dag_run_id"])
+    assert follow.objects_of_run(s3, "xcom", kept["dag_id"], kept["dag_run_id"])
 
 
 def test_stop_keeps_the_data_and_kill_deletes_it(project, s3):
