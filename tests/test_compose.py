@@ -61,9 +61,9 @@ def test_compose_makes_the_bucket_that_env_names() -> None:
     assert f"/buckets/{bucket}/" in s3_service()["healthcheck"]["test"][1]
 
 
-def test_compose_serves_this_machine_only_on_the_port_that_env_names() -> None:
-    port = ENV["AIRFLOW__XCOM_STORE__ENDPOINT_URL"].rsplit(":", 1)[1]
-    assert s3_service()["ports"] == [f"127.0.0.1:${{S3_PORT:-{port}}}:8333"]
+def test_compose_serves_this_machine_only_on_a_port_that_can_be_chosen() -> None:
+    """Whatever the port in .env, which is of `python3 -m dev s3` and may have been changed."""
+    assert s3_service()["ports"] == ["127.0.0.1:${S3_PORT:-8333}:8333"]
 
 
 @pytest.mark.skipif(not EXAMPLE.exists(), reason="examples/ was deleted")

@@ -278,7 +278,7 @@ def test_the_own_dag_and_its_test(tmp_path):
         file.parent.mkdir(parents=True)
         file.write_text(example(name), encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "tests/dags"],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/dags"],
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
