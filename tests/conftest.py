@@ -37,8 +37,9 @@ if importlib.util.find_spec("hypothesis"):
     settings.load_profile("busy")
 
 
-# Of folders whose files share a server that takes seconds to start; one process takes all of them.
-TOGETHER = ("tests/xcom_tools/",)
+# Of folders whose files share a server that takes seconds to start, or an engine on which two of them
+# at once would starve each other; one process takes all of them.
+TOGETHER = ("tests/xcom_tools/", "tests/astro/")
 # Begun first where files are dealt out to processes, so that all end at about the same time.
 SLOWEST = (
     "tests/dev/test_demo.py",
@@ -86,7 +87,9 @@ def pytest_xdist_make_scheduler(config, log):
 @pytest.fixture(scope="session")
 def s3_server(tmp_path_factory):
     """A real S3 server (SeaweedFS) with the bucket `airflow-xcoms`."""
-    module = pytest.importorskip("dev.s3_server", reason="no S3 server here: dev/ is not shipped")
+    module = pytest.importorskip(
+        "dev.s3_server", reason="no S3 server here: `python3 -m dev test` has it"
+    )
     server = module.S3Server.start(tmp_path_factory.mktemp("s3"), bucket="airflow-xcoms")
     yield server
     server.kill()  # an orderly end takes seconds, for data that nobody wants any more
