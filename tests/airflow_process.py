@@ -142,6 +142,8 @@ def make(home: Path, s3_server) -> Airflow:
         prefix=prefix,
         store=local_s3.client(s3_server),
     )
-    server = pytest.importorskip("dev.airflow_server", reason="no dev/ here").AirflowServer
+    server = pytest.importorskip(
+        "dev.airflow_server", reason="only `python3 -m dev test` runs this"
+    ).AirflowServer
     server(home, 0, airflow.environment).make_database()
     return airflow

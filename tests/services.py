@@ -152,7 +152,9 @@ def place(service: Any, prefix: str, configure: Any, monkeypatch: Any) -> Simple
 
 def start(name: str, folder: Any) -> Any:
     """The running service, which may be fetched first, or a skip that says what is missing."""
-    stores = pytest.importorskip("dev.stores", reason="no servers here: dev/ is not shipped")
+    stores = pytest.importorskip(
+        "dev.stores", reason="no servers here: `python3 -m dev test` has them"
+    )
     from dev.errors import DevError
 
     try:

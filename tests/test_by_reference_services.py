@@ -86,7 +86,7 @@ def test_keys_of_a_bucket_are_for_s3(xcom):  # noqa: F811
 @pytest.mark.long
 def test_spark_computes_in_hdfs(xcom, connect):  # noqa: F811
     jobs = pytest.importorskip("include.spark", reason="the Spark example was deleted")
-    dev = pytest.importorskip("dev.spark", reason="dev/ is not shipped")
+    dev = pytest.importorskip("dev.spark", reason="only `python3 -m dev test` runs this")
     if reason := dev.missing():
         pytest.skip(reason)
     connect("spark_default", "spark", host="local[1]")

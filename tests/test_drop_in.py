@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-pytest.importorskip("dev.airflow_server", reason="no dev/ here")
+pytest.importorskip("dev.airflow_server", reason="only `python3 -m dev test` runs this")
 pytest.importorskip("obstore")
 from include.xcom_store.record import is_reference
 from tests import airflow_process, real_airflow, waiting

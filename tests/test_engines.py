@@ -66,7 +66,7 @@ def test_the_table_is_what_engines_read(assert_as_on_the_page):
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas")
 def test_the_table_is_what_spark_reads(assert_as_on_the_page):
-    spark = pytest.importorskip("dev.spark", reason="dev/ is not shipped")
+    spark = pytest.importorskip("dev.spark", reason="only `python3 -m dev test` runs this")
     if reason := spark.missing():
         pytest.skip(reason)
     assert_as_on_the_page(engines.Spark)

@@ -232,7 +232,7 @@ def test_nobody_pulls_what_is_read_by_reference(airflow, by_reference_log):
 
 @pytest.mark.long
 def test_spark_reads_where_the_xcom_lies_and_a_task_finds_its_result(airflow):
-    spark = pytest.importorskip("dev.spark", reason="dev/ is not shipped")
+    spark = pytest.importorskip("dev.spark", reason="only `python3 -m dev test` runs this")
     if reason := spark.missing():
         pytest.skip(reason)
     local = json.dumps({"conn_type": "spark", "host": "local[1]"})

@@ -136,7 +136,9 @@ def test_the_lock_has_one_version_of_everything(place: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("groups", [(), ("celery",), ("test",), ("celery", "test"), GROUPS])
 def test_a_group_has_all_that_its_packages_require(groups: tuple[str, ...]) -> None:
-    environment = pytest.importorskip("dev.environment")
+    environment = pytest.importorskip(
+        "dev.environment", reason="only `python3 -m dev test` runs this"
+    )
 
     taken = {entry.name for entry in locked(environment.locked(environment.MAIN, groups))}
     for name in taken:
@@ -150,7 +152,9 @@ def test_a_group_has_all_that_its_packages_require(groups: tuple[str, ...]) -> N
 
 
 def test_what_a_group_alone_needs_is_left_out_without_it() -> None:
-    environment = pytest.importorskip("dev.environment")
+    environment = pytest.importorskip(
+        "dev.environment", reason="only `python3 -m dev test` runs this"
+    )
 
     for group in GROUPS:
         others = [other for other in GROUPS if other != group]

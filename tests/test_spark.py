@@ -119,7 +119,7 @@ def test_without_spark_it_says_how_to_get_it(tmp_path, monkeypatch):
     [(None, "there is none"), ("echo 'openjdk version \"11.0.2\"' >&2", "11.0.2")],
 )
 def test_without_java_17_it_is_told_what_to_install(tmp_path, monkeypatch, java, found):
-    spark = pytest.importorskip("dev.spark", reason="dev/ is not shipped")
+    spark = pytest.importorskip("dev.spark", reason="only `python3 -m dev test` runs this")
     errors = pytest.importorskip("dev.errors")
     (tmp_path / "bin").mkdir()
     if java:
@@ -132,7 +132,7 @@ def test_without_java_17_it_is_told_what_to_install(tmp_path, monkeypatch, java,
 
 
 def test_demo_all_leaves_the_dag_out_and_says_why(monkeypatch):
-    demo = pytest.importorskip("dev.demo", reason="dev/ is not shipped")
+    demo = pytest.importorskip("dev.demo", reason="only `python3 -m dev test` runs this")
     listed = ["example_dataframe_dag", demo.spark.DAG]
     monkeypatch.setattr(demo.follow, "listed_dags", lambda *_: listed)
     monkeypatch.setattr(demo.spark, "missing", lambda: "There is no Java.")

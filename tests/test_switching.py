@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import pytest
 
-pytest.importorskip("dev.airflow_server", reason="no dev/ here")
+pytest.importorskip("dev.airflow_server", reason="only `python3 -m dev test` runs this")
 pytest.importorskip("obstore")
 pytest.importorskip("airflow.providers.common.io", reason="an optional provider of Airflow")
 import obstore
@@ -149,7 +149,7 @@ def over_and_back(real, name, left):
 @pytest.mark.long
 def test_from_one_store_to_another_with_values_in_flight(real, tmp_path):
     """Push, change `url`, pull, run again, sweep both: no value is lost, none is left behind."""
-    stores = pytest.importorskip("dev.stores", reason="no dev/ here")
+    stores = pytest.importorskip("dev.stores", reason="only `python3 -m dev test` runs this")
 
     def source():
         return real.rows("switched")["source", -1, "return_value"]

@@ -69,7 +69,7 @@ class Project:
 @pytest.fixture(scope="session", autouse=True)
 def here() -> None:
     if not (ROOT / ".env").exists() or importlib.util.find_spec("dev") is None:
-        pytest.skip("the image has no .env and no dev/; run this in a clone")
+        pytest.skip("only `python3 -m dev test`, in a clone, runs this")
 
 
 @pytest.fixture(scope="session")

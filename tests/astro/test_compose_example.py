@@ -6,7 +6,7 @@ from importlib import metadata
 
 import pytest
 
-pytest.importorskip("dev.follow", reason="dev/ is not shipped")
+pytest.importorskip("dev.follow", reason="only `python3 -m dev test` runs this")
 from dev import report, spark
 from tests.astro.stack import started
 

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import pytest
 
-pytest.importorskip("dev.follow", reason="dev/ is not shipped")
+pytest.importorskip("dev.follow", reason="only `python3 -m dev test` runs this")
 from dev import follow, ports, report, settings_file, spark
 from dev.airflow_rest import AirflowApi
 from tests import waiting

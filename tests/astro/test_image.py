@@ -12,7 +12,7 @@ import re
 
 import pytest
 
-pytest.importorskip("dev.ports", reason="dev/ is not shipped")
+pytest.importorskip("dev.ports", reason="only `python3 -m dev test` runs this")
 from tests.astro.conftest import Project, named
 from tests.astro_project import ROOT, project_files, ships
 

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import pytest
 
-pytest.importorskip("dev.follow", reason="dev/ is not shipped")
+pytest.importorskip("dev.follow", reason="only `python3 -m dev test` runs this")
 from tests.astro import hosts_dag
 from tests.astro.stack import FOLDER, Stack, started
 from tests.local_s3 import Uploads

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 
-pytest.importorskip("dev.ports", reason="dev/ is not shipped")
+pytest.importorskip("dev.ports", reason="only `python3 -m dev test` runs this")
 from dev import follow, ports, report, settings_file, spark
 from dev.airflow_rest import AirflowApi
 from tests.astro.conftest import Project

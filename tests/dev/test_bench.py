@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("dev.bench", reason="dev/ is not shipped")
+pytest.importorskip("dev.bench", reason="only `python3 -m dev test` runs this")
 from dev import bench, cli, environment, ports, processes
 from dev.benchmarks import (
     by_reference,

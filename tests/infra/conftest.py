@@ -120,7 +120,9 @@ def without_none(value):
 @pytest.fixture(scope="session")
 def iam_server(tmp_path_factory):
     """An S3 server (SeaweedFS) of its own that takes users and policies, and heeds conditions."""
-    module = pytest.importorskip("dev.s3_server", reason="no S3 server here: dev/ is not shipped")
+    module = pytest.importorskip(
+        "dev.s3_server", reason="no S3 server here: `python3 -m dev test` has it"
+    )
     folder = tmp_path_factory.mktemp("iam-s3")
     weed = folder / "weed"
     weed.write_text(f'#!/bin/sh\nexec "{module.weed_program()}" "$@" -s3.iam.readOnly=false\n')

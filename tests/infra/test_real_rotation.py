@@ -10,7 +10,7 @@ import uuid
 
 import pytest
 
-pytest.importorskip("dev.airflow_server", reason="no dev/ here")
+pytest.importorskip("dev.airflow_server", reason="only `python3 -m dev test` runs this")
 pytest.importorskip("moto")
 from dev import ports
 from dev.airflow_server import AirflowServer

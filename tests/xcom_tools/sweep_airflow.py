@@ -124,7 +124,7 @@ _WHERE = "dag_id = ? AND run_id = ? AND task_id = ? AND map_index = ? AND key = 
 @pytest.fixture(scope="session")
 def api_server(tmp_path_factory):
     """An API server, without scheduler; users `sweeper` and `limited` (may not see one DAG)."""
-    pytest.importorskip("dev.airflow_server", reason="no dev/ here")
+    pytest.importorskip("dev.airflow_server", reason="only `python3 -m dev test` runs this")
     with start(tmp_path_factory.mktemp("sweep")) as server:
         yield server
 

@@ -7,7 +7,7 @@ import json
 import obstore
 import pytest
 
-pytest.importorskip("dev.airflow_server", reason="no dev/ here")
+pytest.importorskip("dev.airflow_server", reason="only `python3 -m dev test` runs this")
 
 from include.xcom_store.stores.base import Store
 from include.xcom_tools import marker

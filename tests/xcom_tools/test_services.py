@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-pytest.importorskip("dev.airflow_server", reason="no dev/ here")
+pytest.importorskip("dev.airflow_server", reason="only `python3 -m dev test` runs this")
 pytest.importorskip("obstore")
 import pandas as pd
 

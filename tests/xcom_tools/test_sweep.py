@@ -8,7 +8,7 @@ import numpy as np
 import obstore
 import pytest
 
-pytest.importorskip("dev.airflow_server", reason="no dev/ here")
+pytest.importorskip("dev.airflow_server", reason="only `python3 -m dev test` runs this")
 
 from include.xcom_store.keys import Owner
 from include.xcom_tools import check_access, marker

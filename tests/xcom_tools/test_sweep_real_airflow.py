@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 import pytest
 
-pytest.importorskip("dev.airflow_server", reason="no dev/ here")
+pytest.importorskip("dev.airflow_server", reason="only `python3 -m dev test` runs this")
 pytest.importorskip("obstore")
 import obstore
 import pyarrow.parquet as pq

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("dev.postgres", reason="no dev/ here")
+pytest.importorskip("dev.postgres", reason="only `python3 -m dev test` runs this")
 import obstore
 
 from dev import airflow_environment, ports, postgres

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("dev.airflow_server", reason="no dev/ here")
+pytest.importorskip("dev.airflow_server", reason="only `python3 -m dev test` runs this")
 pytest.importorskip("include.xcom_viewer", reason="the viewer was deleted")
 pytest.importorskip("playwright", reason="playwright is not installed here")
 import obstore

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-pytest.importorskip("dev.airflow_server", reason="no dev/ here")
+pytest.importorskip("dev.airflow_server", reason="only `python3 -m dev test` runs this")
 pytest.importorskip("include.xcom_viewer", reason="the viewer was deleted")
 pytest.importorskip("playwright", reason="playwright is not installed here")
 from playwright.sync_api import expect, sync_playwright

@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-pytest.importorskip("dev.airflow_server", reason="no dev/ here")
+pytest.importorskip("dev.airflow_server", reason="only `python3 -m dev test` runs this")
 pytest.importorskip("polars")
 pytest.importorskip("include.xcom_viewer", reason="the viewer was deleted")
 import obstore

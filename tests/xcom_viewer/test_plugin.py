@@ -82,7 +82,9 @@ def assert_on(found, status, text):
 
 @pytest.mark.long
 def test_as_dev_up_starts_it(tmp_path, monkeypatch):
-    environment = pytest.importorskip("dev.airflow_environment", reason="dev/ is not shipped")
+    environment = pytest.importorskip(
+        "dev.airflow_environment", reason="only `python3 -m dev test` runs this"
+    )
     from dev import settings_file
 
     made = environment.make(tmp_path, 8080, settings_file.read().env)
