@@ -3,7 +3,7 @@
 They need `astro` on the PATH, a running engine (`docker info` answers) and the images that the
 Dockerfile and docker-compose.override.yml name, which the engine has or can pull:
 
-    python3 -m dev test tests/astro --long
+    python3 -m dev test tests/astro --long -s
 """
 
 from __future__ import annotations
