@@ -2,7 +2,7 @@
 
 The server's command line is run here with the real SeaweedFS, and the file is merged with one of
 the Astro CLI's structure by the real Docker Compose where there is one. No Docker engine needed,
-and no image pulled: what the image adds (its entry point, `wget`) is not tried here.
+and no image pulled: what the image adds (its entry point, `wget`) is tried in tests/astro.
 """
 
 from __future__ import annotations
