@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import metadata
 
 import pytest
@@ -9,6 +10,9 @@ import pytest
 pytest.importorskip("dev.follow", reason="only `python3 -m dev test` runs this")
 from dev import report, spark
 from tests.astro.stack import started
+from tests.astro_project import ROOT
+
+GUIDE = ROOT / "docs/production.md"
 
 pytestmark = [pytest.mark.weekly, pytest.mark.usefixtures("engine")]
 
@@ -38,7 +42,8 @@ def test_a_restart_takes_a_changed_line(stack):
     """include/ is mounted and on PYTHONPATH; a running process keeps what it has imported."""
     module = stack.root / "include/s3_xcom_backend.py"
     module.write_text(module.read_text() + "\nCHANGED = True\n")
-    stack.compose("restart", "scheduler", "api-server", "triggerer", "dag-processor")
+    (services,) = re.findall(r"`docker compose … restart ([a-z -]+)`", GUIDE.read_text())
+    stack.compose("restart", *services.split())
     stack.wait_until_healthy()
     code = "import airflow.sdk; from include.s3_xcom_backend import CHANGED"
     stack.inside("scheduler", "python", "-W", "ignore", "-c", code)
