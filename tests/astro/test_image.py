@@ -55,6 +55,14 @@ def test_backend_and_dags_import_without_env(image):
     assert "No data found" in said, said
 
 
+def test_the_viewer_is_off_without_env(image):
+    code = (
+        "PYTHONPATH=plugins:. python -W ignore -c 'from xcom_viewer import XComViewer as v; "
+        "print(v.external_views, v.fastapi_apps)'"
+    )
+    assert inside(image, code).splitlines()[-1] == "[] []"
+
+
 @pytest.fixture
 def store(image, tmp_path):
     """An S3 server on a network of Docker's, that gives the role of docs/stores.md to a session."""

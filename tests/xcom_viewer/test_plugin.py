@@ -11,7 +11,7 @@ import sys
 import pytest
 
 pytest.importorskip("include.xcom_viewer", reason="the viewer was deleted")
-from tests.astro_project import ROOT, dotenv, project_files, ships
+from tests.astro_project import ROOT
 
 NAME = "xcom_viewer"
 # What the API server makes of the plugins folder, asked as the UI asks.
@@ -93,33 +93,19 @@ def test_as_dev_up_starts_it(tmp_path, monkeypatch):
     assert_on(*listed(tmp_path, **keep))
 
 
-@pytest.mark.skipif(not (ROOT / ".env").exists(), reason="the image has no .env")
-@pytest.mark.parametrize("env_file", [True, False], ids=["astro dev start", "off"])
 @pytest.mark.long
-def test_as_the_image_starts_it(tmp_path, env_file):
-    """Airflow's home is the project, plugins/ its own folder; `.env` comes from the CLI only.
-
-    Not run: a container. In its place, a folder with what an image holds of the project.
-    """
-    from tests.astro_project import copy_files
-
-    image = copy_files([name for name in project_files() if ships(name)], tmp_path / "image")
-    env = dotenv() if env_file else {}
-    keep = {k: v for k, v in env.items() if k != "AIRFLOW__CORE__PLUGINS_FOLDER"}
-    found, status, text = listed(image, image, **keep)
-    if env_file:
-        assert_on(found, status, text)
-    else:
-        assert found[NAME]["external_views"] == found[NAME]["fastapi_apps"] == []
-        assert "status-404" not in text
-
-
-@pytest.mark.long
-def test_the_relative_plugins_folder_in_docker(tmp_path):
-    """The working directory of the image's processes is the project, so `.env` fits there, too."""
+def test_a_plugins_folder_relative_to_the_working_directory(tmp_path):
+    """As `.env` has it, for standalone mode and for the image alike (tests/astro runs both)."""
     assert_on(
         *listed(tmp_path, AIRFLOW__CORE__PLUGINS_FOLDER="plugins", AIRFLOW__XCOM_STORE__VIEWER="1")
     )
+
+
+@pytest.mark.long
+def test_off_by_default(tmp_path):
+    found, _, text = listed(tmp_path, AIRFLOW__CORE__PLUGINS_FOLDER="plugins")
+    assert found[NAME]["external_views"] == found[NAME]["fastapi_apps"] == []
+    assert "status-404" not in text
 
 
 @pytest.mark.parametrize("before", [
