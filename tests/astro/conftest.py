@@ -34,13 +34,15 @@ class Project:
             if not name.startswith(("AIRFLOW", "AWS_", "PYTEST", "VIRTUAL_ENV", "PYTHON"))
         } | {"ASTRO_HOME": str(home), "ASTRO_TELEMETRY_DISABLED": "1", **environment}
 
-    def astro(self, *arguments: str, check: bool = True, seconds: int = BUILD_SECONDS) -> str:
+    def astro(
+        self, *arguments: str, check: bool = True, seconds: int = BUILD_SECONDS, typed: str = ""
+    ) -> str:
         """Run a command of the CLI and return all that it said."""
-        return self.run("astro", *arguments, check=check, seconds=seconds)
+        return self.run("astro", *arguments, check=check, seconds=seconds, typed=typed)
 
-    def run(self, *command: str, check: bool = True, seconds: int = 300) -> str:
+    def run(self, *command: str, check: bool = True, seconds: int = 300, typed: str = "") -> str:
         done = subprocess.run(
-            command, cwd=self.root, env=self.environment, stdin=subprocess.DEVNULL, text=True,
+            command, cwd=self.root, env=self.environment, input=typed, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=seconds,
         )  # fmt: skip
         assert not check or done.returncode == 0, f"{command}\n{done.stdout[-8_000:]}"

@@ -90,10 +90,10 @@ def test_every_dag_ends_as_expected(airflow, s3):
         assert run_of(airflow, s3, dag_id).problems == []
 
 
-def test_the_viewer_shows_a_value_through_the_cli_s_proxy(said, airflow):
-    """The CLI puts the UI under a name of its own, on another port: `project.localhost:6563`.
+def see_a_value(airflow: AirflowApi, address: str, picture: str) -> None:
+    """Open the viewer's tab in a browser.
 
-    The frame is of one origin with the page around it there, needs no cookie, and nothing is blocked.
+    Its frame is of one origin with the page around it, needs no cookie, and nothing is blocked.
     """
     pytest.importorskip("playwright", reason="playwright is not installed here")
     from playwright.sync_api import expect, sync_playwright
@@ -102,20 +102,37 @@ def test_the_viewer_shows_a_value_through_the_cli_s_proxy(said, airflow):
 
     if not chromium():
         pytest.skip("no Chromium here; CHROMIUM may name one")
-    (proxied,) = re.findall(r"Airflow UI: (http://[\w.-]+:\d+)", said)
     run_id = airflow.runs(DAG)[0]["dag_run_id"]
     with sync_playwright() as playwright, launch(playwright) as browser:
         visit = Visit(browser.new_page())
-        visit.page.goto(f"{proxied}/dags/{DAG}/runs/{quote(run_id)}")
+        visit.page.goto(f"{address}/dags/{DAG}/runs/{quote(run_id)}")
         values = visit.open_tab()
         values.get_by_role("link", name="return_value").first.click()
         expect(values.get_by_text("expectations met").first).to_be_visible()
         expect(values.locator("[aria-busy=true]")).to_have_count(0)
         origins = [frame.evaluate("window.origin") for frame in visit.page.frames]
-        visit.picture("astro-proxy")
+        visit.picture(picture)
         assert visit.page.context.cookies() == []
-    assert origins == [proxied, proxied]
+    assert origins == [address, address]
     assert visit.wrong == []
+
+
+def test_the_viewer_is_on(airflow):
+    """By the settings of `.env`, which the CLI gives to the containers."""
+    assert destinations(airflow) == {"task_instance", "dag_run"}
+
+
+def destinations(airflow: AirflowApi) -> set[str]:
+    """Where the viewer has a tab."""
+    plugins = airflow.call("GET", "api/v2/plugins?limit=100")["plugins"]
+    (viewer,) = (plugin for plugin in plugins if plugin["name"] == "xcom_viewer")
+    return {view["destination"] for view in viewer["external_views"]}
+
+
+def test_the_viewer_shows_a_value_through_the_cli_s_proxy(said, airflow):
+    """The CLI puts the UI under a name of its own, on another port: `project.localhost:6563`."""
+    (proxied,) = re.findall(r"Airflow UI: (http://[\w.-]+:\d+)", said)
+    see_a_value(airflow, proxied, "astro-proxy")
 
 
 def test_check_in_the_scheduler(project):

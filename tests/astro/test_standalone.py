@@ -18,7 +18,7 @@ pytest.importorskip("dev.ports", reason="only `python3 -m dev test` runs this")
 from dev import follow, ports, report, settings_file, spark
 from dev.airflow_rest import AirflowApi
 from tests.astro.conftest import Project
-from tests.astro.test_docker import run_of
+from tests.astro.test_docker import destinations, run_of, see_a_value
 from tests.astro_project import ROOT, dotenv
 
 DAG = "example_great_expectations_dag"
@@ -41,6 +41,7 @@ def project(cli, clone, tmp_path_factory):
     if "constraints" in said and "Airflow is ready" not in said:
         pytest.skip(f"the CLI cannot reach its hosts: {said[-300:]}")
     assert "Added Connection: aws_default" in said, said[-5_000:]
+    project.port = port
     project.api = AirflowApi(f"http://localhost:{port}")
     yield project
     project.astro("dev", "kill", check=False)
@@ -80,8 +81,20 @@ def s3(project):
 def test_every_dag_ends_as_expected(project, s3):
     for dag_id in report.EXPECTED.keys() - {spark.DAG}:  # its packages are not there
         assert run_of(project.api, s3, dag_id).problems == []
-    plugins = {plugin["name"] for plugin in project.api.call("GET", "api/v2/plugins")["plugins"]}
-    assert "xcom_viewer" in plugins
+    assert destinations(project.api) == {"task_instance", "dag_run"}
+
+
+@pytest.mark.weekly
+def test_the_viewer_shows_a_value(project, s3):
+    see_a_value(project.api, f"http://localhost:{project.port}", "astro-standalone")
+
+
+@pytest.mark.weekly
+def test_check(project, s3):
+    """In the shell that docs/tools.md names."""
+    said = project.astro("dev", "bash", typed="python -m include.xcom_tools check\n")
+    assert "s3://airflow-xcoms/xcom/" in said, said
+    assert not re.search(r"^error", said, re.MULTILINE), said
 
 
 @pytest.mark.weekly
@@ -93,6 +106,17 @@ def test_parse_and_pytest(project):
     assert re.search(r"\d+ passed", said), said[-3_000:]
     print(f"astro dev pytest: {time.monotonic() - began:.0f} s")
     assert (project.root / ".venv/bin/airflow").exists(), "the tests have touched their environment"
+
+
+@pytest.mark.weekly
+def test_a_restart_takes_a_changed_line_and_keeps_the_data(project, s3):
+    run_id = project.api.runs(DAG)[0]["dag_run_id"]
+    plugin = project.root / "plugins/xcom_viewer.py"
+    plugin.write_text(plugin.read_text().replace('"dag_run"', '"dag"'))
+    project.astro("dev", "restart", "--no-proxy", "--port", project.port, "--wait", "8m")
+    assert destinations(project.api) == {"task_instance", "dag"}
+    assert run_id in {run["dag_run_id"] for run in project.api.runs(DAG)}
+    assert follow.objects_of_run(s3, "xcom", DAG, run_id)
 
 
 @pytest.mark.weekly
