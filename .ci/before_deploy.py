@@ -3,7 +3,7 @@
     python3 .ci/before_deploy.py                          the store's URL is in the Dockerfile
     python3 .ci/before_deploy.py --deployment-variable    it is a variable of the Deployment
 
-Reads files only: whether the bucket exists, and whether the role may use it, is not looked at.
+Reads files only: whether the bucket exists, and whether the role may use it, is not checked.
 """
 # ruff: noqa: INP001 - a script, not a module
 

@@ -1,4 +1,4 @@
-"""Can the Runtime in the Dockerfile rise? Asks the package index; docs/development.md has the rest.
+"""Can the Runtime in the Dockerfile rise? Asks the package index; see docs/development.md.
 
     .venv/bin/python .ci/can_raise_runtime.py     exit status 0: it can, 1: not yet, 2: not known
 

@@ -195,7 +195,7 @@ class AirflowServer(processes.Stoppable):
         self.api.overwrite("pools", settings.pools)
 
     def check_alive(self) -> None:
-        """Start again a component that has ended; DevError with its log if it ends ever again."""
+        """Start again a component that has ended; DevError with its log if it keeps ending."""
         for name, process in list(self.components.items()):
             status = process.poll()
             if status is None:

@@ -29,7 +29,7 @@ _IN_ONE_PROCESS = re.compile(
     |^-h$|\.py$|::|^no:xdist$""",
     re.VERBOSE,
 )
-"""Whoever looks at one test, or at its output as it runs, and whoever says how it is to be."""
+"""One test, or a wish to see its output as it runs, or processes that were chosen by hand."""
 
 _DESCRIPTION = """\
 Everything for working on this project with nothing but Python 3.11 to 3.13 and a package index:
@@ -120,7 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     lint = command("lint", _lint, "format and check code, types and workflows", _LINT)
     lint.add_argument("--check", action="store_true", help="change nothing, as CI does")
     command("golden", _golden, "make the golden files that are missing", _GOLDEN)
-    command("pictures", _pictures, "make the README's pictures of the viewer anew", _PICTURES)
+    command("pictures", _pictures, "make the README's pictures of the viewer again", _PICTURES)
     command("spark", _spark, "make spark_venv, for example_spark_dag", _SPARK)
     command("s3", _s3, "run only the local S3 server, in the foreground", _S3)
     lock = command("lock", _lock, "make all locks again from their requirements", _LOCK)
@@ -149,11 +149,11 @@ examples:
 """
 _UP = """
 Does what demo does, then stays: the UI's address, the S3 endpoint and its keys are printed.
-DAG files may be edited while it runs; code in include/ counts from the next task on (Celery's
-workers have copies of their own: start again). Makes dbt_venv, too, for the DAG that calls dbt.
-Ctrl-C ends it; nothing is left running. Runs, values, Airflow's database and the ports are kept in
-.dev/up for the next start, and migrated if they are of an older Airflow. --fresh starts empty, and
-so does every start with CeleryExecutor or another --store.
+You may edit DAG files while it runs; changed code in include/ takes effect with the next task (but
+Celery's workers have their own copies: start again). Also makes dbt_venv, for the DAG that calls
+dbt. Ctrl-C ends it; nothing is left running. Runs, values, Airflow's database and the ports are
+kept in .dev/up for the next start, and migrated if they are of an older Airflow. --fresh starts
+empty, and so does every start with CeleryExecutor or another --store.
 
 examples:
   python3 -m dev up
@@ -163,7 +163,7 @@ examples:
 """
 _CLEAN = """
 Removes what `up` keeps, the data of the last runs and of `dev s3`. With --all also the environments
-and caches, which the next command makes anew. Refuses while something of this project runs.
+and caches, which the next command makes again. Refuses while something of this project runs.
 
 examples:
   python3 -m dev clean
@@ -174,7 +174,7 @@ Runs pytest in .venv; arguments go to pytest. The first run installs 0.7 GB more
 it, or a folder, runs in one process more than there are cores, at most four. A file, a test, and
 what is chosen or watched with -k, -x, -s, --pdb or the like run in one. -n NUMBER overrides this.
 
-Without --long some minutes are spared: the tests that take long run only with it.
+The slow tests run only with --long.
 
 examples:
   python3 -m dev test
@@ -223,7 +223,8 @@ examples:
 """
 _GOLDEN = """
 Writes a folder in tests/xcom_store/golden for each value of its make.py that has none. To make one
-anew, delete its folder and its lines in released.json first; once a format is released, never do.
+again, first delete its folder and its lines in released.json. Never do so once a format is
+released.
 
 examples:
   python3 -m dev golden
@@ -246,7 +247,7 @@ examples:
   python3 -m dev demo --dag example_spark_dag      makes it first
 """
 _LOCK = """
-For whoever changes a requirements file of the image, of dev/, of dbt or of the benchmarks.
+Run it after changing a requirements file of the image, of dev/, of dbt or of the benchmarks.
 What the locks already hold stays as it is, unless --upgrade is given.
 
 examples:

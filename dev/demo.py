@@ -141,7 +141,9 @@ class Demo:
         def go_on(server: AirflowServer) -> None:
             if self._kept:
                 if self._kept.migrate(server):
-                    self.say("  The kept database was of another Airflow and is migrated")
+                    self.say(
+                        "  The kept database was made by another Airflow; it has been migrated"
+                    )
                 self._kept.save(server.env, airflow=port, s3=s3.port)
 
         server = AirflowServer.start(
@@ -169,7 +171,7 @@ class Demo:
         known = follow.listed_dags(airflow, self._options.dags, self.say)
         self._lap("airflow_start", began)
         if left_out := stores.left_out(self._options.store, known):
-            self.say(f"Left out, for they read S3 by themselves: {', '.join(sorted(left_out))}")
+            self.say(f"Left out, because they read S3 themselves: {', '.join(sorted(left_out))}")
             known = [dag_id for dag_id in known if dag_id not in left_out]
         if self._options.dags is None and spark.DAG in known and (reason := spark.missing()):
             self.say(f"\nLeaving out {spark.DAG}. {reason}")

@@ -192,8 +192,8 @@ def _check_cli() -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):  # somebody else's by now
         os.kill(int(pid), 0)
         raise DevError(
-            f"An Airflow of the Astro CLI (process {pid}) runs from .venv, which this would make"
-            " anew. Stop it first: astro dev stop --standalone. If that process is no Airflow,"
+            f"An Airflow of the Astro CLI (process {pid}) runs from .venv, which this would"
+            " rebuild. Stop it first: astro dev stop --standalone. If that process is not Airflow,"
             f" delete {pid_file.relative_to(ROOT)}."
         )
 
@@ -325,7 +325,7 @@ def _run(step: str, command: Sequence[str], env: Mapping[str, str], pip: Mapping
     began = time.monotonic()
     with processes.start(command, env=env, cwd=ROOT) as process:
         while (status := _wait(process)) is None:
-            _say(f"  … still at it after {time.monotonic() - began:.0f} s")
+            _say(f"  … still running after {time.monotonic() - began:.0f} s")
     if status:
         raise DevError(disk_hint() or package_index.failure_message(step, env, pip))
 

@@ -34,7 +34,7 @@ def lint(*, check: bool) -> int:
     failed = [Path(step[0]).name for step in steps if _call(*step)]
     if workflows and not actionlint:
         print(
-            "actionlint is not on PATH, so the workflows' syntax was not looked at:"
+            "actionlint is not on PATH, so the workflows' syntax was not checked:"
             " go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12"
         )
     print(f"Not right: {', '.join(failed)}" if failed else "All is right")
@@ -47,7 +47,7 @@ def golden() -> int:
 
 
 def pictures() -> int:
-    """Make the README's pictures of the viewer anew, in a real browser on the examples."""
+    """Make the README's pictures of the viewer again, in a real browser on the examples."""
     with tempfile.TemporaryDirectory() as folder:
         test = ["tests/xcom_viewer/test_browser_long.py", "-k", "pictures_of_the_examples", "-q"]
         command = [sys.executable, "-m", "pytest", "--long", "-n", "0", "-rs", *test]

@@ -286,9 +286,8 @@ def test_the_own_dag_and_its_test(tmp_path):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("page", [README, DOCS / "development.md"], ids=lambda page: page.name)
-def test_dbt_is_installed_for_standalone_mode(tmp_path, page):
-    commands = re.findall(r"^uv .*dbt_venv.*$", TEXT[page], re.MULTILINE)
+def test_dbt_is_installed_for_standalone_mode(tmp_path):
+    commands = re.findall(r"^uv .*dbt_venv.*$", TEXT[README], re.MULTILINE)
     assert len(commands) == 2
     shutil.copy(ROOT / "dbt-requirements.lock", tmp_path)
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # .venv has uv

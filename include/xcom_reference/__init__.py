@@ -200,7 +200,7 @@ class LocatedXCom:
         sql = "SELECT name FROM parquet_schema($uri) WHERE precision > 38"
         if names := session.execute(sql, {"uri": self.uri}).fetchall():
             log.warning(
-                "DuckDB makes wrong numbers of decimals of more than 38 digits, without an error: "
+                "DuckDB reads decimals of more than 38 digits wrongly, without an error: "
                 "%s of %s. Read these with pandas or pyarrow.",
                 ", ".join(repr(name) for (name,) in names),
                 self.uri,

@@ -184,7 +184,7 @@ class Writer:
                 why = error
             self.forget(mark)
         elif isinstance(value, dt.tzinfo):
-            why = TypeError(f"it is a time zone that cannot be had by a name. {USE_ZONEINFO}")
+            why = TypeError(f"it is a time zone without a name. {USE_ZONEINFO}")
         return self._given_back(value, tag, why)
 
     def _is_better_whole(self, tag: Tag, value: Any, document: Any) -> bool:
@@ -253,7 +253,7 @@ class Writer:
         is_nan = value != value  # noqa: PLR0124
         is_equal = type(back) is type(value) and (back == value or is_nan)
         if not is_equal or repr(back) != repr(value):
-            raise TypeError("it does not come back from what it says that it is made of.")
+            raise TypeError("it cannot be made again from its own parts.")
 
     def _check_distinct(self, value: Any, documents: list[Any]) -> None:
         """Refuse a dict or set in which two keys have become equal."""

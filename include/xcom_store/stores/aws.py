@@ -64,7 +64,7 @@ def get_connection(conn_id: str) -> Any | None:
     url = "s3://conn_id@bucket/prefix"
     connection = service.get_connection(conn_id, "aws", url)
     if connection:
-        advice = ' What goes with a role belongs into assume_role_kwargs: {"ExternalId": "…"}.'
+        advice = ' Options of a role belong in assume_role_kwargs: {"ExternalId": "…"}.'
         unknown = _unknown(dict(connection.extra_dejson))
         service.refuse_extras(conn_id, unknown, url, advice)
     return connection

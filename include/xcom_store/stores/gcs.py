@@ -106,9 +106,9 @@ def _parse(text: Any, what: str) -> dict[str, Any] | None:
 def _by_key(key: dict[str, Any], source: str, headers: Hidden) -> Access:
     if key.get("type", "service_account") != "service_account":
         raise ConfigurationError(
-            f"{source} is of type {key['type']!r}. As a key goes service_account only; name a file "
-            "of another type in the connection's credential_config_file, which takes the google "
-            "provider."
+            f"{source} is of type {key['type']!r}. A key must be of type service_account; "
+            "name a file of another type in the connection's credential_config_file, which needs "
+            "the google provider."
         )
     config = Hidden(service_account_key=json.dumps({"private_key_id": "", **key}))
     return Access(key.get("gcs_base_url"), None, None, source, config, headers)
@@ -161,7 +161,7 @@ _KEY = Failure(
     "one for the service account, and put it into the connection's keyfile_dict.",
 )  # fmt: skip
 _PROJECT = Failure(
-    ConfigurationError, "The bucket lets the requester pay: set the connection's quota_project_id "
+    ConfigurationError, "The bucket makes the requester pay: set the connection's quota_project_id "
     "to a project that these credentials may bill.",
 )  # fmt: skip
 _FAILURES: dict[str, Failure] = {
