@@ -163,9 +163,7 @@ class TestWhatIsWrong:
     def test_the_service_is_busy(self, s3, store, answer):
         codes = {"gs": "SlowDown", "az": "ServerBusy", "hdfs": "ServerTooBusyException"}
         answer(503, codes[s3.scheme])
-        for call in self.calls(store())[:3]:
-            with pytest.raises(StoreUnreachable, match=r"let fewer tasks run at once"):
-                call()
+        all_fail(self.calls(store())[:3], r"let fewer tasks run at once", seconds=10)
 
     def test_denied_or_expired(self, s3, store, answer):
         for status, code, advice in DENIED[s3.scheme]:

@@ -29,6 +29,7 @@ from include.xcom_store.stores.base import Store
 from include.xcom_store.stores.location import parse_url
 from tests import services
 from tests.http_service import Handler, serve
+from tests.webhdfs import USER, start
 
 QUICK = {"connect_timeout": 1, "request_timeout": 2, "retry_timeout": 1}
 SECRET = "hidden-in-the-connection"
@@ -329,6 +330,11 @@ class TestAzure:
 
 
 class TestHdfs:
+    @pytest.fixture
+    def webhdfs_server(self, tmp_path):
+        with start(tmp_path) as server:
+            yield server
+
     def test_nodes_user_and_password(self, webhdfs, monkeypatch):
         webhdfs(host="one, two", port=50070, schema="gateway/x", login="airflow", password=SECRET)
         access = resolve(hdfs, "hdfs://ns")
@@ -348,6 +354,18 @@ class TestHdfs:
         webhdfs(extra, host="one")
         with pytest.raises(ConfigurationError, match=r"cert|cookies|verify"):
             resolve(hdfs, "hdfs://ns")
+
+    @pytest.mark.parametrize("hosts", ["127.0.0.1, localhost", "localhost,127.0.0.1"])
+    def test_the_standby_of_a_pair_is_passed_over(self, webhdfs_server, webhdfs, hosts):
+        webhdfs(host=hosts, port=webhdfs_server.port, login=USER)
+        store = Store(Settings(url="hdfs://ns"))
+        written(store)
+        assert store.exists("x")
+
+    def test_a_standby_alone(self, webhdfs_server, webhdfs):
+        webhdfs(host="localhost", port=webhdfs_server.port, login=USER)
+        with pytest.raises(StoreUnreachable, match=r"StandbyException.*safe mode"):
+            Store(Settings(url="hdfs://ns", retry_timeout=0.1)).head("x")
 
     def test_kerberos(self, webhdfs, monkeypatch):
         webhdfs(host="one")
