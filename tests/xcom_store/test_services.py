@@ -154,7 +154,7 @@ class TestWhatIsWrong:
                         self.body()
                         self.answer(status, body.encode())
 
-                    do_PUT = do_GET  # noqa: N815
+                    do_PUT = do_DELETE = do_GET  # noqa: N815
 
                 s3.through(started.enter_context(serve(Stand)).server_port)
 

@@ -29,7 +29,7 @@ from include.xcom_store.stores import failures, parallel
 from include.xcom_store.stores.files import PUT_PART_BYTES, HashingSink, ObjectFile
 from include.xcom_store.stores.location import parse_url
 from include.xcom_store.stores.parallel import Ahead, Job
-from include.xcom_store.stores.service import at_most
+from include.xcom_store.stores.service import SOON, at_most
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -193,8 +193,7 @@ class Store:
 
     def _discard(self, keys: Collection[str]) -> None:
         """Delete what a failed push has written. If that fails, too, it is left to a sweep."""
-        soon = {"connect_timeout": 5.0, "request_timeout": 10.0, "retry_timeout": 5.0}
-        hurried = Store(at_most(self.settings, **soon))
+        hurried = Store(at_most(self.settings, **SOON))
         hurried.access = self.access
         try:
             hurried.delete(*keys)

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from include.xcom_store.stores.failures import Failure
     from include.xcom_store.stores.location import Location
 
+SOON = {"connect_timeout": 5.0, "request_timeout": 10.0, "retry_timeout": 5.0}
+"""Limits for what a failed push does before it raises; see `at_most`."""
+
 
 class Hidden(dict[str, Any]):
     """Options that may hold secrets, which its repr does not show."""

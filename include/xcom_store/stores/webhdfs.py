@@ -25,6 +25,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
+from include.xcom_store.stores.service import SOON, at_most
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -78,6 +80,17 @@ class WebHdfs:
     ) -> None:
         self._nodes, self._prefix, self._settings = nodes, prefix, settings
         self._user, self._headers, self._authority = user, headers or {}, authority
+
+    def hurried(self) -> WebHdfs:
+        """Return one that gives up soon."""
+        return WebHdfs(
+            self._nodes,
+            self._prefix,
+            at_most(self._settings, **SOON),
+            user=self._user,
+            headers=self._headers,
+            authority=self._authority,
+        )
 
     def head(self, key: str) -> dict[str, Any]:
         """Return what a list says of a file."""
@@ -171,9 +184,9 @@ class WebHdfs:
         options = {"overwrite": "true", "noredirect": "true"}
         return self.ask("PUT", "CREATE", key, _where, **options)
 
-    def write(self, key: str, data: bytes) -> None:
-        """Write a small file, whatever there is of that name."""
-        self.persist(lambda _node: self._exchange("PUT", self.create(key), data))
+    def write(self, where: Callable[[], str], data: bytes) -> None:
+        """Write a small file by the URL of a data node, which is asked for with each try."""
+        self.persist(lambda _node: self._exchange("PUT", where(), data))
 
     def read(self, key: str, start: int, count: int) -> bytes:
         """Return a range of a file; fewer bytes where the file is shorter."""
@@ -296,6 +309,7 @@ class _Upload:
         self._temporary = f"{folder}{slash}{TEMPORARY}{name}{suffix}"
         self._buffer = bytearray()
         self._stream: HTTPConnection | None = None
+        self._is_begun = False
 
     def write(self, data: Any) -> None:
         """Take bytes, in pieces, for each is copied."""
@@ -305,9 +319,14 @@ class _Upload:
             if len(self._buffer) > _BUFFER_BYTES:
                 self._send()
 
+    def _begin(self) -> str:
+        where = self._hdfs.create(self._temporary)
+        self._is_begun = True
+        return where
+
     def _send(self) -> None:
         if self._stream is None:
-            self._stream, rest = self._hdfs.connect(self._hdfs.create(self._temporary))
+            self._stream, rest = self._hdfs.connect(self._begin())
             self._stream.putrequest("PUT", rest)
             self._stream.putheader("Transfer-Encoding", "chunked")
             self._stream.endheaders()
@@ -328,25 +347,24 @@ class _Upload:
         finally:
             if self._stream is not None:
                 self._stream.close()
-            if kind is not None:
+            if self._is_begun:
                 with suppress(OSError):  # a sweep finds what is left
-                    self._hdfs.ask("DELETE", "DELETE", self._temporary, _is_done)
+                    self._hdfs.hurried().ask("DELETE", "DELETE", self._temporary, _is_done)
 
     def _finish(self) -> None:
         if self._stream is None:
-            self._hdfs.write(self._temporary, bytes(self._buffer))
+            self._hdfs.write(self._begin, bytes(self._buffer))
         else:
             self._send()
             self._stream.send(b"0\r\n\r\n")
             self._hdfs.answer(self._stream)
         target = self._hdfs.path(self._key)
-        if self._hdfs.ask("PUT", "RENAME", self._temporary, _is_done, destination=target):
-            return
-        if self._hdfs.exists(self._temporary):
-            self._hdfs.ask("DELETE", "DELETE", self._temporary, _is_done)
-            raise FileExistsError(f"{self._key} exists")
-        if not self._hdfs.exists(self._key):  # else it was renamed, and the answer was lost
-            raise ConnectionError(f"{self._temporary} is gone")
+        if not self._hdfs.ask("PUT", "RENAME", self._temporary, _is_done, destination=target):
+            if self._hdfs.exists(self._temporary):
+                raise FileExistsError(f"{self._key} exists")
+            if not self._hdfs.exists(self._key):  # else it was renamed, and the answer was lost
+                raise ConnectionError(f"{self._temporary} is gone")
+        self._is_begun = False
 
 
 def _info(key: str, found: dict[str, Any]) -> dict[str, Any]:
