@@ -304,6 +304,39 @@ class TestAzure:
         with pytest.raises(ConfigurationError, match=r"providers-microsoft-azure.*pinned"):
             resolve(azure, "az://container")
 
+    @pytest.mark.parametrize(("detail", "said"), [
+        ("Signature not valid in the specified time frame: Start [Thu, 09 Jul 2026 10:11:03 GMT] - Expiry …",
+         "has expired, or is not valid yet"),
+        ("Signed expiry time [Wed, 31 Aug 2026 00:00:00 GMT] has to be after signed start time …",
+         "has expired, or is not valid yet"),
+        ("Signature did not match.", "does not take the key or the SAS"),
+    ])  # fmt: skip
+    def test_why_a_sas_is_denied(self, wasb, store, detail, said):
+        """In the form of the cloud's answer, of which Azurite leaves the detail out."""
+        answer = (
+            "<Error><Code>AuthenticationFailed</Code><Message>Server failed to authenticate the "
+            f"request.\nTime:1</Message><AuthenticationErrorDetail>{detail}</AuthenticationErrorDetail></Error>"
+        )
+
+        class Azure(Handler):
+            def do_GET(self):
+                self.body()
+                self.answer(403, answer.encode())
+
+            do_PUT = do_GET  # noqa: N815
+
+        with serve(Azure) as server:
+            wasb({"sas_token": "sv=1&sig=x"}, host=f"{server.url}/acc")
+            for call in (lambda: written(store), lambda: store.read_range("x", 0, 1)):
+                with pytest.raises(AccessDenied, match=said):
+                    call()
+
+    def test_a_deletion_in_a_missing_container(self):
+        """In the words of obstore, which gives Azure's answer to a batch without its code."""
+        answer = "Bulk delete request failed: The specified container does not exist. (code: 404)"
+        found = failures.explain(FileNotFoundError(answer), "deleting", azure.failure)
+        assert type(found) is ConfigurationError
+
     @pytest.mark.weekly
     @pytest.mark.parametrize(("change", "said"), [
         ("key", "does not take the key or the SAS"), ("expired", "expired|does not take"),

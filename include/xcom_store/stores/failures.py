@@ -74,7 +74,8 @@ def explain(
     code = next(filter(None, found), "")
     message = _first(r"<Message>([^<]*)", text)
     said = f"{code}: {message}" if message else text.split("\n", 1)[0]
-    kind, advice = of_service(code, message or text) or _by_status(error, code, text)
+    detail = _first(r"<AuthenticationErrorDetail>([^<]*)", text)  # Azure's, of an expired SAS
+    kind, advice = of_service(code, f"{message}{detail}" or text) or _by_status(error, code, text)
     return kind(f"{doing}: {said.rstrip('.')}. {advice}")
 
 
