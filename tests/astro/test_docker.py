@@ -175,7 +175,8 @@ def test_what_a_deleted_run_left_is_swept(project, airflow, s3):
     airflow.call("DELETE", f"api/v2/dags/{left['dag_id']}/{run}")
     sweep = ["python", "-m", "include.xcom_tools", "sweep", "--grace-hours", str(GRACE / 3600)]
     said = project.inside("scheduler", *sweep, "--claim", check=False)
-    assert all(uri in said for uri in orphans), said
+    assert f"orphans of {len(orphans)} objects" in said, said
+    assert said.count(f"/dag_id={left['dag_id']}/") < len(orphans)  # parts are not listed apart
     airflow.overwrite("variables", [{"key": f"{MAINTENANCE[:-4]}_delete", "value": "true"}])
     airflow.unpause(MAINTENANCE)
     conf = {"logical_date": None, "conf": {"grace_hours": GRACE / 3600}}
