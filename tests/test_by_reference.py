@@ -152,7 +152,7 @@ def test_decimals_that_duckdb_reads_wrongly_are_told(xcom, caplog):
     with xcom_reference.locate(TI, TASK).duckdb() as db:
         assert db.sql("SELECT a::VARCHAR FROM xcom").fetchall() != [(str(number),)]  # why
     [warning] = [record for record in caplog.records if record.levelname == "WARNING"]
-    assert "more than 38 digits, without an error: 'a' of s3://" in warning.getMessage()
+    assert "more than 38 digits wrongly, without an error: 'a' of s3://" in warning.getMessage()
     caplog.clear()
     xcom.push(pd.DataFrame({"a": [number], "b": [Decimal("1." + "1" * 37)]}))  # objects: text
     with xcom_reference.locate(TI, TASK).duckdb() as db:
