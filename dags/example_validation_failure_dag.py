@@ -12,7 +12,7 @@ So this DAG's run **ends as failed, on purpose**:
 #### What to look at after a run
 
 - **The log of `explain_failure`**: which expectations failed, and for how many trips.
-- **The bucket**: the result of the failed validation is there, for it is pushed before the task
+- **The bucket**: the result of the failed validation is there, because it is pushed before the task
   fails.
 
       xcom/dag_id=example_validation_failure_dag/run_id=…/task_id=validate_february/map_index=-1/return_value-….json

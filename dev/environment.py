@@ -248,7 +248,7 @@ def _sync(
 
 
 def make_venv(env: Mapping[str, str], path: Path) -> None:
-    """Make it with pip, and anew where there is one."""
+    """Make it with pip, and replace one that is there."""
     command = [_base_python(), "-m", "venv", "--clear", str(path)]
     status, said = processes.capture(command, env)
     if status == 0:

@@ -5,8 +5,8 @@
     .dev/up/s3/             what the S3 server stores
     .dev/up/running.json    Airflow's settings while it runs, and the process that runs it
 
-`state.json` is written once all else is there, so a folder without it is what an interrupted first
-start has left, and is made anew.
+`state.json` is written once all else is there, so a folder without it is left from an interrupted
+first start, and is made again.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ SPARK_VENV = ROOT / "spark_venv"
 PEERS_VENV = STATE / "peers_venv"  # what the benchmarks compare with
 S3_VENV = STATE / "s3_venv"  # what `python3 -m dev s3` needs, and no Airflow
 _KEPT_RUNS = 5
-_CACHES = ("cache", "peers_venv", "s3_venv")  # in STATE: what takes long to make anew
+_CACHES = ("cache", "peers_venv", "s3_venv")  # in STATE: what takes long to make again
 
 
 def check_writable() -> None:

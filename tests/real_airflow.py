@@ -131,7 +131,7 @@ class Real:
         database.close()
 
     def restart_scheduler(self, **changes):
-        """Start it anew, with these changes to the environment that its tasks inherit."""
+        """Start it again, with these changes to the environment that its tasks inherit."""
         self.server.components["scheduler"].stop()
         arguments = ["scheduler", "--skip-serve-logs"]
         self.server.launch("scheduler", arguments, changes, self.server.home)

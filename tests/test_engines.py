@@ -1,6 +1,6 @@
 """The table of engines in docs/by_reference.md is what engines make of the matrix's frames.
 
-`python3 -m dev test tests/test_engines.py --long --write-docs` makes it anew.
+`python3 -m dev test tests/test_engines.py --long --write-docs` makes it again.
 """
 
 from __future__ import annotations

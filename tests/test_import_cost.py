@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-# `astro dev pytest` is to be quick, and each test here starts Airflow's imports anew.
+# `astro dev pytest` is to be quick, and each test here imports Airflow again.
 pytest.importorskip("dev", reason="only `python3 -m dev test` runs this")
 ROOT = Path(__file__).parents[1]
 HEAVY = {"pandas", "pyarrow", "numpy", "obstore", "boto3", "botocore", "great_expectations"}

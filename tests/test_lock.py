@@ -1,7 +1,7 @@
 """requirements.txt, dev/requirements.txt and dev/requirements.lock say the same. Offline.
 
 What the image installs is what is tested here only as long as they do; `python3 -m dev lock` makes
-the lock anew after a change.
+a new lock after a change.
 """
 
 from __future__ import annotations

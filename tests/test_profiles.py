@@ -28,7 +28,7 @@ def test_names_are_the_same_in_every_process(request):
 
 
 def test_in_an_environment_of_somebody_else_dev_is_absent(tmp_path):
-    """So that no test makes, say, the Astro CLI's .venv anew while it runs from it."""
+    """So that no test replaces, say, the Astro CLI's .venv while it runs from it."""
     code = "import tests.conftest, importlib.util as u; print(u.find_spec('dev'))"
     answer = subprocess.run(
         [sys.executable, "-c", f"import sys; sys.prefix = {str(tmp_path)!r}; {code}"],

@@ -1,6 +1,6 @@
 """Switching over from another XCom backend, and back, in a real Airflow.
 
-Tasks take the setting from the scheduler, which is started anew with the other backend each time.
+Tasks take the setting from the scheduler, which is started again with the other backend each time.
 """
 
 from __future__ import annotations

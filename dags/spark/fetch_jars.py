@@ -1,7 +1,7 @@
 """Fetch the jars with which Spark reads and writes `s3a://`, as jars.lock has them.
 
     python dags/spark/fetch_jars.py spark_venv/jars    13 MB, each checked by its hash
-    python dags/spark/fetch_jars.py lock               make jars.lock anew of pom.xml, with Maven
+    python dags/spark/fetch_jars.py lock               make a new jars.lock from pom.xml, with Maven
 
 They come from Maven Central, or from the mirror of it that Maven's own settings name
 (~/.m2/settings.xml). Needs nothing but Python, so that an image can run it, too.

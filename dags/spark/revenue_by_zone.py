@@ -18,7 +18,7 @@ def main(source: str, target: str) -> None:
         .groupBy("pickup_location_id")
         .agg(F.count("*").alias("trips"), F.round(F.sum("total_amount"), 2).alias("revenue"))
     )
-    # One file, as the result is small. A retry writes it anew.
+    # One file, as the result is small. A retry overwrites it.
     zones.coalesce(1).write.mode("overwrite").parquet(target)
     spark.stop()
 

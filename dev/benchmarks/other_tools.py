@@ -3,7 +3,7 @@
 Each is a few lines of ours of what that tool documents (dev/benchmarks/peers). Far is 30 ms away
 and gives 10 MB/s to a connection. `exactly` counts the frames, of those that the backend's tests
 push and pull, that come back the same, type for type; both plain Parquets write the same file.
-Whoever may write to the bucket runs code in a task that unpickles what lies there.
+With pickle, anyone who may write to the bucket can run code in the task that reads it.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ def _cpu() -> str:
 
 
 def versions() -> dict[str, str]:
-    """Of the packages that matter, in the environment of whoever calls it."""
+    """Of the packages that matter, in the caller's environment."""
     found = {}
     for name in _PACKAGES:
         try:

@@ -7,7 +7,7 @@ For data too big for a worker, or of which a task needs little. In a task:
         busy = db.sql("SELECT pickup_location_id, count(*) FROM xcom GROUP BY 1").df()
 
 A reference is checked as in a pull: it leads to an object of the task instance that was asked for,
-or nowhere. What a pull checks and this does not are size and SHA-256, for only parts of the object
+or nowhere. Unlike a pull, this does not check size and SHA-256, because only parts of the object
 are read. An object is never overwritten, but a retry of the task that pushed it deletes it.
 
 Credentials are what the connection gives at the moment; those of a role expire within the hour.

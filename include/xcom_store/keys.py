@@ -24,7 +24,7 @@ MAX_ENCODED_BYTES = 180
 """Of one identifier. With four of these, the store's prefix (150), the partitions' names, the
 unique part and a leaf's name, a key stays under S3's 1,024 bytes."""
 UNIQUE = r"[0-9a-f]{32}"
-"""Matches what `new_stem` makes anew for each push."""
+"""Matches the unique part that `new_stem` makes for each push."""
 
 _ENCODED = r"([A-Za-z0-9_.~%!-]+)"
 _LAYOUT = (

@@ -14,7 +14,7 @@ the text of a document (see `documents`):
 
     {"__id__": "xcom_store/1", "type": "tuple", "summary": "2 items", "inline": "…"}
 
-`__id__` marks a record, it proves nothing: whoever may write a row can write a record. So a record
+`__id__` marks a record but proves nothing: anyone who may write a row can write one. So a record
 is read strictly, and a reference is followed only to where its task instance's objects lie
 (`Store.key`).
 """

@@ -118,8 +118,8 @@ def _anonymous(store: Store, key: str) -> CheckLine:
         return CheckLine(
             "anonymous",
             WARNING,
-            "With simple authentication whoever reaches the name node can read the values, under "
-            "any name.",
+            "With simple authentication anyone who reaches the name node can read the values, "
+            "under any name.",
             "Let nobody but Airflow's and Hadoop's machines reach it.",
         )
     public = "storage.googleapis.com" if location.scheme == "gs" else "s3.amazonaws.com"

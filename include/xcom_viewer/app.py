@@ -10,8 +10,8 @@
 The pages `task` and `run` read the metadata database only; each card then asks for its `value`. So
 a store that is slow or away delays cards, and nothing else.
 
-Whoever may read a DAG's XComs in Airflow may read them here, and nobody else. Everything is
-escaped; the browser runs no script and loads nothing but what carries the page's nonce.
+Only users who may read a DAG's XComs in Airflow may read them here. Everything is escaped; the
+browser runs no script and loads nothing but what carries the page's nonce.
 """
 
 from functools import cache, partial

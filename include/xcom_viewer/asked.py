@@ -1,6 +1,6 @@
-"""Whose XComs an address asks for, and whether whoever asks may read them.
+"""Whose XComs an address asks for, and whether the user may read them.
 
-Whoever may read a DAG's XComs in Airflow may read them here, and nobody else.
+Only users who may read a DAG's XComs in Airflow may read them here.
 """
 
 import re
@@ -19,7 +19,7 @@ _UNMAPPED = "{MAP_INDEX}"
 
 
 class Asked(NamedTuple):
-    """Whose XComs a page shows; whoever asks may read them."""
+    """Whose XComs a page shows; the user may read them."""
 
     dag_id: str
     run_id: str

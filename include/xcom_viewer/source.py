@@ -36,7 +36,7 @@ SILENT_SECONDS = 2.0
 
 
 class StoreLookup:
-    """Gives the pages' store, and makes it anew from time to time."""
+    """Gives the pages' store, and makes a new one from time to time."""
 
     def __init__(self) -> None:
         self._found: tuple[float, Store] | None = None

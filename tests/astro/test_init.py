@@ -81,7 +81,7 @@ def test_its_dags_parse_in_the_image(mine):
 
 
 def test_in_a_clone_the_guide_says_how_to_undo_it(tmp_path):
-    """It adds its two examples, and writes its configuration anew, without the comments."""
+    """It adds its two examples, and rewrites its configuration without the comments."""
     git("--version")
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)

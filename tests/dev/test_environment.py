@@ -94,7 +94,7 @@ def test_an_unchanged_lock_costs_nothing(tmp_path, monkeypatch):
     made.path.mkdir()
     assert not made.is_current()
     made.stamp.write_text(made.wanted())
-    (made.path / "pyvenv.cfg").write_text("version = 3.9.1\n")  # somebody else made it anew
+    (made.path / "pyvenv.cfg").write_text("version = 3.9.1\n")  # somebody else replaced it
     assert not made.is_current()
     (made.path / "pyvenv.cfg").write_text(f"version = {platform.python_version()}\n")
     assert made.is_current()

@@ -28,7 +28,7 @@ def settings(name, endpoint):
 
 
 def put(aws, name, connection):
-    """Store the connection `aws_default`, or store it anew."""
+    """Store the connection `aws_default`, or replace it."""
     text, (_, prefix) = json.dumps(connection), BACKENDS[name]
     if name == "Parameter Store":
         aws("ssm").put_parameter(

@@ -234,7 +234,7 @@ def test_cat_reads_only_what_it_shows(xcom, command, monkeypatch):
 
 
 def test_cat_raw(xcom, s3, configure):
-    """As a process, for it writes bytes past Python's text layer."""
+    """As a process, because it writes bytes past Python's text layer."""
     record = xcom.push(np.arange(1000))
     done = shell("cat", record["uri"], "--raw")
     key = record["uri"].removeprefix(f"{s3.url}/")

@@ -256,7 +256,7 @@ OWN = {"codec": "pandas-parquet", "type": "pandas.DataFrame", "bytes": 100, "sha
     ids=str,
 )
 def test_a_forged_leaf(viewer, leaf):
-    """Whoever may write objects of this task instance may not reach another's by a leaf's URI."""
+    """Who may write objects of this task instance may not reach another's by a leaf's URI."""
     victim = viewer.key(_push_with_leaf(viewer, OTHER_DAG)).removesuffix(".json")
     own = _push_with_leaf(viewer, DAG)
     if isinstance(leaf, dict):

@@ -94,7 +94,7 @@ def test_the_card_asks_for_it(viewer):
 
 
 def test_a_reference_of_the_run_before_is_bound_to_its_own_task_instance(viewer):
-    """Whoever may edit an earlier row reads nobody else's object by it."""
+    """Who may edit an earlier row reads nobody else's object by it."""
     secret = viewer.push(pd.DataFrame({"secret": [1]}), dag_id=OTHER_DAG)
     own = viewer.push(pd.DataFrame({"a": [1]}), run_id="before", run_after=EARLIER)
     viewer.push(pd.DataFrame({"a": [1]}))

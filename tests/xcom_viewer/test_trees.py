@@ -110,7 +110,7 @@ def test_leaves_are_told_by_what_the_top_of_the_document_says():
     ["dataclass", "x"], ["dataclass", 5, 5], ["dataclass", [], {"a": 1}], ["pydantic", ["x"], {"$xcom": 1}], ["nothing", 1],
 ], ids=str)  # fmt: skip
 def test_what_is_no_document_is_shown_or_refused(odd):
-    """Whoever may write XComs past this backend may write this."""
+    """Anyone who may write XComs past this backend may write this."""
     for value in ({"$xcom": odd}, [{"$xcom": odd}], expectation({"$xcom": odd})):
         entry = Entry(owner=OWNER, timestamp=WHEN, text=json.dumps(value))
         with contextlib.suppress(ObjectCorrupt):

@@ -5,7 +5,7 @@ the same rows. The first one is small: who wants to see the first rows need not 
 Where the chunks of a column are others, their lengths are in the file's footer; so are the columns'
 types where one is an extension type, which not every process knows. An Array or a ChunkedArray is
 the only column, without a name. Columns whose chunks have different dictionaries are left to
-`arrow_stream`, for a file has one dictionary per column.
+`arrow_stream`, because a file has one dictionary per column.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """numpy arrays as `.npy`: dtype (structured and byte order included), shape and memory order.
 
 Never with pickle: arrays of Python objects are documents (see `documents.data`), fields of objects
-are refused, and so are both at pull. Subclasses (matrix, masked and
-record arrays) are refused, for they would come back as plain arrays; so are dtypes of which numpy
-does not write all (metadata, `align=True`). The one flat dtype of that kind, longlong, which comes
-back as int64, is named by one more byte after the values.
+are refused, and so are both at pull. Subclasses (matrix, masked and record arrays) are refused
+because they would come back as plain arrays; so are dtypes that numpy does not write in full
+(metadata, `align=True`). The one flat dtype of that kind, longlong, which comes back as int64, is
+named by one more byte after the values.
 """
 
 from __future__ import annotations

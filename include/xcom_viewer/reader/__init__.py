@@ -1,6 +1,6 @@
 """A process that reads objects for the viewer's pages: `python -m include.xcom_viewer.reader`.
 
-Whoever may write to the bucket chooses the bytes that are parsed for a page, and neither pyarrow
+Anyone who may write to the bucket chooses the bytes that are parsed for a page, and neither pyarrow
 nor numpy promises to survive all of them. So that is done by a process that has nothing to lose: no
 credentials, no configuration, no database. Through a pipe (`pipe`) the server asks it for the
 content of a card, and gives it the bytes of this one object. What it answers is not trusted either

@@ -1,6 +1,6 @@
 """Records and objects of format 1, as the version that released the format wrote them.
 
-A format once released is readable for ever: these files are never written anew and never deleted. A
+A format once released is readable for ever: these files are never written again and never deleted. A
 new codec, or a new way in which a codec writes, adds files beside them:
 
     python -m tests.xcom_store.golden.make
