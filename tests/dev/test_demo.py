@@ -33,6 +33,13 @@ def ports_named_in(text):
     return [int(port) for port in re.findall(r"http://(?:127\.0\.0\.1|localhost):(\d+)", text)]
 
 
+def answers(project_copy, *tool):
+    """What a command of the operator's tool finds, beside `up`."""
+    done = project_copy.run("tools", *tool, "--json")
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
 @pytest.mark.long
 def test_what_a_demo_tells(project_copy):
     done = project_copy.run("demo", "--dag", "tiny", "--dag", "tiny_failing", "--json")
@@ -198,13 +205,19 @@ def test_up_goes_on_where_it_was_killed(project_copy):
     process = project_copy.start(*up)
     project_copy.wait_for("Ctrl-C stops everything", process)
     assert ports_named_in(project_copy.output) == first
-    runs = [
-        json.loads(line)["run_id"]
-        for line in project_copy.run("tools", "ls", "--json").stdout.splitlines()
-    ]
+    runs = [value["run_id"] for value in answers(project_copy, "ls")]
     assert [run.partition("__")[0] for run in sorted(runs)] == ["manual", "scheduled"]
     verified = project_copy.run("tools", "verify", "--dag-id", "tiny")
     assert (verified.returncode, "2 values: 2 ok" in verified.stderr) == (0, True)
+    value = ("--dag-id", "tiny", "--latest", "--task-id", "make")
+    (used,) = answers(project_copy, "du", "--by", "task")
+    assert (used["dag_id"], used["task_id"], used["values"]) == ("tiny", "make", 2)
+    assert answers(project_copy, "cat", *value) == [{"numbers": [*range(500)]}]
+    (uri,) = answers(project_copy, "uri", *value)
+    assert uri["uri"].startswith("s3://airflow-xcoms/xcom/dag_id=tiny/run_id=")
+    *_, swept = answers(project_copy, "sweep", "--missing")
+    assert (swept["objects"], swept["orphans"], swept["delete"]) == (2, 0, False)
+    assert swept["requests"] > 0  # Airflow has answered
     wrong = project_copy.run("tools", "verify", "--dag-id", "tinny")
     assert (wrong.returncode, "The nearest: tiny" in wrong.stderr) == (1, True)
     assert stop(process, signal.SIGINT) == 0
