@@ -16,12 +16,13 @@ __all__ = ["configure", "s3", "service", "supervisor", "xcom"]
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "by_reference.md"
 pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="docs/ is not shipped")
+OTHER = {"dag_id": "another dag", "run_id": "manual__2026-11-24T10:00:00+00:00"}
 RUNS = ["manual__2026-11-22T10:00:00+00:00", "scheduled__2026-11-23T00:00:00+00:00"]
 
 
 @pytest.fixture
 def query(xcom):
-    """Run a block of the page by its name, on this test's bucket."""
+    """Run a block of the page by its name, on this test's bucket, which has values of others, too."""
     _, _, text = PAGE.read_text(encoding="utf-8").partition("## SQL over the bucket")
     blocks = dict(re.findall(r"<!-- tested: (\w+) -->\n```sql\n(.*?)```", text, re.DOTALL))
     assert blocks.keys() == {"connect", "space", "mapped", "expectations"}
@@ -40,7 +41,16 @@ def query(xcom):
         folder = files("duckdb_extension_httpfs") / "extensions" / f"v{duckdb.__version__}"
         session.load_extension(str(folder / "httpfs.duckdb_extension"))
         session.execute(blocks["connect"])
+        push_of_another_dag(xcom)
         yield lambda name: session.sql(blocks[name]).fetchall()
+
+
+def push_of_another_dag(xcom):
+    """Under the same names of tasks and keys, with other schemas."""
+    frame = pd.DataFrame({"x": [1.5], "pickup_location_id": ["none"]})
+    for task_id in ("trips_of_zone", "validate_february"):
+        xcom.push(frame, **OTHER, task_id=task_id)
+        xcom.push({"expectations": "x" * 2_000}, **OTHER, task_id=task_id, map_index=1)
 
 
 def push_zones(xcom) -> int:
@@ -69,6 +79,8 @@ def test_what_takes_the_space(xcom, query):
     assert found == {
         ("example_dynamic_mapping_dag", "trips_of_zone"): 8,
         ("example_dynamic_mapping_dag", "another task"): 2,
+        ("another dag", "trips_of_zone"): 2,
+        ("another dag", "validate_february"): 2,
     }
     stored = sum(meta["size"] for meta in listing(xcom))
     assert sum(size for *_, size in query("space")) == stored
