@@ -23,6 +23,15 @@ BUILD_SECONDS = 900
 RUNTIME = re.findall(r"^FROM .*:([\d.]+-\d+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)[0]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs an engine builds images and starts containers: that is for once a week."""
+    for item in items:
+        of_this_folder = item.path.is_relative_to(Path(__file__).parent)
+        if of_this_folder and "engine" in getattr(item, "fixturenames", ()):
+            item.add_marker("weekly")
+
+
 class Project:
     """A folder, the Astro CLI in it, and what to delete in the end."""
 

@@ -12,12 +12,11 @@ import json
 import tarfile
 
 import pytest
+import yaml
 
 from tests import http_service
 from tests.astro.conftest import RUNTIME, Project
-from tests.astro_project import project_files
-
-pytestmark = pytest.mark.usefixtures("cli")
+from tests.astro_project import ROOT, project_files
 
 DEPLOYMENT = "a-deployment"
 IMAGE = "a-namespace/airflow:latest"
@@ -77,6 +76,17 @@ def deployed(clone, home, url: str, *options: str, check: bool = True) -> str:
     return project.astro("deploy", DEPLOYMENT, "--force", *options, check=check)
 
 
+def test_the_workflow_deploys_as_is_tried_here():
+    """With `--parse`, which its action adds."""
+    workflow = ROOT / ".github/workflows/deploy.yml"
+    if not workflow.exists():
+        pytest.skip("no workflows in this project")
+    steps = yaml.safe_load(workflow.read_text())["jobs"]["deploy"]["steps"]
+    uses = {step.get("uses", "").partition("@")[0]: step.get("with") for step in steps}
+    assert uses["astronomer/deploy-action"]["parse"] is True
+
+
+@pytest.mark.usefixtures("cli")
 def test_dags_alone_send_the_folder_as_it_is(clone, tmp_path):
     """All that lies in it, whatever .dockerignore says."""
     with http_service.serve(Astro) as server:
@@ -89,7 +99,7 @@ def test_dags_alone_send_the_folder_as_it_is(clone, tmp_path):
 
 
 @pytest.mark.weekly
-@pytest.mark.usefixtures("images")
+@pytest.mark.usefixtures("cli", "images")
 @pytest.mark.parametrize("dag_deploy", [True, False])
 def test_the_image_is_built_and_parses(clone, tmp_path, dag_deploy):
     """Where DAGs are deployed apart, the CLI builds it without dags/."""

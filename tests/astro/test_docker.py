@@ -7,6 +7,7 @@ of building and starting on two cores.
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from importlib import metadata
 from types import SimpleNamespace
 from typing import Any
@@ -17,10 +18,12 @@ import pytest
 pytest.importorskip("dev.follow", reason="only `python3 -m dev test` runs this")
 from dev import follow, ports, report, settings_file, spark
 from dev.airflow_rest import AirflowApi
+from include.xcom_store.settings import Settings
+from include.xcom_tools import sweep
+from include.xcom_tools.errors import ToolError
 from tests import waiting
 from tests.astro.conftest import Project
-
-pytestmark = [pytest.mark.weekly, pytest.mark.usefixtures("cli", "images")]
+from tests.astro_project import ROOT
 
 DAG = "example_great_expectations_dag"
 MAINTENANCE = "xcom_storage_maintenance_dag"
@@ -72,6 +75,16 @@ def run_of(airflow: AirflowApi, s3: Any, dag_id: str) -> report.DagReport:
     run_id = run["dag_run_id"]
     stored = follow.objects_of_run(s3, "xcom", dag_id, run_id)
     return report.make(run, tasks, airflow.xcoms(dag_id, run_id), stored)
+
+
+def test_the_sweep_of_this_story_is_one_that_deletes():
+    """Its grace period needs the setting of the restart; the DAG reads a Variable of this name."""
+    asked = timedelta(seconds=GRACE)
+    assert sweep.grace(Settings(operation_timeout=GRACE // 2), asked) == asked
+    with pytest.raises(ToolError):
+        sweep.grace(Settings(), asked)
+    dag = (ROOT / f"dags/{MAINTENANCE}.py").read_text()
+    assert f'DELETE = "{MAINTENANCE[:-4]}_delete"' in dag
 
 
 def test_start_imports_the_connection(said, airflow, project):
@@ -173,8 +186,8 @@ def test_what_a_deleted_run_left_is_swept(project, airflow, s3):
     assert orphans
     run = f"dagRuns/{quote(left['dag_run_id'])}"
     airflow.call("DELETE", f"api/v2/dags/{left['dag_id']}/{run}")
-    sweep = ["python", "-m", "include.xcom_tools", "sweep", "--grace-hours", str(GRACE / 3600)]
-    said = project.inside("scheduler", *sweep, "--claim", check=False)
+    command = ["python", "-m", "include.xcom_tools", "sweep", "--grace-hours", str(GRACE / 3600)]
+    said = project.inside("scheduler", *command, "--claim", check=False)
     assert f"orphans of {len(orphans)} objects" in said, said
     assert said.count(f"/dag_id={left['dag_id']}/") < len(orphans)  # parts are not listed apart
     airflow.overwrite("variables", [{"key": f"{MAINTENANCE[:-4]}_delete", "value": "true"}])

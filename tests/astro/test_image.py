@@ -16,16 +16,35 @@ pytest.importorskip("dev.ports", reason="only `python3 -m dev test` runs this")
 from tests.astro.conftest import Project, named
 from tests.astro_project import ROOT, project_files, ships
 
-pytestmark = [pytest.mark.weekly, pytest.mark.usefixtures("images")]
-
 IMAGE = "s3-xcom-backend-of-a-test"
 BUCKET = "production-xcoms"
 ROLE = "arn:aws:iam::123456789012:role/workers"
 NETWORK = "s3-of-a-test"
 
 
+def policy() -> dict:
+    """The role's in docs/stores.md, for this bucket."""
+    page = (ROOT / "docs/stores.md").read_text(encoding="utf-8").partition("### The role's policy")
+    text = page[2].partition("```json")[2].partition("```")[0]
+    return dict(json.loads(text.replace("your-bucket", BUCKET)))
+
+
+def s3_image() -> str:
+    """The S3 server of `astro dev start`."""
+    (name,) = (name for name in named("docker-compose.override.yml") if "seaweedfs" in name)
+    return name
+
+
+def test_policy_and_server_are_there():
+    """For this bucket and the prefix that `check` uses below; the server has a fixed version."""
+    bucket = f"arn:aws:s3:::{BUCKET}"
+    statements = policy()["Statement"]
+    assert {statement["Resource"] for statement in statements} == {bucket, f"{bucket}/xcom/*"}
+    assert re.search(r":\d+\.\d+$", s3_image())
+
+
 @pytest.fixture(scope="module")
-def image(clone, tmp_path_factory):
+def image(images, clone, tmp_path_factory):
     project = Project(clone, tmp_path_factory.mktemp("home"))
     project.run("docker", "build", "-q", "-t", IMAGE, ".", seconds=900)
     yield project
@@ -66,9 +85,6 @@ def test_the_viewer_is_off_without_env(image):
 @pytest.fixture
 def store(image, tmp_path):
     """An S3 server on a network of Docker's, that gives the role of docs/stores.md to a session."""
-    page = (ROOT / "docs/stores.md").read_text(encoding="utf-8").partition("### The role's policy")
-    policy = json.loads(page[2].partition("```json")[2].partition("```")[0])
-    policy = json.loads(json.dumps(policy).replace("your-bucket", BUCKET))
     trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": ["sts:AssumeRole"]}
     role = {"roleName": "workers", "roleArn": ROLE, "attachedPolicies": ["values"],
             "trustPolicy": {"Version": "2012-10-17", "Statement": [trust]}}  # fmt: skip
@@ -77,15 +93,15 @@ def store(image, tmp_path):
     iam = tmp_path / "iam.json"
     iam.write_text(json.dumps({
         "sts": tokens, "policy": {"defaultEffect": "Deny", "storeType": "memory"},
-        "roles": [role], "policies": [{"name": "values", "document": policy}],
+        "roles": [role], "policies": [{"name": "values", "document": policy()}],
     }))  # fmt: skip
-    (server,) = (name for name in named("docker-compose.override.yml") if "seaweedfs" in name)
     image.run("docker", "network", "create", NETWORK)
     try:
         image.run(
             "docker", "run", "--rm", "--detach", "--name", NETWORK, "--network", NETWORK,
             "--network-alias", "s3", "--publish", "127.0.0.1::8333", "-v", f"{iam}:/iam.json:ro",
-            "-e", "AWS_ACCESS_KEY_ID=an-admin", "-e", "AWS_SECRET_ACCESS_KEY=and-a-secret", server,
+            "-e", "AWS_ACCESS_KEY_ID=an-admin", "-e", "AWS_SECRET_ACCESS_KEY=and-a-secret",
+            s3_image(),
             "mini", "-dir=/data", "-ip=127.0.0.1", "-ip.bind=0.0.0.0", f"-bucket={BUCKET}",
             "-s3.port.iceberg=0", "-s3.port.lance=0", "-webdav=false", "-admin.ui=false",
             "-master.telemetry=false", "-s3.iam.config=/iam.json",

@@ -13,8 +13,6 @@ import pytest
 from tests.astro.conftest import RUNTIME, Project
 from tests.astro_project import ROOT, copy_files, git, project_files
 
-pytestmark = pytest.mark.usefixtures("cli")
-
 GUIDE = ROOT / "docs/development.md"
 ADDED = {"dags/exampledag.py", "tests/dags/test_dag_example.py"}
 
@@ -40,6 +38,26 @@ def files(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
+def needed() -> set[str]:
+    parts = ("include/", "dags/", "plugins/", "tests/", "dev/", ".astro/test_dag")
+    return {name for name in project_files() if name.startswith(parts)}
+
+
+def test_the_recipe_copies_what_runs(tmp_path):
+    """Without the CLI, on those files of its project that matter."""
+    copy_files(project_files(), tmp_path / "s3-xcom-backend")
+    mine = tmp_path / "mine"
+    for name in (*ADDED, ".astro/config.yaml"):
+        (mine / name).parent.mkdir(parents=True, exist_ok=True)
+        (mine / name).touch()
+    astro = 'astro() { echo "$@" >../asked; }'
+    subprocess.run(["sh", "-e", "-c", f"{astro}\n{recipe()}"], cwd=mine, check=True)
+    assert needed() <= files(mine)
+    assert not files(mine) & ADDED
+    (tag,) = re.findall(r'tag: "(\S+)"', (ROOT / ".astro/config.yaml").read_text())
+    assert (tmp_path / "asked").read_text() == f"config set postgres.tag {tag}\n"
+
+
 @pytest.fixture(scope="module")
 def mine(cli, tmp_path_factory) -> Project:
     """A project of `astro dev init` after the recipe, beside a clone of this repository."""
@@ -55,9 +73,7 @@ def mine(cli, tmp_path_factory) -> Project:
 
 def test_its_project_becomes_this_template(mine):
     """Nothing that runs is missing, and nothing of the scaffold is left that would break it."""
-    parts = ("include/", "dags/", "plugins/", "tests/", "dev/", ".astro/test_dag")
-    needed = {name for name in project_files() if name.startswith(parts)}
-    assert needed <= files(mine.root)
+    assert needed() <= files(mine.root)
     assert not files(mine.root) & ADDED
     assert 'tag: "17.6"' in (mine.root / ".astro/config.yaml").read_text()
     assert "name: mine" in (mine.root / ".astro/config.yaml").read_text()
@@ -80,7 +96,7 @@ def test_its_dags_parse_in_the_image(mine):
     assert "No errors detected" in mine.astro("dev", "parse")
 
 
-def test_in_a_clone_the_guide_says_how_to_undo_it(tmp_path):
+def test_in_a_clone_the_guide_says_how_to_undo_it(cli, tmp_path):
     """It adds its two examples, and rewrites its configuration without the comments."""
     git("--version")
     clone = tmp_path / "clone"

@@ -15,13 +15,15 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+import yaml
+from airflow.configuration import conf
 
 pytest.importorskip("dev.follow", reason="only `python3 -m dev test` runs this")
+from include.xcom_store.settings import Settings
 from tests.astro import hosts_dag
 from tests.astro.stack import FOLDER, Stack, started
+from tests.astro_project import ROOT
 from tests.local_s3 import Uploads
-
-pytestmark = [pytest.mark.weekly, pytest.mark.usefixtures("engine")]
 
 DAG = "hosts"
 WORKERS = {"worker-1", "worker-2"}
@@ -45,7 +47,7 @@ OUTAGE_SECONDS = 30
 
 
 @pytest.fixture(scope="module")
-def stack(clone):
+def stack(engine, clone):
     shutil.copy(Path(hosts_dag.__file__), clone / "dags")
     services = [*sorted(WORKERS), "scheduler", "dag-processor", "api-server", "triggerer"]
     settings = {"services": {name: {"environment": SETTINGS} for name in services}}
@@ -55,6 +57,16 @@ def stack(clone):
             assert stack.api.import_errors() == []
             time.sleep(1)
         yield stack
+
+
+def test_the_settings_are_options_and_the_workers_services():
+    """Airflow would ignore an option that it does not know, and Compose wait for ever."""
+    for name in SETTINGS:
+        _, section, option = name.lower().split("__")
+        known = option in Settings._fields if section == "xcom_store" else conf.get(section, option)
+        assert known, name
+    services = yaml.safe_load((ROOT / FOLDER / "celery.yml").read_text())["services"]
+    assert services.keys() >= WORKERS
 
 
 class Run:

@@ -54,6 +54,13 @@ def dbt_line() -> str:
     return line
 
 
+def test_what_is_changed_here_is_there():
+    """The port in `.env`, the plugin's tab of a run, the Dockerfile's line for dbt."""
+    assert (ROOT / ".env").read_text().count(":8333") == 1
+    assert (ROOT / "plugins/xcom_viewer.py").read_text().count('"dag_run"') == 1
+    assert "dbt-requirements.lock" in dbt_line()
+
+
 @pytest.fixture(scope="module")
 def s3(project):
     """`python3 -m dev s3`, started last: it and the CLI have an environment each."""
