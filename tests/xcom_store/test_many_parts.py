@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from ast import literal_eval
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -17,6 +18,7 @@ pytest.importorskip("obstore")
 import numpy as np
 import pandas as pd
 
+from include.xcom_store.codecs import npy
 from include.xcom_store.errors import AccessDenied, ObjectMissing, StoreUnreachable
 from include.xcom_store.stores import files, parallel
 from include.xcom_store.stores.parallel import Ahead, Job, Slots
@@ -124,6 +126,23 @@ class TestRequests:
             xcom.push(large)
             assert proxy.hits == requests
             assert xcom.pull() == large
+
+
+def test_headers_of_arrays_are_parsed_one_at_a_time(monkeypatch):
+    """By `ast`, which in CPython 3.11 raises SystemError if two threads call it at once."""
+    now, most = [], []
+
+    def parse(text):
+        now.append(text)
+        most.append(len(now))
+        time.sleep(0.001)
+        now.pop()
+        return literal_eval(text)
+
+    monkeypatch.setattr("ast.literal_eval", parse)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: npy.encode(np.arange(3), "zstd"), range(16)))
+    assert most == [1] * 16
 
 
 class TestAPartFails:

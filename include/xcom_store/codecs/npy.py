@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import sys
+import threading
 import warnings
 from typing import Any, Literal
 
@@ -24,6 +25,8 @@ HEADER = 1024 * 1024
 """Bytes of a header that are read. With numpy's own limit, 10,000, it writes arrays of a thousand
 fields that it then does not read."""
 
+_PARSING = threading.Lock()
+"""numpy parses a header with `ast`, which in CPython 3.11 may raise SystemError in two threads."""
 _LONG = {"q": "q", "Q": "Q"}
 """The dtypes that are as wide as int64 and uint64 and are others."""
 
@@ -117,7 +120,8 @@ def read_header(data: bytes | bytearray) -> tuple[tuple[int, ...], Literal["C", 
     file = io.BytesIO(memoryview(data)[:HEADER])
     one = np.lib.format.read_magic(file) == (1, 0)
     read = np.lib.format.read_array_header_1_0 if one else np.lib.format.read_array_header_2_0
-    shape, fortran, dtype = read(file, max_header_size=HEADER)
+    with _PARSING:
+        shape, fortran, dtype = read(file, max_header_size=HEADER)
     if dtype.hasobject:
         raise ValueError("an array of Python objects")
     return shape, "F" if fortran else "C", dtype, file.tell()
