@@ -23,7 +23,7 @@ import pandas as pd
 import pytest
 from dateutil import tz
 
-from tests import airflow_process
+from tests import airflow_process, uv
 from tests.xcom_store import conftest as fixtures
 from tests.xcom_store.identical import assert_identical
 
@@ -290,11 +290,10 @@ def test_dbt_is_installed_for_standalone_mode(tmp_path):
     commands = re.findall(r"^uv .*dbt_venv.*$", TEXT[README], re.MULTILINE)
     assert len(commands) == 2
     shutil.copy(ROOT / "dbt-requirements.lock", tmp_path)
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # .venv has uv
+    env = uv.environment()
+    env["PATH"] = f"{uv.PROGRAM.parent}:{env['PATH']}"
     for command in commands:
-        subprocess.run(
-            command, shell=True, cwd=tmp_path, env=os.environ | {"PATH": path}, check=True
-        )
+        subprocess.run(command, shell=True, cwd=tmp_path, env=env, check=True)
     subprocess.run([tmp_path / "dbt_venv/bin/dbt", "--version"], check=True)
 
 

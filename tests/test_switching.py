@@ -9,7 +9,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -22,7 +21,7 @@ import obstore
 from dev.project import ROOT
 from include.xcom_store.record import is_record, is_reference
 from include.xcom_store.stores import common_io
-from tests import local_s3, real_airflow
+from tests import local_s3, real_airflow, uv
 
 EARLIER = {
     "Airflow's own": "airflow.sdk.bases.xcom.BaseXCom",
@@ -69,8 +68,8 @@ def test_over_and_back(real, folder, name):
 def test_over_from_s3_and_back(tmp_path_factory, s3_server):
     """With s3fs, which common-io's backend needs there, and which no package of ours asks for."""
     libraries, base = tmp_path_factory.mktemp("s3fs"), f"{s3_server.bucket}/common-io"
-    uv, target = Path(sys.executable).with_name("uv"), ["--target", str(libraries), "s3fs"]
-    subprocess.run([uv, "pip", "install", "--python", sys.executable, *target], check=True)
+    command = ["pip", "install", "--python", sys.executable, "--target", str(libraries), "s3fs"]
+    subprocess.run([uv.PROGRAM, *command], env=uv.environment(), check=True)
     connection = local_s3.connection(s3_server)
     connection["extra"] |= {"endpoint_url": s3_server.endpoint_url}
 

@@ -7,12 +7,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests import uv
+
 
 def install(package: str, folder: Path) -> None:
     """Install a package into a folder; it may want none of ours in another version."""
-    uv = [Path(sys.executable).with_name("uv"), "pip", "install", "--python", sys.executable]
-    plan = subprocess.run([*uv, "--dry-run", package], check=True, capture_output=True, text=True)
+    call, env = [uv.PROGRAM, "pip", "install", "--python", sys.executable], uv.environment()
+    plan = subprocess.run(
+        [*call, "--dry-run", package], env=env, check=True, capture_output=True, text=True
+    )
     wanted = re.findall(r"^ \+ (\S+)$", plan.stderr, re.MULTILINE)
     assert any(line.startswith(f"{package}==") for line in wanted)
     assert not re.search(r"^ - ", plan.stderr, re.MULTILINE)
-    subprocess.run([*uv, "--no-deps", "--target", str(folder), *wanted], check=True)
+    subprocess.run([*call, "--no-deps", "--target", str(folder), *wanted], env=env, check=True)
