@@ -132,8 +132,11 @@ def test_test_passes_arguments_and_status_through(project_copy):
 def test_a_signal_at_any_moment(project_copy, seconds, number):
     process = project_copy.start("demo", "--dag", "tiny_slow")
     time.sleep(seconds)
-    # To a shell the two are the same; the second where Python itself is still starting.
-    assert stop(process, number) in (128 + number, -number)
+    status = stop(process, number)
+    # To a shell the two are the same; the second where Python itself is still starting. On a busy
+    # machine it may not have got as far as that.
+    if status != 1 or "Fatal Python error" not in project_copy.output:
+        assert status in (128 + number, -number)
     assert project_copy.running() == []
 
 
