@@ -7,6 +7,7 @@ import datetime as dt
 import enum
 import logging
 import re
+import threading
 import time
 
 import pytest
@@ -20,7 +21,7 @@ import pandas as pd
 import pendulum
 
 from include.xcom_store.errors import ObjectCorrupt, ValueNotStorable
-from tests.xcom_store.classes import Boxed, Decimal, Login, OnlyWrites, Own, Pair, Stop, T
+from tests.xcom_store.classes import Boxed, Decimal, Login, Loose, OnlyWrites, Own, Pair, Stop, T
 from tests.xcom_store.identical import assert_identical
 from tests.xcom_store.test_forgery import RECORD, Smuggler
 
@@ -115,7 +116,20 @@ CHANGED = {
         lambda: Forgetful(1, 2),
         lambda: Forgetful(1, None),
     ),
+    "in an object in a dataclass, where its copy is a tuple": (
+        lambda: Stop([Loose(dt.date(2026, 1, 1).isocalendar())], Decimal("1.50")),
+        lambda: Stop([Loose((2026, 1, 4))], Decimal("1.50")),
+    ),
+    "object in a dataclass, whose copy is without its lock": (
+        lambda: Stop(Locked(threading.Lock())),
+        lambda: Stop(Locked(None)),
+    ),
 }
+
+
+class Locked(Loose):
+    def __deepcopy__(self, _):
+        return Locked(None)
 
 
 class Forgetful:
@@ -234,6 +248,14 @@ def test_what_airflow_refuses_is_refused(xcom, value):
     with pytest.raises(ValueNotStorable):
         xcom.push([value])
     assert (xcom.rows, xcom.s3.keys()) == ({}, [])
+
+
+def test_what_no_copy_mends_is_refused_soon_in_many_dataclasses(xcom):
+    value = object()
+    for _ in range(100):
+        value = Stop(value)
+    with pytest.raises(ValueNotStorable, match=r"the builtins.object at .* cannot be stored"):
+        xcom.push(value)
 
 
 @pytest.mark.parametrize(("name", "advice"), [

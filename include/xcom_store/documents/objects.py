@@ -164,7 +164,9 @@ def _write_fields(value: Any, writer: Any) -> list[Any]:
     beside: dict[str, Any] = {}
     unstorable = []
     for name, part in parts.items():
-        write = writer.named if name in needed else writer.attempt
+        write = writer.attempt
+        if name in needed:
+            write = writer.copied if dataclasses.is_dataclass(kind) else writer.named
         if document := write(name, part):
             (fields if name in declared else beside)[name] = document[0]
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -66,6 +67,7 @@ class Writer:
         self._leaf, self._root = leaf, root
         self._path: list[Any] = []  # to what is being written; after an error, to what raised it
         self._notes = inexact.notes()
+        self._is_copy = False
         self.leaves: list[tuple[Any, str, Any]] = []
         """What `leaf` has returned, where in the value that is, for messages, and the value."""
         self.is_plain_json = True
@@ -289,6 +291,35 @@ class Writer:
         except ValueNotStorable:
             self.forget(before)
             return []
+
+    def copied(self, name: str, part: Any) -> list[Any]:
+        """Return the same as `named`, of the part's copy if only that can be stored.
+
+        Airflow's serializer copies what is in a dataclass, and some copies are something else:
+        that of `date.isocalendar()` is a tuple, that of an object may be without its lock.
+        """
+        before = self.mark()
+        try:
+            return self.named(name, part)
+        except inexact.Refused:
+            raise
+        except ValueNotStorable as error:
+            if self._is_copy:  # twice at each level would be 2ⁿ times at the innermost
+                raise
+            self.forget(before)
+            self._is_copy = True
+            try:
+                done = self.named(name, copy.deepcopy(part))
+            except inexact.Refused:
+                raise
+            except Exception:  # noqa: BLE001 - whatever a class's own code raises
+                raise error from error.__cause__
+            finally:
+                self._is_copy = False
+            self._path[-1] = _Step(".{}", name)
+            self.note(part, f"comes back as its copy: {error}")
+            self._path[-1] = _Step()
+            return done
 
     def mark(self) -> _Mark:
         """Return how far the writing has come, for `forget`."""
