@@ -110,6 +110,37 @@ def test_a_histogram_counts_every_value(memory):
         assert max(bar.height for bar in bars) == 1
 
 
+@pytest.mark.parametrize("kind", [
+    *(f"{name}64[{unit}]" for name in ("datetime", "timedelta") for unit in ("ms", "us", "ns")),
+    "timedelta64[s]",  # such datetime64[s] are beyond what Parquet stores
+    "datetime64[ms, UTC]", "datetime64[ns, Asia/Kolkata]", "period[D]", "period[h]",
+    pd.ArrowDtype(pa.date32()),
+], ids=str)  # fmt: skip
+@pytest.mark.parametrize("do", ["page", "chart"])
+def test_moments_to_the_ends_of_their_type(memory, kind, do):
+    greatest = 2**31 - 1 if isinstance(kind, pd.ArrowDtype) else 2**63 - 1
+    least = -greatest
+    for ends in ([0, greatest], [least, 0], [least, greatest], [greatest]):
+        if isinstance(kind, pd.ArrowDtype):
+            stored = pa.array(ends, pa.int32())
+            series = pd.Series(pd.arrays.ArrowExtensionArray(stored.cast(kind.pyarrow_dtype)))
+        elif "period" in kind:
+            series = pd.Series(pd.PeriodIndex.from_ordinals(ends, freq=kind[7:-1]))
+        else:
+            plain, _, zone = kind.partition(", ")
+            series = pd.Series(np.array(ends).view(plain.removesuffix("]") + "]"))
+            series = series.dt.tz_localize("UTC").dt.tz_convert(zone[:-1]) if zone else series
+        entry = memory.push(pd.DataFrame({"a": series}))
+        if do == "chart":
+            ticks = memory.show(entry, do="chart", y=0).content.y.ticks
+            assert ticks
+            assert all(text for _, text in ticks)
+        else:
+            figures = column(memory.show(entry).content, "a").figures
+            assert figures.least
+            assert sum(bar.count for bar in figures.bars) == len(ends)
+
+
 @hypothesis_settings(max_examples=60, derandomize=True, **SLOW_IS_FINE)
 @given(st.lists(st.floats() | st.none(), max_size=30))
 def test_figures_of_any_floats(numbers):

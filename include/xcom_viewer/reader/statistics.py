@@ -173,10 +173,16 @@ def _numbers(column: Any) -> Any:
 
 
 def edge(place: float, kind: Any, meaning: Meaning = PLAIN) -> str:
-    """Return the text of a place between values of a type; of numbers, four digits."""
+    """Return the text of a place on a scale of a type; of numbers, four digits.
+
+    The scale of moments and durations ends where the type does: a bin or an axis may reach further.
+    """
+    import numpy as np
     import pyarrow as pa
 
     if not (pa.types.is_temporal(kind) or meaning.period):
         return f"{place:.4g}"
-    one = cells.numbers([round(place)], storage(kind)).cast(kind)
-    return cells.texts(one, meaning)[0] or ""
+    stored = storage(kind)
+    limits = np.iinfo(stored.to_pandas_dtype())
+    within = min(max(round(place), int(limits.min)), int(limits.max))
+    return cells.texts(cells.numbers([within], stored).cast(kind), meaning)[0] or ""
