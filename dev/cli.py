@@ -24,12 +24,12 @@ _SETUP_SECONDS = (
 _MOST_PROCESSES = 4  # each has an S3 server and a moto of its own, some an Airflow
 _MORE_PROCESSES = 1  # than there are cores: many tests wait for a timeout or for a server to start
 _IN_ONE_PROCESS = re.compile(
-    r"""^-[vql]*[xsnk]|^--(exitfirst|maxfail|pdb|trace|capture|numprocesses|dist|collect-only|co)\b
+    r"""^-[vql]*[xsk]|^--(exitfirst|maxfail|pdb|trace|capture|dist|collect-only|co)\b
     |^--(lf|last-failed|ff|failed-first|sw|stepwise|help|version|fixtures|markers)\b
     |^-h$|\.py$|::|^no:xdist$""",
     re.VERBOSE,
 )
-"""One test, or a wish to see its output as it runs, or processes that were chosen by hand."""
+"""One test, or a wish to see its output as it runs."""
 
 _DESCRIPTION = """\
 Everything for working on this project with nothing but Python 3.11 to 3.13 and a package index:
@@ -357,10 +357,13 @@ def in_processes(arguments: Sequence[str], cores: int | None) -> list[str]:
     A file's tests stay together, because many files start an Airflow or a server for all of theirs;
     files keep the order of the collection, the slowest first (tests/conftest.py).
     """
+    by_file = ["--dist", "loadfile", "--no-loadscope-reorder"]
+    if any(argument.startswith(("-n", "--numprocesses")) for argument in arguments):
+        return by_file
     count = min((cores or 1) + _MORE_PROCESSES, _MOST_PROCESSES)
     if (cores or 1) < 2 or any(map(_IN_ONE_PROCESS.search, arguments)):
         return []
-    return ["-n", str(count), "--dist", "loadfile", "--no-loadscope-reorder"]
+    return ["-n", str(count), *by_file]
 
 
 def _bench(options: argparse.Namespace) -> int:

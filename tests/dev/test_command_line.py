@@ -262,8 +262,6 @@ def test_the_time_of_the_setup_is_counted_by_one_command_only(monkeypatch):
         ("-s tests/dev", 2, 0),
         ("--pdb", 2, 0),
         ("--capture=no", 2, 0),
-        ("-n 6", 2, 0),
-        ("-n6", 2, 0),
         ("--co", 2, 0),
         ("-p no:xdist", 2, 0),
     ],
@@ -273,3 +271,12 @@ def test_tests_run_in_several_processes_unless_one_is_watched(arguments, cores, 
 
     options = cli.in_processes(arguments.split(), cores)
     assert options[:2] == (["-n", str(processes)] if processes else [])
+
+
+@pytest.mark.parametrize("arguments", ["-n 6", "-n6 --long", "--numprocesses 2"])
+def test_a_file_stays_together_however_many_processes_are_asked_for(arguments):
+    """Its tests count on one another: with pytest-xdist's default four of them failed."""
+    from dev import cli
+
+    options = cli.in_processes(arguments.split(), 2)
+    assert options == ["--dist", "loadfile", "--no-loadscope-reorder"]
