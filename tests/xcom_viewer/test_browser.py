@@ -127,6 +127,13 @@ def test_the_tab_of_a_run(site, visit):
     expect(card(values, "return_value")).to_be_visible()
 
 
+def copied(visit, place, name):
+    """Click a button there; the clipboard's text, which is there when the button says so."""
+    place.get_by_role("button", name=name).click()
+    expect(place.get_by_role("button", name="Copied")).to_be_visible()
+    return visit.page.evaluate("navigator.clipboard.readText()")
+
+
 @pytest.mark.long
 def test_an_instance_of_a_mapped_task(site, visit):
     number = browser_dags.MAPPED - 1
@@ -138,9 +145,8 @@ def test_an_instance_of_a_mapped_task(site, visit):
         "19",
     ]
     visit.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    frame.get_by_role("button", name="Copy URI").click()
     uri = site.row(DAG, "mapped", "return_value", number)["uri"]
-    assert visit.page.evaluate("navigator.clipboard.readText()") == uri
+    assert copied(visit, frame, "Copy URI") == uri
 
 
 @pytest.mark.long
@@ -236,8 +242,7 @@ def test_a_tree_is_unfolded_and_searched(site, visit):
 def test_a_link_opens_the_same_card_in_airflows_own_page(site, visit):
     visit.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     visit.page.goto(site.task_page(DAG, "mapped", 1))
-    card(visit.open_tab(), "return_value").get_by_role("button", name="Copy link").click()
-    link = visit.page.evaluate("navigator.clipboard.readText()")
+    link = copied(visit, card(visit.open_tab(), "return_value"), "Copy link")
     assert link.startswith(site.task_page(DAG, "mapped", 1))
     visit.page.goto("about:blank")
     visit.page.goto(link)
@@ -246,8 +251,7 @@ def test_a_link_opens_the_same_card_in_airflows_own_page(site, visit):
     values, part = visit.open_tab(), {"name": "frames › 0", "level": 2}
     card(values, "nested").get_by_role("link", name="Open").first.click()
     expect(values.get_by_role("heading", **part)).to_be_visible()
-    values.get_by_role("button", name="Copy link").click()
-    link = visit.page.evaluate("navigator.clipboard.readText()")
+    link = copied(visit, values, "Copy link")
     visit.page.goto("about:blank")
     visit.page.goto(link)
     expect(values.get_by_role("heading", **part)).to_be_visible()
