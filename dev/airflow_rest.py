@@ -75,8 +75,8 @@ class AirflowApi:
     def unpause(self, dag_id: str) -> Json:
         return self.call("PATCH", f"api/v2/dags/{_quote(dag_id)}", {"is_paused": False})
 
-    def trigger(self, dag_id: str) -> Json:
-        body: Json = {"logical_date": None, "conf": {}}
+    def trigger(self, dag_id: str, **conf: Any) -> Json:
+        body: Json = {"logical_date": None, "conf": conf}
         return self.call("POST", f"api/v2/dags/{_quote(dag_id)}/dagRuns", body)
 
     def runs(self, dag_id: str) -> list[Json]:

@@ -39,9 +39,7 @@ class Real:
         self.store = local_s3.client(s3_server)
 
     def trigger(self, dag_id):
-        body = {"logical_date": None, "conf": {}}
-        run = self.api.call("POST", f"api/v2/dags/{dag_id}/dagRuns", body)
-        self.runs[dag_id] = run["dag_run_id"]
+        self.runs[dag_id] = self.api.trigger(dag_id)["dag_run_id"]
 
     def trigger_all(self, dag_ids):
         """Trigger many DAGs while the scheduler is away.

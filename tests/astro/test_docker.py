@@ -192,8 +192,7 @@ def test_what_a_deleted_run_left_is_swept(project, airflow, s3):
     assert said.count(f"/dag_id={left['dag_id']}/") < len(orphans)  # parts are not listed apart
     airflow.overwrite("variables", [{"key": f"{MAINTENANCE[:-4]}_delete", "value": "true"}])
     airflow.unpause(MAINTENANCE)
-    conf = {"logical_date": None, "conf": {"grace_hours": GRACE / 3600}}
-    run_id = airflow.call("POST", f"api/v2/dags/{MAINTENANCE}/dagRuns", conf)["dag_run_id"]
+    run_id = airflow.trigger(MAINTENANCE, grace_hours=GRACE / 3600)["dag_run_id"]
 
     def state():
         (found,) = (run for run in airflow.runs(MAINTENANCE) if run["dag_run_id"] == run_id)

@@ -46,9 +46,7 @@ class Real:
         self.client = local_s3.client(s3_server, self.url.removeprefix(f"s3://{s3_server.bucket}/"))
 
     def trigger(self, dag_id, **conf):
-        body = {"logical_date": None, "conf": conf}
-        run = self.api.call("POST", f"api/v2/dags/{dag_id}/dagRuns", body)
-        self.runs[dag_id] = run["dag_run_id"]
+        self.runs[dag_id] = self.api.trigger(dag_id, **conf)["dag_run_id"]
 
     def state(self, dag_id):
         [run] = [r for r in self.api.runs(dag_id) if r["dag_run_id"] == self.runs[dag_id]]

@@ -78,9 +78,7 @@ class Site:
         """Run these DAGs, wait for the end of each; the latest run is the one of its pages."""
         waiting.for_dags(self.api, dag_ids, RUN_SECONDS)
         for dag_id in dag_ids:
-            body = {"logical_date": None, "conf": conf}
-            made = self.api.call("POST", f"api/v2/dags/{dag_id}/dagRuns", body)
-            self.runs[dag_id] = made["dag_run_id"]
+            self.runs[dag_id] = self.api.trigger(dag_id, **conf)["dag_run_id"]
         for dag_id in dag_ids:
             said = f"{dag_id} does not end: {self.server.home}"
             waiting.until(partial(self._has_ended, dag_id), said, seconds=RUN_SECONDS)
