@@ -17,8 +17,8 @@ Objects that are larger are read in parts, too."""
 MOST_PARTS = 10_000
 """Of one object, which is what S3 allows."""
 USUAL_PARTS = 1_000
-"""More than these are made larger instead. That is to be known before the first, for all parts of
-an object have to be equal on some S3 (Cloudflare R2)."""
+"""More than these are made larger instead. That is to be known before the first, because all
+parts of an object have to be equal on some S3 (Cloudflare R2)."""
 
 
 class HashingSink(io.RawIOBase):

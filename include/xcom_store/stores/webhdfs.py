@@ -312,7 +312,7 @@ class _Upload:
         self._is_begun = False
 
     def write(self, data: Any) -> None:
-        """Take bytes, in pieces, for each is copied."""
+        """Take bytes, in pieces, because each is copied."""
         data = memoryview(data)
         for start in range(0, len(data), _BUFFER_BYTES):
             self._buffer += data[start : start + _BUFFER_BYTES]
