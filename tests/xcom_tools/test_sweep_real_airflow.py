@@ -146,6 +146,7 @@ def test_2000_xcoms_of_which_300_are_orphans(real, tmp_path):
     swept = tmp_path / "swept"
     real.trigger("churn", until=str(swept))
     real.wait("churn", "running")
+    waiting.until(lambda: real.objects("churn"), "churn writes nothing", seconds=SECONDS)
 
     stop, deleted = threading.Event(), []
 
@@ -157,7 +158,7 @@ def test_2000_xcoms_of_which_300_are_orphans(real, tmp_path):
             try:
                 real.delete_xcom("fill", number // 100, f"inline {number % 100}")
                 deleted.append(number)
-            except DevError:  # SQLite's lock: many are writing
+            except DevError:  # SQLite was locked (dev/airflow_environment.py says by whom)
                 continue
 
     thread = threading.Thread(target=delete_rows)
