@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 DATABASE = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 
+# SQLite's own 5 s are too short on a busy machine: "database is locked" ends a component. But the
+# API server of Airflow 3.3.0 writes its audit log on the loop that all requests need to end: if one
+# of them holds the database then, nothing moves until this wait is over.
+_PATIENT, _API_SERVERS = "?timeout=60", "?timeout=10"
+
 
 def make(home: Path, port: int, settings: Mapping[str, str]) -> dict[str, str]:
     """The user's, less what would lead elsewhere; the project's settings; ours, which win."""
@@ -67,14 +72,20 @@ def _ours(home: Path, port: int) -> dict[str, str]:
         "AIRFLOW__API__BASE_URL": f"http://localhost:{port}",
         "AIRFLOW__API__SECRET_KEY": secrets.token_urlsafe(32),
         "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(48),
-        # SQLite's own 5 s are too short on a busy machine: "database is locked" ends a component.
-        DATABASE: f"sqlite:///{home}/airflow.db?timeout=60",
+        DATABASE: f"sqlite:///{home}/airflow.db{_PATIENT}",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         "AIRFLOW__COSMOS__CACHE_DIR": str(home / "cosmos"),
         "AIRFLOW__COSMOS__ENABLE_TELEMETRY": "False",
         "DO_NOT_TRACK": "1",
         "GX_ANALYTICS_ENABLED": "false",
     }
+
+
+def of_component(name: str, env: Mapping[str, str]) -> dict[str, str]:
+    """The environment of one of its components."""
+    if name != "api-server":
+        return {**env}
+    return {**env, DATABASE: env[DATABASE].replace(_PATIENT, _API_SERVERS)}
 
 
 def _macos() -> dict[str, str]:

@@ -20,8 +20,13 @@ Json = dict[str, Any]
 
 _PAGE_ROWS = 100  # the most that the API gives
 _GONE_SECONDS = 60.0  # for how long nobody may answer; an API server that died is started again
+_FAILURES = 3  # of one request, before it is told: SQLite may have been locked
 
 _PARTS = {"metadatabase": "database", "scheduler": "scheduler", "dag_processor": "DAG processor"}
+
+
+class _InternalError(DevError):
+    """Airflow failed, and has undone what it had begun."""
 
 
 class AirflowApi:
@@ -105,16 +110,20 @@ class AirflowApi:
                 return found
 
     def call(self, method: str, path: str, body: Json | None = None) -> Json:
-        """Make a request, again while nobody answers; return the answer, empty without a body.
+        """Make a request, again while nobody answers or Airflow fails; an empty answer is {}.
 
         Raises:
             ConnectionError: nobody has answered for a minute.
             DevError: Airflow answers with an error, or cannot be started again.
         """
-        deadline = time.monotonic() + _GONE_SECONDS
+        deadline, failures = time.monotonic() + _GONE_SECONDS, 0
         while True:
             try:
                 return self._request(method, path, body)
+            except _InternalError:
+                failures += 1
+                if failures == _FAILURES:
+                    raise
             except ConnectionError as error:
                 # What may have arrived is not sent again if that would make a second one of it.
                 arrived = not isinstance(error.__cause__, httpx.ConnectError)
@@ -129,8 +138,9 @@ class AirflowApi:
         except httpx.TransportError as error:
             raise ConnectionError(f"{method} {path}: {type(error).__name__} {error}") from error
         if not response.is_success:
-            detail = response.text[:500]
-            raise DevError(f"Airflow answered {response.status_code} to {method} {path}: {detail}")
+            kind = _InternalError if response.status_code == 500 else DevError
+            said = f"{response.status_code} to {method} {path}: {response.text[:500]}"
+            raise kind(f"Airflow answered {said}")
         answer: Json = response.json() if response.content else {}
         return answer
 

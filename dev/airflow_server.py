@@ -131,7 +131,7 @@ class AirflowServer(processes.Stoppable):
         with self.log(name).open(mode) as output:
             self.components[name] = processes.start(
                 [str(_airflow()), *command.arguments],
-                env={**self.env, **command.changes},
+                env=airflow_environment.of_component(name, {**self.env, **command.changes}),
                 cwd=command.cwd,
                 output=output,
                 grace=_GRACE_SECONDS,

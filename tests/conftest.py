@@ -84,6 +84,28 @@ def pytest_xdist_make_scheduler(config, log):
     return Scheduling(config, log)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def errors_end():
+    """No error that a test expects leads back to itself.
+
+    structlog, which writes tasks' logs, follows causes without an end: the task would never fail,
+    and take all memory.
+    """
+    leave = pytest.RaisesExc.__exit__
+
+    def check(self, kind, error, traceback):
+        seen, each = [], error
+        while each is not None:
+            assert each not in seen, f"{each!r} is its own cause"
+            seen.append(each)
+            each = each.__cause__ or (None if each.__suppress_context__ else each.__context__)
+        return leave(self, kind, error, traceback)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pytest.RaisesExc, "__exit__", check)
+        yield
+
+
 @pytest.fixture(scope="session")
 def s3_server(tmp_path_factory):
     """A real S3 server (SeaweedFS) with the bucket `airflow-xcoms`."""

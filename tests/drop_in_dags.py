@@ -239,3 +239,12 @@ with DAG("drop_in_result", schedule=None) as result_dag:
     made = make()
     result_dag.add_result(result(made))
     result.override(task_id="kept")(made)  # named in `keep_in_database`
+
+
+with DAG("drop_in_refused", schedule=None):
+
+    @task
+    def refused() -> Any:
+        return [a_frame(), object()]
+
+    refused()

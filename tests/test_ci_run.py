@@ -59,15 +59,13 @@ def test_a_browser_is_installed_on_request_only(run, options, environment, insta
 
 
 def test_the_long_tests_are_left_out(run):
-    status, said = run()
+    status, said = run("--quick")
     assert status == 0, said
     assert "--long" not in said
     assert said.splitlines()[-1] == "python3 -m dev test"
 
 
-@pytest.mark.parametrize(
-    ("options", "marks"), [(("--long",), "long and not weekly"), (("--all",), "long")]
-)
+@pytest.mark.parametrize(("options", "marks"), [((), "long and not weekly"), (("--all",), "long")])
 def test_the_long_tests_come_last(run, options, marks):
     status, said = run(*options)
     assert status == 0, said

@@ -26,7 +26,7 @@ DAGS = [
     "drop_in_branch", "drop_in_short_circuit", "drop_in_latest_only", "drop_in_hitl",
     "drop_in_hitl_default", "drop_in_success", "drop_in_failure", "drop_in_killed",
     "drop_in_killed_alone", "drop_in_deadline", "drop_in_trigger", "drop_in_interpreters",
-    "drop_in_link", "drop_in_result",
+    "drop_in_link", "drop_in_result", "drop_in_refused",
 ]  # fmt: skip
 REPORTS = [
     "report_filtered", "report_megabyte", "report_validation", "report_named_tuples",
@@ -206,6 +206,14 @@ def test_a_trigger_pulls_a_frame_and_pushes(real):
 @pytest.mark.weekly
 def test_other_interpreters_find_the_backend(real):
     assert run(real, "drop_in_interpreters") == "success"
+
+
+@pytest.mark.long
+def test_a_value_that_cannot_be_stored_fails_its_task(real):
+    assert run(real, "drop_in_refused") == "failed"
+    assert "the builtins.object at [1] cannot be stored" in real.log("drop_in_refused", "refused")
+    assert not real.rows("drop_in_refused")
+    assert not real.objects("drop_in_refused")
 
 
 @pytest.mark.long

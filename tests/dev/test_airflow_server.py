@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import threading
+from contextlib import nullcontext
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from dev import airflow_rest, airflow_server, ports
+from dev import airflow_environment, airflow_rest, airflow_server, ports
 from dev.airflow_rest import AirflowApi
 from dev.airflow_server import AirflowServer
 from dev.errors import DevError
-from tests import waiting
+from tests import http_service, waiting
 
 
 @pytest.fixture
 def server(tmp_path, monkeypatch):
     """Runs `sh` in place of `airflow`; what it said is in `said`."""
     monkeypatch.setattr(airflow_server, "_airflow", lambda: "/bin/sh")
-    said = []
-    with AirflowServer(
-        tmp_path, ports.free_ports(1)[0], {"PATH": "/bin:/usr/bin"}, said.append
-    ) as made:
+    said, port = [], ports.free_ports(1)[0]
+    env = airflow_environment.make(tmp_path, port, {})
+    with AirflowServer(tmp_path, port, env, said.append) as made:
         made.said = said
         yield made
 
@@ -50,6 +50,16 @@ def test_what_lives_is_left_alone(server, tmp_path):
     server.check_alive()
     assert server.components["scheduler"] is first
     assert server.said == []
+
+
+def test_only_the_api_server_gives_the_database_up_soon(server, tmp_path):
+    """It can wait for one of its own requests, which needs it to end."""
+    for name, seconds in (("scheduler", 60), ("api-server", 10)):
+        server.launch(name, ["-c", f"echo ${airflow_environment.DATABASE}"], {}, tmp_path)
+        ended(server, name)
+        assert (
+            server.log(name).read_text() == f"sqlite:///{tmp_path}/airflow.db?timeout={seconds}\n"
+        )
 
 
 def test_it_says_what_it_waits_for(server, tmp_path, monkeypatch):
@@ -95,6 +105,22 @@ def test_a_request_waits_for_an_api_server_that_comes_back():
     assert AirflowApi(f"http://127.0.0.1:{port}", start).version() == "1"
     started[0].shutdown()
     started[0].server_close()
+
+
+@pytest.mark.parametrize("failures", [2, 3])
+def test_a_request_that_fails_is_made_again(monkeypatch, failures):
+    monkeypatch.setattr(airflow_rest.time, "sleep", lambda _seconds: None)
+
+    class Failing(http_service.Handler):
+        def do_POST(self):
+            self.body()
+            self.server.asked.append(self.path)
+            self.answer(500 if len(self.server.asked) <= failures else 200, b"{}")
+
+    told = pytest.raises(DevError, match="500 to POST") if failures == 3 else nullcontext()
+    with http_service.serve(Failing) as server, told:
+        AirflowApi(server.url).trigger("trips")
+    assert server.asked == ["/api/v2/dags/trips/dagRuns"] * 3
 
 
 def test_a_request_does_not_wait_for_ever(monkeypatch):

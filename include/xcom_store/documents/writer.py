@@ -211,7 +211,9 @@ class Writer:
         except inexact.Unreadable as error:
             raise inexact.Unreadable(str(why or error)) from error
         except Exception as error:
-            raise (why or error) from error
+            if why is None:
+                raise
+            raise why from error
         is_another = type(back) is not type(value)
         if not is_another and not (tag and why):
             raise why or TypeError("it would come back as something else. Convert it.")

@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from heapq import heappop, heappush
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 from include.xcom_store.stores.service import SOON, at_most
@@ -173,7 +173,7 @@ class WebHdfs:
                     if isinstance(error, RemoteError) and not error.is_passing:
                         raise
                     if time.monotonic() > end:
-                        raise _as_os_error(error) from error
+                        _raise_os_error(error)
                     self._nodes = [*(n for n in self._nodes if n != node), node]  # last, next time
             jitter = random.uniform(0.5, 1)  # noqa: S311 - no secret
             time.sleep(min(pause * jitter, max(0.01, end - time.monotonic())))
@@ -343,7 +343,7 @@ class _Upload:
             if kind is None:
                 self._finish()
         except HTTPException as error:
-            raise _as_os_error(error) from error
+            _raise_os_error(error)
         finally:
             if self._stream is not None:
                 self._stream.close()
@@ -390,7 +390,7 @@ def _remote_error(body: bytes, status: int) -> RemoteError:
         return RemoteError("", "", status)
 
 
-def _as_os_error(error: Exception) -> OSError:
+def _raise_os_error(error: Exception) -> NoReturn:
     if isinstance(error, OSError):
-        return error
-    return ConnectionError(f"{type(error).__name__}: {error}")
+        raise error
+    raise ConnectionError(f"{type(error).__name__}: {error}") from error
