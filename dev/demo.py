@@ -274,7 +274,7 @@ def next_steps(given: list[str]) -> str:
 def more_to_see(dag_ids: Collection[str]) -> str:
     """The line that says which of these DAGs to trigger in the UI; none without the examples."""
     dags = [f"{dag_id} ({what})" for dag_id, what in _WORTH_A_LOOK.items() if dag_id in dag_ids]
-    return f"More to see: trigger {', '.join(dags)}\n" if dags else ""
+    return f"More to see:    trigger {', '.join(dags)}\n" if dags else ""
 
 
 def run(options: DemoOptions, setup_seconds: float) -> int:

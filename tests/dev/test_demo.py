@@ -74,7 +74,7 @@ def test_what_is_next_is_the_same_that_was_run():
 
 def test_what_is_worth_a_look_is_named_while_it_is_there():
     said = demo.more_to_see(["example_dataframe_dag", "example_validation_failure_dag", "my_fares"])
-    assert said.startswith("More to see: trigger example_dataframe_dag (")
+    assert said.startswith("More to see:    trigger example_dataframe_dag (")
     assert ", example_validation_failure_dag (" in said
     assert demo.more_to_see({"my_fares"}) == ""
 
