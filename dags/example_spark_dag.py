@@ -12,8 +12,8 @@ connection `spark_default` names (`include/spark.py`).
 
 #### What it needs
 
-Java 17, and Spark in `spark_venv`: `python3 -m dev spark` makes it. No image has it by default;
-without it `revenue_by_zone` fails, and says so.
+Java 17, and Spark in `spark_venv`: run `python3 -m dev spark` before you trigger this DAG. No image
+has it by default; without it `revenue_by_zone` fails, and says so.
 
 #### What to look at after a run
 
@@ -57,7 +57,7 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     default_args={"owner": "data-team", "retries": 2, "retry_delay": timedelta(seconds=30)},
-    tags=["example", "spark", "xcom"],
+    tags=["example", "needs: dev spark", "spark", "xcom"],
 ):
 
     @task

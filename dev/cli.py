@@ -134,7 +134,8 @@ _DEMO = """
 Starts the embedded S3 server and Airflow on free ports of 127.0.0.1, runs
 example_great_expectations_dag once, and shows what Airflow's database and the bucket then hold.
 Exit status 0 only if the run ended as expected and every object is the one its reference says.
-Stops all it started, also on Ctrl-C. Logs and data of the last runs stay in .dev/runs.
+Stops all it started, also on Ctrl-C. Logs and data of the last runs stay in .dev/runs. It is
+refused while `up` runs in this project: stop that first.
 
 With --executor CeleryExecutor it runs on PostgreSQL and Redis, which have to be installed, with two
 workers that have no folder in common, and also runs example_dynamic_mapping_dag; the report names

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 import time
 from contextlib import ExitStack, contextmanager
@@ -16,9 +17,14 @@ from dev.processes import Interrupted
 from dev.s3_server import S3Server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from dev.demo_options import DemoOptions
+
+_WORTH_A_LOOK = {
+    "example_dataframe_dag": "frames and charts; twice, to compare two runs",
+    "example_validation_failure_dag": "a validation that fails",
+}
 
 
 class Demo:
@@ -210,6 +216,7 @@ class Demo:
     def _show(self, dag: report.DagReport) -> None:
         self.say(f"\n{dag.dag_id}, run {dag.run_id}: {dag.state} (expected: {dag.expected_state})")
         self.say(report.table(dag.xcoms))
+        self.say(f"References compared with the bucket (bytes, SHA-256): {dag.references}")
         for worker in sorted(set(dag.workers.values())):
             tasks = [task for task, name in dag.workers.items() if name == worker]
             self.say(f"Ran on {worker}: {', '.join(tasks)}")
@@ -231,6 +238,7 @@ class Demo:
             f"{self._other.told(self._prefix) if self._other else of_s3}"
             f"Logs:           {self._folder}\n"
             "Look at the values: python3 -m dev tools ls (in another terminal)\n"
+            f"{more_to_see({dag['dag_id'] for dag in airflow.api.dags()})}"
             f"Ctrl-C stops everything.{' The next start goes on from here.' if self._kept else ''}"
         )
         try:
@@ -247,12 +255,26 @@ class Demo:
         if not ok:
             self.say("Not as expected: see PROBLEM above.")
         elif not self._options.stay:
-            self.say(
-                "All as expected. Next:\n"
-                "  python3 -m dev up           the same, and keep it running to look at it\n"
-                "  python3 -m dev demo --all   all example DAGs, one with a validation that fails\n"
-                "  README.md                   how it works, and how to use your own bucket"
-            )
+            self.say(next_steps(sys.argv[2:]))
+
+
+def next_steps(given: list[str]) -> str:
+    """What to do after a demo that was given these options."""
+    up = shlex.join(["python3", "-m", "dev", "up", *(part for part in given if part != "--json")])
+    width = max(len(up), len("python3 -m dev demo --all"))
+    steps = {
+        up: "the same, and keep it running to look at it",
+        "python3 -m dev demo --all": "all example DAGs, one with a validation that fails",
+        "README.md": "how it works, and how to use your own bucket",
+    }
+    lines = [f"  {command:{width}}   {why}" for command, why in steps.items()]
+    return "\n".join(["All as expected. Next:", *lines])
+
+
+def more_to_see(dag_ids: Collection[str]) -> str:
+    """The line that says which of these DAGs to trigger in the UI; none without the examples."""
+    dags = [f"{dag_id} ({what})" for dag_id, what in _WORTH_A_LOOK.items() if dag_id in dag_ids]
+    return f"More to see:    trigger {', '.join(dags)}\n" if dags else ""
 
 
 def run(options: DemoOptions, setup_seconds: float) -> int:

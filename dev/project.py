@@ -48,7 +48,7 @@ def exclusive(name: str, what: str) -> Iterator[None]:
             holder = file.read().strip() or "unknown"
             raise DevError(
                 f"Another {what} is running in this project (process {holder})."
-                " Wait for it to end, or stop it with Ctrl-C."
+                " Only one can run at a time: wait for it to end, or stop it with Ctrl-C."
             ) from None
         file.truncate(0)
         file.write(str(os.getpid()))

@@ -69,6 +69,7 @@ class DagReport:
     expected_state: str
     tasks: dict[str, str]
     xcoms: list[XCom]
+    references: int = 0  # in the database, each compared with the bucket
     workers: dict[str, str] = field(default_factory=dict)  # task to worker, where there are several
     problems: list[str] = field(default_factory=list)
 
@@ -101,6 +102,7 @@ def make(
     if expected.objects is not None and len(objects) != expected.objects:
         report.problems.append(f"{len(objects)} objects in the bucket, expected {expected.objects}")
     records = [entry["value"] for entry in xcoms if _is_reference(entry["value"])]
+    report.references = len(records)
     report.problems += _compare(records, objects)
     return report
 

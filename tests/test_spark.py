@@ -16,6 +16,7 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
+from airflow.dag_processing.dagbag import DagBag
 
 pytest.importorskip("include.spark", reason="the Spark example was deleted")
 from include import spark
@@ -106,6 +107,12 @@ def test_spark_ends_when_its_task_is_killed(sent):
         finally:
             with suppress(psutil.NoSuchProcess):
                 spark.kill()
+
+
+def test_the_list_of_dags_says_what_it_needs():
+    (dag,) = DagBag(ROOT / "dags" / "example_spark_dag.py").dags.values()
+    assert "needs: dev spark" in dag.tags
+    assert "python3 -m dev spark" in dag.doc_md
 
 
 def test_without_spark_it_says_how_to_get_it(tmp_path, monkeypatch):

@@ -131,12 +131,17 @@ class AirflowApi:
         for entries, _total in self._pages(path, "xcom_entries", map_index=map_index, xcom_key=key):
             yield from (_listed(entry) for entry in entries)
 
-    def rows(self, wanted: Owner) -> Iterator[tuple[Owner, Row]]:
-        """List rows with their values, one request for each; its None fields stand for any."""
+    def owners(self, wanted: Owner) -> Iterator[Owner]:
+        """List whose rows there are, page by page; its None fields stand for any."""
         dag_id, run_id, task_id = (name or ANY for name in wanted[:3])
         for listed in self.xcoms(dag_id, run_id, task_id, wanted.map_index, wanted.key):
-            if row := self.xcom(listed.owner):
-                yield listed.owner, row
+            yield listed.owner
+
+    def rows(self, wanted: Owner) -> Iterator[tuple[Owner, Row]]:
+        """List rows with their values, one request for each; its None fields stand for any."""
+        for owner in self.owners(wanted):
+            if row := self.xcom(owner):
+                yield owner, row
 
     def all_xcoms(self, owner: Owner) -> list[Owner] | None:
         """List the rows of an owner whose fields may be None; None if they do not fit one page.

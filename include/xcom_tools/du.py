@@ -75,8 +75,8 @@ def run(arguments: argparse.Namespace) -> int:
     )
     output.rows((_row(by, *group) for group in largest), headings, as_json=arguments.json)
     output.say(
-        f"{size_text(total.bytes)} in {total.objects:,} objects of {total.values:,} values "
-        f"under {store.uri()}"
+        f"{size_text(total.bytes)} in {output.count(total.objects, 'object')} of "
+        f"{output.count(total.values, 'value')} under {listing.where(store, owner)}"
     )
     return OK
 

@@ -86,7 +86,7 @@ def objects(store: Store, owner: Owner = ANY, after: str | None = None) -> Itera
 
 def is_of(place: Place | None, owner: Owner) -> bool:
     """Tell whether it is an owner's; what is not ours only where none of its fields is set."""
-    return place.belongs_to(owner) if place else not any(owner)
+    return place.belongs_to(owner) if place else owner == ANY
 
 
 def values(store: Store, owner: Owner) -> list[ListedObject]:
@@ -148,11 +148,17 @@ def _add_run(parser: argparse.ArgumentParser, *, required: bool) -> None:
     run.add_argument("--latest", action="store_true", help="of the DAG's latest run")
 
 
+def where(store: Store, owner: Owner) -> str:
+    """Return the store's URI, and what of it was selected."""
+    said = [f"{name}={value}" for name, value in owner._asdict().items() if value is not None]
+    return " with ".join(filter(None, [store.uri(), " ".join(said)]))
+
+
 def nothing(store: Store, owner: Owner) -> str:
-    """Return the message that a value has no object, and why that may be."""
+    """Return the message that of a value, which has objects, the one with the value is gone."""
     return (
-        f"No object of XCom {owner.key!r} of {owner} under {store.uri()}. A small value lies in "
-        "Airflow's database; look at the XCom in Airflow's UI."
+        f"The main object of XCom {owner.key!r} of {owner} under {store.uri()} is gone; only "
+        "leaves are left."
     )
 
 

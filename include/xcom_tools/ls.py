@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         headings.append(Heading("inexact", right=True))
         found = ({**row, "inexact": inexact.get(row["uri"], 0)} for row in found)
     if not output.rows(found, headings, as_json=arguments.json):
-        output.say(f"Nothing found under {store.uri()}")
+        output.say(f"Nothing found under {listing.where(store, wanted)}")
     return OK
 
 

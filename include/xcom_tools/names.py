@@ -1,4 +1,4 @@
-"""What the command line names: a wrong DAG or run is told at once, a shortened run id completed.
+"""What the command line names: a wrong name is told at once, a shortened run id completed.
 
     owner = names.narrow(arguments, names.in_store(store))
 
@@ -9,7 +9,7 @@ all small has none; `verify` asks Airflow.
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 from urllib.parse import unquote
 
 from include.xcom_store import keys
@@ -38,24 +38,49 @@ class Names(NamedTuple):
 
     Attributes:
         place: for messages.
-        has: whether a DAG, or a run of one, is there.
+        has: whether there is anything of an owner, whose DAG is set.
         dags: all there are.
         runs: of a DAG, the newest last.
+        within: what an owner has of a field that is not set, such as the task ids of a run.
     """
 
     place: str
     has: Callable[[Owner], bool]
     dags: Callable[[], Iterable[str]]
     runs: Callable[[str], Iterable[str]]
+    within: Callable[[Owner, str], Iterable[str]]
 
 
 def narrow(arguments: argparse.Namespace, known: Names) -> Owner:
     """Return whose values are asked for, with the whole run id.
 
     Raises:
-        NotThereError: there is no such DAG or run.
+        NotThereError: there is no such DAG, run, task, map index or key.
         ToolError: a shortened run id fits several runs.
     """
+    wanted = _with_whole_run(arguments, known)
+    if wanted.dag_id and any(part is not None for part in wanted[2:]) and not known.has(wanted):
+        _tell_what_is_wrong(wanted, known)
+    return wanted
+
+
+def _tell_what_is_wrong(wanted: Owner, known: Names) -> NoReturn:
+    """Raise NotThereError for the first of its fields, from the task on, that nothing has."""
+    owner = Owner(*wanted[:2])
+    for name in Owner._fields[2:]:
+        narrower = owner._replace(**{name: getattr(wanted, name)})
+        if narrower == wanted or not known.has(narrower):
+            break
+        owner = narrower
+    asked = str(getattr(wanted, name))
+    what = name.removesuffix("_id").replace("_", " ")
+    there = sorted(set(known.within(owner, name)))
+    raise NotThereError(
+        f"no {what} {asked!r} of {owner} in {known.place}. {_nearest(asked, there)}"
+    )
+
+
+def _with_whole_run(arguments: argparse.Namespace, known: Names) -> Owner:
     wanted = listing.selected(arguments)
     if arguments.latest and not wanted.dag_id:
         raise ToolError("--latest is the latest run of a DAG: add --dag-id.")
@@ -107,22 +132,32 @@ def in_store(store: Store) -> Names:
         # Over-long ones are cut in keys: they can only be named as Airflow has them.
         return [said for said, run in whole if keys.encoded(said) == run]
 
+    def within(owner: Owner, name: str) -> Iterator[str]:
+        for each in listing.objects(store, owner):
+            assert each.place
+            yield each.place.shown()[name]
+
     place = f"{store.uri()} (small values lie in Airflow's database only)"
-    return Names(place, has, dags, runs)
+    return Names(place, has, dags, runs, within)
 
 
 def in_airflow(api: AirflowApi) -> Names:
     """Look names up in Airflow, of which only those are there that the token may read."""
 
     def has(owner: Owner) -> bool:
+        if any(part is not None for part in owner[2:]):
+            return next(api.owners(owner), None) is not None
         if owner.run_id is None:
             return owner.dag_id in [*api.dag_ids()]
         return owner.run_id in runs(str(owner.dag_id))
 
+    def within(owner: Owner, name: str) -> Iterator[str]:
+        return (str(getattr(each, name)) for each in api.owners(owner))
+
     def runs(dag_id: str) -> list[str]:
         return [str(run.run_id) for run in api.runs(dag_id)]
 
-    return Names(f"Airflow at {api.url}", has, api.dag_ids, runs)
+    return Names(f"Airflow at {api.url}", has, api.dag_ids, runs, within)
 
 
 def _completed(wanted: Owner, run_ids: list[str]) -> Owner:

@@ -46,6 +46,11 @@ def number(count: int) -> str:
     return f"{count:,}"
 
 
+def count(number: int, what: str, several: str | None = None) -> str:
+    """Return how many of something: 1 leaf, 2 leaves; the plural only where it is no mere s."""
+    return f"{number:,} {what if number == 1 else several or f'{what}s'}"
+
+
 def time(moment: datetime) -> str:
     """Return a moment in UTC, to the second."""
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")

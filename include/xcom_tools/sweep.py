@@ -182,9 +182,16 @@ def _summary(sweep: Sweep, seconds: float, *, as_json: bool) -> None:
         output.rows(dags, HEADINGS, as_json=False)
     did = "deleted" if sweep.delete else "a dry run, nothing is deleted"
     output.result(
-        f"\n{total.orphans:,} orphans of {total.orphan_objects:,} objects and "
-        f"{size_text(total.orphan_bytes)}; unfinished uploads: {total.uploads:,} ({did})\n"
-        f"{total.objects:,} objects, {size_text(total.bytes)}, in {seconds:.1f} s "
+        f"\n{output.count(total.orphans, 'orphan')} "
+        f"({output.count(total.orphan_objects, 'object')}, {size_text(total.orphan_bytes)}); "
+        f"unfinished uploads: {total.uploads:,} ({did})"
+    )
+    if total.young:
+        young = output.count(total.young, "value")
+        hours = f"{sweep.grace / HOUR:g} hours (--grace-hours)"
+        output.result(f"Left alone: {young} younger than {hours}")
+    output.result(
+        f"{output.count(total.objects, 'object')}, {size_text(total.bytes)}, in {seconds:.1f} s "
         f"({total.objects / max(seconds, 0.001):,.0f} per second): {spent.get('listing', 0)} s "
         f"listing the store, {spent.get('airflow', 0)} s asking Airflow {sweep.api.requests:,} "
         f"times, {spent.get('deleting', 0)} s deleting"

@@ -45,6 +45,7 @@ HEADINGS = (
     Heading("found", lambda said: output.visible(str(said))),
 )
 IN_DATABASE = "in database"
+_NOTHING = {"bytes": None, "leaves": 0, "uri": None, "inexact": 0}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,13 +58,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Print one line per value."""
     store = connect(settings.load())
     states: Counter[str] = Counter()
-    volume = inexact = 0
+    volume = leaves = inexact = 0
 
     def counted() -> Iterator[dict[str, Any]]:
-        nonlocal volume, inexact
+        nonlocal volume, leaves, inexact
         for row in found:
             states[row["state"]] += 1
             volume += row["bytes"] or 0
+            leaves += row["leaves"]
             inexact += bool(row["inexact"])
             done(1)
             yield row
@@ -73,8 +75,8 @@ def run(arguments: argparse.Namespace) -> int:
         output.rows(counted(), HEADINGS, as_json=arguments.json)
     said = ", ".join(f"{count:,} {state}" for state, count in states.most_common())
     changed = f", {inexact:,} not exactly as pushed" if inexact else ""
-    size = f"{size_text(volume)} and leaves"
-    output.say(f"{states.total():,} values: {said or 'none'}{changed}; {size}")
+    size = size_text(volume) + (f" and {output.count(leaves, 'leaf', 'leaves')}" if leaves else "")
+    output.say(f"{output.count(states.total(), 'value')}: {said or 'none'}{changed}; {size}")
     return FOUND if states.keys() - {"ok", IN_DATABASE} else OK
 
 
@@ -96,20 +98,21 @@ def verify(api: AirflowApi, wanted: Owner, store: Store) -> Iterator[dict[str, A
 
 def _look(record: Any, owner: Owner, store: Store) -> dict[str, Any]:
     if not is_record(record):
-        return {"state": IN_DATABASE, "bytes": None, "found": "", "uri": None, "inexact": 0}
-    said = {"bytes": None, "uri": record.get("uri"), "inexact": record.get("inexact", 0)}
+        return {**_NOTHING, "state": IN_DATABASE, "found": ""}
+    said = {**_NOTHING, "uri": record.get("uri"), "inexact": record.get("inexact", 0)}
     try:
         values.pull(record, owner, store)
     except (StoreUnreachable, ConfigurationError):
         raise  # that says nothing about the values
     except XComStoreError as error:
-        return {"state": _words(error), "found": str(error), **said}
+        return {**said, "state": _words(error), "found": str(error)}
     changed = f"{said['inexact']:,} parts not exactly as pushed" if said["inexact"] else ""
     if not is_reference(record):
-        return {"state": IN_DATABASE, "found": _list(record["type"], changed), **said}
+        return {**said, "state": IN_DATABASE, "found": _list(record["type"], changed)}
     shape = record["summary"].partition(":")[0]  # without the columns
     found = _list(record["type"], shape, changed)
-    return {"state": "ok", "found": found, **said, "bytes": record["bytes"]}
+    size = {"bytes": record["bytes"], "leaves": record.get("leaves", 0)}
+    return {**said, "state": "ok", "found": found, **size}
 
 
 def _list(*words: str) -> str:

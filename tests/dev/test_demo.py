@@ -15,7 +15,7 @@ from importlib import metadata
 import psutil
 import pytest
 
-from dev import ports
+from dev import demo, ports
 from tests import waiting
 
 
@@ -63,6 +63,20 @@ def test_what_a_demo_tells(project_copy):
     assert "Not as expected" in done.stderr
     assert "\x1b[" not in done.stderr
     assert all(ports.is_free(port) for port in ports_named_in(done.stderr))
+
+
+def test_what_is_next_is_the_same_that_was_run():
+    said = demo.next_steps(["--json", "--dag", "my_fares", "--data", "my taxi"])
+    assert "\n  python3 -m dev up --dag my_fares --data 'my taxi'   the same" in said
+    plain = demo.next_steps([]).splitlines()[1:3]
+    assert plain[0].index("the same") == plain[1].index("all example")
+
+
+def test_what_is_worth_a_look_is_named_while_it_is_there():
+    said = demo.more_to_see(["example_dataframe_dag", "example_validation_failure_dag", "my_fares"])
+    assert said.startswith("More to see:    trigger example_dataframe_dag (")
+    assert ", example_validation_failure_dag (" in said
+    assert demo.more_to_see({"my_fares"}) == ""
 
 
 def test_ctrl_c_at_the_beginning(project_copy):
@@ -200,6 +214,7 @@ def test_up_goes_on_where_it_was_killed(project_copy):
         assert json.load(answer)["version"] == metadata.version("apache-airflow")
     checked = project_copy.run("tools", "check")
     assert checked.returncode == 0
+    assert "References compared with the bucket (bytes, SHA-256): 1\n" in project_copy.output
     assert "anonymous" not in checked.stdout  # nor what else is no fault of a local server
     assert stop(process, signal.SIGKILL) == -signal.SIGKILL
     ended(project_copy)

@@ -40,6 +40,7 @@ def test_all_well():
     made = make([reference(b"x")], {f"{BASE}/return_value-{UNIQUE}.json.zst": b"x"})
     assert made.problems == []
     assert made.xcoms[0].stored == "s3"
+    assert made.references == 1
     assert made.tasks == {"t": "success"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -70,6 +71,7 @@ def test_ls(pushed, command, s3):
         (("--run-id", RUN), 6),  # a run of that name of each DAG
         (("--task-id", "mapped"), 3),
         (("--task-id", "mapped", "--map-index", 2), 1),
+        (("--map-index", 0), 1),
         (("--dag-id", DAG, "--run-id", RUN, "--task-id", TASK), 2),
         (("--key", "return_value"), 7),
     ],
@@ -78,7 +80,14 @@ def test_ls_of_some(pushed, command, selection, count):
     done = command("ls", *selection, "--json")
     assert done.code == 0
     assert len(done.lines()) == count
-    assert ("Nothing found" in done.err) is (count == 0)
+    assert done.err == ""
+
+
+def test_what_was_selected_is_named_where_nothing_is_found(pushed, command, s3):
+    where = f"{s3.url}/ with run_id=xyz map_index=0\n"
+    done = command("ls", "--run-id", "xyz", "--map-index", 0)
+    assert (done.code, done.err) == (0, f"Nothing found under {where}")
+    assert command("du", "--run-id", "xyz", "--map-index", 0).err.endswith(f" under {where}")
 
 
 @pytest.mark.parametrize("command_name", ["ls", "du", "uri", "cat", "sweep"])
@@ -97,6 +106,22 @@ def test_a_name_that_is_not_there(pushed, command, command_name, names, told):
     done = command(command_name, "--dag-id", names[0], "--run-id", names[1], *value)
     assert (done.code, done.out) == (code, "")
     assert re.search(said, done.err, re.MULTILINE), done.err
+
+
+@pytest.mark.parametrize("command_name", ["ls", "du", "uri", "cat", "sweep"])
+@pytest.mark.parametrize(
+    ("selection", "told"),
+    [
+        (("map",), f"no task 'map' of dag_id={DAG} run_id=.* in s3://.* The nearest: mapped$"),
+        (("mapped", 7), "no map index '7' of .* task_id=mapped in .* There are: 0, 1, 2$"),
+        (("mapped", 1, "value"), "no key 'value' of .* map_index=1 in .* The nearest: return_v"),
+    ],
+)
+def test_a_task_index_or_key_that_is_not_there(pushed, command, command_name, selection, told):
+    options = zip(("--task-id", "--map-index", "--key"), selection, strict=False)
+    done = command(command_name, "--dag-id", DAG, "--run-id", RUN, *itertools.chain(*options))
+    assert (done.code, done.out) == (1, "")
+    assert re.search(told, done.err, re.MULTILINE), done.err
 
 
 def test_a_shortened_run_id_and_the_latest(pushed, command):
@@ -153,7 +178,16 @@ def test_uri_of_a_small_value(pushed, command):
     pushed.push(1, key="small")
     done = command("uri", *WHICH, "--key", "small")
     assert done.code == 1
-    assert "A small value lies in Airflow's database" in done.err
+    assert "no key 'small'" in done.err
+    assert "small values lie in Airflow's database only" in done.err
+
+
+def test_of_a_value_only_leaves_are_left(pushed, command, s3):
+    uri = command("uri", *WHICH).out.strip()
+    obstore.delete(s3.client, uri.removeprefix(f"{s3.url}/"))
+    for name in ("uri", "cat"):
+        done = command(name, *WHICH)
+        assert (done.code, "is gone; only leaves are left" in done.err) == (1, True)
 
 
 # ------------------------------------------------------------------------ cat
@@ -259,7 +293,7 @@ def test_cat_of_a_key_pushed_twice_says_so(xcom, command):
         (("{url}/notes.txt",), (2, "is none of parquet, arrow")),
         (("{url}/broken.parquet",), (1, "cannot be read as parquet")),
         (("--dag-id", DAG, "--run-id", RUN, "--task-id", "mapped"), (2, "add --map-index N")),
-        (("--dag-id", DAG, "--run-id", RUN, "--task-id", "none"), (1, "No object of XCom")),
+        (("--dag-id", DAG, "--run-id", RUN, "--task-id", "none"), (1, "no task 'none'")),
     ],
 )
 def test_cat_of_what_it_cannot_show(pushed, command, s3, arguments, expected):

@@ -121,7 +121,9 @@ def test_deleting_wants_a_claim_and_a_dry_run_does_not(airflow, command, s3):
     airflow.delete_xcom(owner())
     code, out, _err = command("--grace-hours", "0.000001")
     assert code == OK
-    assert "1 orphans of 1 objects" in out
+    assert "1 orphan (1 object, " in out
+    code, out, _err = command("--grace-hours", "72")
+    assert (code, "\nLeft alone: 1 value younger than 72 hours (--" in out) == (OK, True)
     code, out, err = command("--delete", "--grace-hours", "0.000001")
     assert code == USAGE
     assert "is not marked as this Airflow's" in err

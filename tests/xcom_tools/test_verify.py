@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 pytest.importorskip("httpx")
@@ -10,6 +12,7 @@ pytest.importorskip("obstore")
 import obstore
 import pandas as pd
 
+from include.xcom_store.sizes import size_text
 from tests.xcom_tools.sweep_airflow import (  # noqa: F401
     airflow,
     api_server,
@@ -55,9 +58,25 @@ def test_all_is_well(s3, airflow, verify, command):  # noqa: F811
     }
     read = sum(record["bytes"] for record in pushed)
     assert sum(row["bytes"] or 0 for row in done.lines()) == read
-    assert done.err.startswith("4 values: 2 ok, 2 in database; ")
-    shown = command("verify", "--dag-id", "trips").out
-    assert "pandas.DataFrame, 5 rows × 1 columns\n" in shown
+    assert done.err == f"4 values: 2 ok, 2 in database; {size_text(read)} and 1 leaf\n"
+    shown = command("verify", "--dag-id", "trips", "--task-id", "frame")
+    assert "pandas.DataFrame, 5 rows × 1 columns\n" in shown.out
+    assert shown.err == f"1 value: 1 ok; {size_text(pushed[0]['bytes'])}\n"
+
+
+@pytest.mark.parametrize(
+    ("selection", "told"),
+    [
+        (("--task-id", "frames"), "no task 'frames' of dag_id=trips in .* The nearest: frame$"),
+        (("--task-id", "frame", "--key", "x"), "no key 'x' of .*task_id=frame in .*: return_value"),
+        (("--task-id", "frame", "--map-index", "2"), "no map index '2' of .* There are: -1$"),
+    ],
+)
+def test_a_name_that_is_not_there(s3, airflow, verify, selection, told):  # noqa: F811
+    airflow.push(FRAME, owner(task="frame"))
+    done = verify(*selection)
+    assert (done.code, done.out) == (1, "")
+    assert re.search(told, done.err, re.MULTILINE), done.err
 
 
 class Rows(list):
