@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from include.xcom_viewer.reader import conditions
 from include.xcom_viewer.reader.trees import brief
 from include.xcom_viewer.shown.verdicts import Line, Validation, Verdict
 
@@ -133,7 +134,9 @@ def sentence(kind: str, kwargs: dict[str, Any]) -> str:
     mostly = kwargs.get("mostly")
     if isinstance(mostly, (int, float)) and 0 <= mostly < 1:
         text += f", for at least {100 * mostly:g}% of the values"
-    return text + (f", where {words['row_condition']}" if kwargs.get("row_condition") else "")
+    condition = kwargs.get("row_condition")
+    where = conditions.text(condition) or words.get("row_condition", "")
+    return f"{text}, where {where}" if condition else text
 
 
 def _generic(kind: str, kwargs: dict[str, Any]) -> str:
