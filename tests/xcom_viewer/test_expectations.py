@@ -169,7 +169,7 @@ def test_the_shapes(result, shape):
     assert [line.success for line in lines] == [False] * 4 + [True]
     by_sentence = {line.sentence: line for line in lines}
     between = by_sentence["a: each value is between 0 and 2"]
-    assert (between.count, between.samples) == ("1 of 4", ["3"])
+    assert (between.count, between.samples) == ("1 of 4", ["3.0"])
     assert round(between.percent) == 33
     assert by_sentence['b: each value is one of ["x", "y"]'].samples == ["z", "(empty)"]
     assert by_sentence["the number of rows is between 1 and 3"].observed == "4"

@@ -192,7 +192,7 @@ def test_changes_of_a_frame_are_marked():
     (pd.Series([Decimal("-0.10"), Decimal("12345678901234567890.12")]),
      pd.Series([Decimal("-0.11"), Decimal("12345678901234567890.12")]), ("-0.10", "-0.11", True)),
     (pd.Series([2**63 - 1]), pd.Series([2**63 - 2]), (str(2**63 - 1), str(2**63 - 2), True)),
-    (pd.Series([0.0]), pd.Series([-0.0]), ("0", "0", False)),
+    (pd.Series([0.0]), pd.Series([-0.0]), ("0.0", "0.0", False)),
     (pd.Series([np.nan, 1.5]), pd.Series([np.nan]), ("1.5", None, False)),
     # Statistics of text may be cut short, so text has no least.
     (pd.Series(["x" * 5_000]), pd.Series(["y" * 5_000]), (None, None, False)),
