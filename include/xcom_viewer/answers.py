@@ -199,8 +199,9 @@ def _short_number(text: str) -> str:
 
 
 def _breakable(name: str) -> Markup:
-    """Return a name that may be broken after each underscore, and not within a word."""
-    return Markup("_<wbr>").join(_visible(name).split("_"))
+    """Return a name that may be broken after each underscore and before a capital, else nowhere."""
+    words = re.split(r"(?<=_)|(?<=[a-z])(?=[A-Z])", _visible(name))
+    return Markup("<wbr>").join(words)
 
 
 _GLOBALS: dict[str, Any] = {

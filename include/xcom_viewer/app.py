@@ -63,6 +63,7 @@ async def task_page(request: Request, asked: Allowed) -> Response:
     found = await run_in_threadpool(entries.of_task, *asked[:3], asked.map_index)
     is_cut = len(found) > entries.MAX_TASK_ROWS
     found = found[: entries.MAX_TASK_ROWS]
+    is_first_run = await run_in_threadpool(entries.is_first_run, *asked[:2])
     found.sort(key=lambda entry: (entry.owner.map_index, entry.owner.key != "return_value"))
     mapped = asked.map_index is None and any(entry.owner.map_index != -1 for entry in found)
     cards = [overview.card(entry, _lookup(request).store) for entry in found]
@@ -72,6 +73,7 @@ async def task_page(request: Request, asked: Allowed) -> Response:
         asked=asked,
         mapped=mapped,
         is_cut=is_cut,
+        is_first_run=is_first_run,
         cards=[] if as_list else cards,
         lines=cards if as_list else [],
     )
@@ -138,14 +140,17 @@ async def _card(
     before = None
     if window is previous.PROFILE:
         before = await run_in_threadpool(entries.previous, entry.owner)
+    in_card = view == "card"  # which has its head already
+    is_first_run = not in_card and await run_in_threadpool(entries.is_first_run, *asked[:2])
     lookup, app = _lookup(request), request.app.state
     shown = partial(
         page,
-        "value_card.html" if view == "card" else "value.html",
+        "value_card.html" if in_card else "value.html",
         asked=asked,
         card=overview.card(entry, lookup.store),
         leaf=leaf,
         window=window,
+        is_first_run=is_first_run,
     )
 
     def made() -> Response:  # all of it by another thread: what a reader has said may be long

@@ -94,32 +94,54 @@ def previous(owner: Owner) -> Entry | None:
     from airflow.models.dagrun import DagRun
     from airflow.models.xcom import XComModel
     from airflow.utils.session import create_session
-    from sqlalchemy import Text, and_, cast, or_, select
+    from sqlalchemy import Text, cast, select
 
-    order = DagRun.run_after, DagRun.id
-    of_run = select(*order).where(DagRun.dag_id == owner.dag_id, DagRun.run_id == owner.run_id)
     with create_session(scoped=False) as session:
-        run = session.execute(of_run).one_or_none()
-        if run is None:
-            return None
-        same_moment = and_(DagRun.run_after == run.run_after, DagRun.id < run.id)
+        is_before = _is_before(session, owner.dag_id, owner.run_id)
         query = (
             select(XComModel.run_id, XComModel.timestamp, cast(XComModel.value, Text))
             .join(DagRun, DagRun.id == XComModel.dag_run_id)
             .where(
                 DagRun.dag_id == owner.dag_id,
-                or_(DagRun.run_after < run.run_after, same_moment),
+                is_before,
                 XComModel.dag_id == owner.dag_id,
                 XComModel.task_id == owner.task_id,
                 XComModel.map_index == owner.map_index,
                 XComModel.key == owner.key,
             )
-            .order_by(*(column.desc() for column in order))
+            .order_by(DagRun.run_after.desc(), DagRun.id.desc())
             .limit(1)
         )
         for run_id, timestamp, text in session.execute(query):
             return _entry(owner._replace(run_id=run_id), timestamp, text)
     return None
+
+
+def is_first_run(dag_id: str, run_id: str) -> bool:
+    """Tell whether the DAG has no run before this one: then no XCom has one to compare with."""
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session(scoped=False) as session:
+        is_before = _is_before(session, dag_id, run_id)
+        query = select(DagRun.id).where(DagRun.dag_id == dag_id, is_before).limit(1)
+        return session.execute(query).first() is None
+
+
+def _is_before(session: Any, dag_id: str | None, run_id: str | None) -> Any:
+    """Return SQLAlchemy's condition that a run comes before this one, by Airflow's order."""
+    from airflow.models.dagrun import DagRun
+    from sqlalchemy import and_, false, or_, select
+
+    this = select(DagRun.run_after, DagRun.id).where(
+        DagRun.dag_id == dag_id, DagRun.run_id == run_id
+    )
+    run = session.execute(this).one_or_none()
+    if run is None:
+        return false()
+    same_moment = and_(DagRun.run_after == run.run_after, DagRun.id < run.id)
+    return or_(DagRun.run_after < run.run_after, same_moment)
 
 
 def task_order(dag_id: str) -> dict[str, int]:

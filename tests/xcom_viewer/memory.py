@@ -64,7 +64,7 @@ class ViewerInMemory(MemoryStore):
             body = preview.of_database(READERS, entry, window)
         html = answers.page(
             "value.html", asked=Asked(*OWNER), card=overview.card(entry, lambda: self), body=body,
-            state=None, leaf=leaf, window=window,
+            state=None, leaf=leaf, window=window, is_first_run=False,
         )  # fmt: skip
         return SimpleNamespace(body=body, content=body.content, html=html.body.decode())
 

@@ -7,6 +7,7 @@ pictures (see `browser.screenshots`); CI offers them for download.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import shutil
 from pathlib import Path
@@ -20,6 +21,9 @@ import obstore
 import pandas as pd
 from playwright.sync_api import expect, sync_playwright
 
+from include.xcom_store.keys import Owner
+from include.xcom_viewer import answers, overview
+from include.xcom_viewer.asked import Asked
 from tests.xcom_viewer import browser_dags
 from tests.xcom_viewer.airflow_site import Site
 from tests.xcom_viewer.browser import Visit, chromium, launch
@@ -91,6 +95,29 @@ def test_what_runs_or_is_blocked_is_noticed(window):
     visit.page.close()
     for sign in ("dialog: xss-canary", "Content Security Policy", "asks another host"):
         assert [line for line in visit.wrong if sign in line]
+
+
+@pytest.mark.parametrize("map_index", [-1, 3])
+@pytest.mark.parametrize("kind", ["dict", "gx.ExpectationSuiteValidationResult", "x" * 200])
+def test_a_runs_list_is_not_wider_than_its_tab(window, map_index, kind):
+    """Airflow leaves 952 pixels of 1,280 to the tab, and scroll bars take some."""
+    owner = Owner(DAG, "run", "ge_batch_kwargs_list_pass", map_index, "return_value")
+    written = dt.datetime(2026, 11, 26, tzinfo=dt.UTC)
+    line = overview.Card(
+        owner=owner, timestamp=written, type=kind, summary="s " * 60, bytes=186_000
+    )
+    run = overview.Run(0, [line], 1)
+    shown = answers.page("run.html", asked=Asked(DAG, "run"), run=run, wanted=overview.Filter())
+    page = window.new_page()
+    page.set_viewport_size({"width": 952 - 15, "height": 900})
+    page.set_content(shown.body.decode())
+    scrolled = page.locator(".scroll")
+    assert scrolled.evaluate("box => box.scrollWidth <= box.clientWidth")
+    field = page.get_by_label("Filter by type")
+    assert field.evaluate(
+        "field => { field.value = field.placeholder; return field.scrollWidth <= field.clientWidth }"
+    )
+    page.close()
 
 
 @pytest.mark.long

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 
 pytest.importorskip("include.xcom_viewer", reason="the viewer was deleted")
-from include.xcom_viewer.reader import expectations
+from include.xcom_viewer.reader import conditions, expectations
 
 
 @pytest.mark.parametrize(
@@ -32,6 +34,103 @@ from include.xcom_viewer.reader import expectations
 )  # fmt: skip
 def test_sentences(kind, kwargs, wanted):
     assert expectations.sentence(kind, kwargs) == wanted
+
+
+def is_compared(name, operator, parameter):
+    column = {"name": name}
+    return {"type": "comparison", "column": column, "operator": operator, "parameter": parameter}
+
+
+def is_null(name, value):
+    return {"type": "nullity", "column": {"name": name}, "is_null": value}
+
+
+def group(word, *parts):
+    return {"type": word, "conditions": [*parts]}
+
+
+WEEK = [is_compared("day", ">=", "2019-01-01"), is_compared("day", "<", "2019-01-08T00:00:00")]
+
+
+@pytest.mark.parametrize(
+    ("condition", "wanted"),
+    [
+        (group("and", *WEEK), "day >= 2019-01-01 and day < 2019-01-08T00:00:00"),
+        (group("or", group("and", WEEK[0], is_null("tip", True)), is_null("fare", False)),
+         "(day >= 2019-01-01 and tip is missing) or fare is not missing"),
+        (group("and", group("and", *WEEK), group("or", is_compared("a", "==", 2_000.0), WEEK[0])),
+         "day >= 2019-01-01 and day < 2019-01-08T00:00:00 and (a == 2000.0 or day >= 2019-01-01)"),
+        (is_compared("a", "IN", ["x", 1]), 'a in ["x", 1]'),
+        (is_compared("a", "NOT_IN", [*range(20)]), "a not in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, …]"),
+        (is_compared("a", "!=", "1 or b"), 'a != "1 or b"'),
+        (is_compared("a or b", "!=", "5"), '"a or b" != "5"'),
+        (group("and", {"type": "pass_through", "pass_through_filter": "a > 1"}, WEEK[0]),
+         "(a > 1) and day >= 2019-01-01"),
+        ({"type": "pass_through", "pass_through_filter": 'b == "x"'}, 'b == "x"'),
+        ('col("a") > 1', 'col("a") > 1'),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_row_conditions(condition, wanted):
+    kwargs = {"column": "c", "row_condition": condition}
+    found = expectations.sentence("expect_column_values_to_be_null", kwargs)
+    assert found == f"c: every value is missing, where {wanted}"
+
+
+def nested(depth):
+    return group("and", nested(depth - 1)) if depth else WEEK[0]
+
+
+@pytest.mark.parametrize("condition", [
+    WEEK[0] | {"negated": True}, WEEK[0] | {"operator": "LIKE"}, WEEK[0] | {"operator": ["IN"]},
+    WEEK[0] | {"parameter": {"a": 1}}, WEEK[0] | {"parameter": [1]}, WEEK[0] | {"parameter": None},
+    WEEK[0] | {"operator": "IN"}, is_compared("a", "IN", [[1]]), is_compared("a", "IN", 5),
+    WEEK[0] | {"column": "day"}, WEEK[0] | {"column": {"name": 5}},
+    WEEK[0] | {"column": {"name": "a", "table": "t"}}, is_null("a", 1),
+    is_null("a", True) | {"but": 1}, group("and"), group("and", WEEK[0], {"type": "new"}),
+    group("or", WEEK[0], 5), group("not", WEEK[0]), group("and", *WEEK) | {"but": 1},
+    {"type": "and", "conditions": {"0": WEEK[0]}}, {"type": "pass_through"},
+    {"type": ["and"], "conditions": WEEK}, nested(11), nested(200), {"type": "and"}, [5], 5,
+], ids=lambda condition: str(condition)[:80])  # fmt: skip
+def test_a_row_condition_of_another_shape_is_shown_as_it_is(condition):
+    assert conditions.text(condition) is None
+    kwargs = {"column": "c", "row_condition": condition}
+    found = expectations.sentence("expect_column_values_to_be_null", kwargs)
+    assert found == f"c: every value is missing, where {expectations.brief(condition)}"
+
+
+def test_a_long_row_condition_is_cut():
+    many = group("or", *[is_compared("x" * 9_000, "==", "y" * 9_000)] * 3_000)
+    found = conditions.text(many)
+    assert len(found) == conditions.MAX_CHARACTERS
+    assert found.endswith("…")
+    assert conditions.text(nested(10)) == "day >= 2019-01-01"
+
+
+@pytest.mark.filterwarnings("ignore:.*row conditions:DeprecationWarning")  # as strings
+def test_row_conditions_are_those_of_great_expectations():
+    make = pytest.importorskip("great_expectations.expectations.row_conditions")
+    from great_expectations.expectations import core
+
+    a, b = make.Column("a"), make.Column("b")
+    dated = a > dt.date(2019, 1, 1)
+
+    def stored(condition, **more):
+        made = core.ExpectColumnValuesToBeNull(column="c", row_condition=condition, **more)
+        return made.configuration.to_json_dict()["kwargs"]["row_condition"]
+
+    found = [
+        stored(dated & (a <= 2.5) & b.is_not_null()),
+        stored((dated & b.is_null()) | b.is_in(["x"])),
+        stored('col("a") > 1', condition_parser="great_expectations"),
+        stored("a > 1 and b > 2", condition_parser="pandas"),
+    ]
+    assert [conditions.text(one) for one in found] == [
+        "a > 2019-01-01 and a <= 2.5 and b is not missing",
+        '(a > 2019-01-01 and b is missing) or b in ["x"]',
+        "a > 1",
+        "a > 1 and b > 2",
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +169,7 @@ def test_the_shapes(result, shape):
     assert [line.success for line in lines] == [False] * 4 + [True]
     by_sentence = {line.sentence: line for line in lines}
     between = by_sentence["a: each value is between 0 and 2"]
-    assert (between.count, between.samples) == ("1 of 4", ["3"])
+    assert (between.count, between.samples) == ("1 of 4", ["3.0"])
     assert round(between.percent) == 33
     assert by_sentence['b: each value is one of ["x", "y"]'].samples == ["z", "(empty)"]
     assert by_sentence["the number of rows is between 1 and 3"].observed == "4"

@@ -88,9 +88,19 @@ def test_the_card_asks_for_it(viewer):
     viewer.push(pd.DataFrame({"a": [1]}))
     viewer.push(validation(True), key="judged")
     viewer.push([1] * 2_000, key="list")
-    answer = viewer.get("task").text
-    keys = re.findall(r'href="previous\?[^"]*key=(\w+)"', answer)
-    assert keys == ["return_value", "judged"]
+    viewer.push({"part": pd.DataFrame({"a": [1]})}, key="parts")
+
+    def keys(page, **query):
+        return re.findall(r'href="previous\?[^"]*key=(\w+)', viewer.get(page, **query).text)
+
+    def all_keys():
+        return keys("task"), keys("value", key="judged"), keys("value", key="parts", leaf=0)
+
+    viewer.push(5, run_id="later", run_after=LATER)
+    viewer.push(5, run_id="before", run_after=EARLIER, dag_id=OTHER_DAG)
+    assert all_keys() == ([], [], [])  # of the first run of its DAG
+    viewer.push(5, run_id="before", run_after=EARLIER)
+    assert all_keys() == (["return_value", "judged"], ["judged"], ["parts"])
 
 
 def test_a_reference_of_the_run_before_is_bound_to_its_own_task_instance(viewer):
@@ -192,7 +202,7 @@ def test_changes_of_a_frame_are_marked():
     (pd.Series([Decimal("-0.10"), Decimal("12345678901234567890.12")]),
      pd.Series([Decimal("-0.11"), Decimal("12345678901234567890.12")]), ("-0.10", "-0.11", True)),
     (pd.Series([2**63 - 1]), pd.Series([2**63 - 2]), (str(2**63 - 1), str(2**63 - 2), True)),
-    (pd.Series([0.0]), pd.Series([-0.0]), ("0", "0", False)),
+    (pd.Series([0.0]), pd.Series([-0.0]), ("0.0", "0.0", False)),
     (pd.Series([np.nan, 1.5]), pd.Series([np.nan]), ("1.5", None, False)),
     # Statistics of text may be cut short, so text has no least.
     (pd.Series(["x" * 5_000]), pd.Series(["y" * 5_000]), (None, None, False)),

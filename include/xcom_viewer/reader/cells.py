@@ -18,6 +18,7 @@ from include.xcom_viewer.reader import trees
 MAX_CHARACTERS = 300
 MAX_SHOWN_BYTES = 32
 MAX_ITEMS = 10
+_WHOLE = re.compile(r"-?\d+")
 _FRACTION = re.compile(r"(\.\d*?)0+(?=[+Z-]|$)")
 _NUMPY_UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 # Frequencies of pandas whose ordinals numpy counts in the same way.
@@ -57,7 +58,7 @@ def texts(
     if pa.types.is_timestamp(kind) or pa.types.is_time(kind):
         cells = [cell and _FRACTION.sub(_without_zeros, cell) for cell in cells]
     elif pa.types.is_floating(kind):
-        cells = [{"nan": "NaN", "-0": "0"}.get(cell, cell) for cell in cells]
+        cells = [cell and _float(cell) for cell in cells]
     return [cell if cell is None else shorten(cell, limit) for cell in cells]
 
 
@@ -86,6 +87,12 @@ def _document(cell: str) -> str:
         return trees.brief(documents.load(cell.encode()), bare=True)
     except ObjectCorrupt:
         return cell
+
+
+def _float(cell: str) -> str:
+    """Return a float as Python writes it, but for its zeros: Arrow writes 40.0 as 40."""
+    text = {"nan": "NaN", "-0": "0"}.get(cell, cell)
+    return f"{text}.0" if _WHOLE.fullmatch(text) else text
 
 
 def _without_zeros(match: re.Match[str]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from include.xcom_viewer.reader import conditions
 from include.xcom_viewer.reader.trees import brief
 from include.xcom_viewer.shown.verdicts import Line, Validation, Verdict
 
@@ -102,9 +103,13 @@ def _samples(found: dict[str, Any]) -> list[str]:
 
 def _words(value: Any) -> str:
     """Return a value as part of a sentence."""
-    if type(value) is float and value.is_integer() and abs(value) < 1e15:
-        value = int(value)  # Great Expectations makes 1.0 of a bound of 1
     return f"{value:,}" if type(value) is int else brief(value, bare=True) or "(empty)"
+
+
+def _argument(value: Any) -> str:
+    """Return an argument of an expectation: Great Expectations makes 1.0 of a bound of 1."""
+    is_whole = type(value) is float and value.is_integer() and abs(value) < 1e15
+    return _words(int(value) if is_whole else value)
 
 
 def _error(info: Any) -> str:
@@ -123,7 +128,7 @@ def sentence(kind: str, kwargs: dict[str, Any]) -> str:
         kind: for example `expect_column_values_to_be_between`.
         kwargs: its arguments.
     """
-    words = {name: _words(value) for name, value in kwargs.items()}
+    words = {name: _argument(value) for name, value in kwargs.items()}
     words["between"] = _between(kwargs)
     known = _SENTENCES.get(kind)
     try:
@@ -133,7 +138,9 @@ def sentence(kind: str, kwargs: dict[str, Any]) -> str:
     mostly = kwargs.get("mostly")
     if isinstance(mostly, (int, float)) and 0 <= mostly < 1:
         text += f", for at least {100 * mostly:g}% of the values"
-    return text + (f", where {words['row_condition']}" if kwargs.get("row_condition") else "")
+    condition = kwargs.get("row_condition")
+    where = conditions.text(condition) or words.get("row_condition", "")
+    return f"{text}, where {where}" if condition else text
 
 
 def _generic(kind: str, kwargs: dict[str, Any]) -> str:
@@ -152,7 +159,7 @@ def _between(kwargs: dict[str, Any]) -> str:
     low, high = kwargs.get("min_value"), kwargs.get("max_value")
     if low is None and high is None:
         return "anything"
-    least, most = _words(low), _words(high)
+    least, most = _argument(low), _argument(high)
     strict_low, strict_high = kwargs.get("strict_min"), kwargs.get("strict_max")
     if high is None:
         return f"{'more than' if strict_low else 'at least'} {least}"
