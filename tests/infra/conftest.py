@@ -126,8 +126,9 @@ def iam_server(tmp_path_factory):
     weed = folder / "weed"
     weed.write_text(f'#!/bin/sh\nexec "{module.weed_program()}" "$@" -s3.iam.readOnly=false\n')
     weed.chmod(0o755)
-    with module.S3Server.start(folder / "data", bucket="some-bucket", weed=weed) as server:
-        yield server
+    server = module.S3Server.start(folder / "data", bucket="some-bucket", weed=weed)
+    yield server
+    server.kill()  # an orderly end takes seconds
 
 
 def as_connection(monkeypatch, connection):
