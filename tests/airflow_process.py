@@ -125,15 +125,12 @@ def make(home: Path, s3_server) -> Airflow:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
     airflow = Airflow(
         environment=kept
+        | local_s3.settings(s3_server, prefix)
         | {
             "AIRFLOW_HOME": str(home),
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
             "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__CORE__XCOM_BACKEND": "include.s3_xcom_backend.S3XComBackend",
-            "AIRFLOW__XCOM_STORE__URL": f"s3://{s3_server.bucket}/{prefix}",
-            "AIRFLOW__XCOM_STORE__ENDPOINT_URL": s3_server.endpoint_url,
-            "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(local_s3.connection(s3_server)),
             "DO_NOT_TRACK": "1",
             "PYTHONPATH": str(ROOT),
         },

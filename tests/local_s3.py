@@ -1,10 +1,11 @@
-"""The S3 server of the tests as its users see it: an Airflow connection, a client, open uploads.
+"""The S3 server of the tests as its users see it: an Airflow on it, a client, open uploads.
 
 The clients are obstore's and boto3's own, past the code under test.
 """
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,14 +14,29 @@ if TYPE_CHECKING:
 REGION = "us-east-1"
 
 
-def connection(server: Any) -> dict[str, Any]:
-    """The Airflow connection with the server's keys."""
+def connection(server: Any, **extra: Any) -> dict[str, Any]:
+    """The Airflow connection with the server's keys, and more extras."""
     return {
         "conn_type": "aws",
         "login": server.access_key_id,
         "password": server.secret_access_key,
-        "extra": {"region_name": REGION},
+        "extra": {"region_name": REGION, **extra},
     }
+
+
+def settings(server: Any, prefix: str, **more: str | None) -> dict[str, str]:
+    """The environment of an Airflow with this backend on a prefix of the server's bucket.
+
+    `more` wins; what is None there is left out.
+    """
+    variables = {
+        "AIRFLOW__CORE__XCOM_BACKEND": "include.s3_xcom_backend.S3XComBackend",
+        "AIRFLOW__XCOM_STORE__URL": f"s3://{server.bucket}/{prefix}",
+        "AIRFLOW__XCOM_STORE__ENDPOINT_URL": server.endpoint_url,
+        "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(connection(server)),
+        **more,
+    }
+    return {name: value for name, value in variables.items() if value is not None}
 
 
 def client(server: Any, prefix: str | None = None, **changed: str) -> S3Store:

@@ -1,4 +1,4 @@
-"""moto's server in the part of IAM: whether it checks permissions, and everything forgotten again.
+"""moto's server: its administrator's clients, whether it checks permissions, all forgotten again.
 
 While it checks, it knows who signed a request, and the actions and resources of the policies that
 are attached. It leaves out conditions in them, and refuses DeleteObjects to everyone.
@@ -11,6 +11,13 @@ import urllib.request
 
 ROOT = {"aws_access_key_id": "root", "aws_secret_access_key": "root", "region_name": "us-east-1"}
 """Keys with which moto lets everything be done while it does not check."""
+
+
+def client(endpoint, service, **more):
+    """One with the administrator's keys."""
+    import boto3
+
+    return boto3.client(service, endpoint_url=endpoint, **ROOT | more)
 
 
 @contextlib.contextmanager

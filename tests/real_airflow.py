@@ -5,8 +5,10 @@ What is asserted are states, database records and objects in the bucket.
     @pytest.fixture(scope="module")
     def real(tmp_path_factory, s3_server):
         folder, files = tmp_path_factory.mktemp("real"), ["real_airflow_dags.py"]
-        with running(folder, s3_server, files, DAGS) as real:
+        with Real.running(folder, s3_server, files, DAGS) as real:
             yield real
+
+    assert real.run("real_mapped") == "success"
 """
 
 from __future__ import annotations
@@ -18,11 +20,11 @@ import sqlite3
 import uuid
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 import obstore
 
 from dev import ports
-from dev.airflow_environment import DATABASE
 from dev.airflow_server import AirflowServer
 from tests import local_s3, waiting
 
@@ -34,12 +36,49 @@ class Real:
 
     def __init__(self, server, s3_server, prefix):
         self.server, self.api = server, server.api
-        self.bucket, self.prefix = s3_server.bucket, prefix
+        self.store_url = f"s3://{s3_server.bucket}/{prefix}"
+        self.store = local_s3.client(s3_server, prefix)
         self.runs = {}
-        self.store = local_s3.client(s3_server)
 
-    def trigger(self, dag_id):
-        self.runs[dag_id] = self.api.trigger(dag_id)["dag_run_id"]
+    @classmethod
+    @contextmanager
+    def running(cls, folder, s3_server, files, dag_ids, prefix=None, **settings):
+        """Run an Airflow with the DAGs of these files.
+
+        Args:
+            folder: an empty one.
+            s3_server: has the bucket.
+            files: whole paths, or names beside this file.
+            dag_ids: those that are waited for.
+            prefix: of its values; one of its own if none is said.
+            settings: more environment variables; what is None is left out.
+        """
+        (folder / "dags").mkdir()
+        for name in files:
+            shutil.copy(Path(__file__).parent / name, folder / "dags")
+        prefix = prefix or f"xcom-{uuid.uuid4().hex[:12]}"
+        settings = {
+            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+            "AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags"),
+            # It is five seconds, which a busy machine does not always keep.
+            "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
+            **settings,
+        }
+        win = local_s3.settings(s3_server, prefix, **settings)
+        [port] = ports.free_ports(1)
+        with AirflowServer.start(folder / "airflow", port, {}, win) as server:
+            server.wait_until_healthy()
+            waiting.for_dags(server.api, dag_ids, SECONDS)
+            yield cls(server, s3_server, prefix)
+
+    def trigger(self, dag_id, **conf):
+        """Begin a run; it is the one that is asked about from now on."""
+        self.runs[dag_id] = self.api.trigger(dag_id, **conf)["dag_run_id"]
+
+    def run(self, dag_id, **conf):
+        """The state that a new run ends in."""
+        self.trigger(dag_id, **conf)
+        return self.wait(dag_id)
 
     def trigger_all(self, dag_ids):
         """Trigger many DAGs while the scheduler is away.
@@ -59,19 +98,21 @@ class Real:
 
     def path(self, dag_id):
         """Of the run, in the REST API."""
-        run = self.runs[dag_id].replace(":", "%3A").replace("+", "%2B")
-        return f"api/v2/dags/{dag_id}/dagRuns/{run}"
+        return f"api/v2/dags/{dag_id}/dagRuns/{quote(self.runs[dag_id], safe='')}"
 
-    def wait(self, dag_id):
-        """The run's state when it has ended."""
+    def state(self, dag_id):
+        return self.api.call("GET", self.path(dag_id))["state"]
 
-        def ended():
+    def wait(self, dag_id, *states):
+        """The run's state once it is one of these; when it has ended if none is said."""
+        wanted = states or ("success", "failed")
+
+        def reached():
             self.server.check_alive()
-            [run] = [r for r in self.api.runs(dag_id) if r["dag_run_id"] == self.runs[dag_id]]
-            return run["state"] in ("success", "failed") and run["state"]
+            return (state := self.state(dag_id)) in wanted and state
 
         said = f"{dag_id} does not end; see {self.server.home}"
-        return waiting.until(ended, said, seconds=SECONDS, every=0.5)
+        return waiting.until(reached, said, seconds=SECONDS, every=0.5)
 
     def states(self, dag_id):
         """The state of each task instance, by task id, of mapped ones with `[index]` behind it."""
@@ -90,10 +131,13 @@ class Real:
         self.api.call("POST", f"api/v2/dags/{dag_id}/clearTaskInstances", body)
         return self.wait(dag_id)
 
-    def objects(self, dag_id, task_id=None):
-        """The URIs under a DAG's part of the prefix, or under a task's."""
-        pages = obstore.list(self.store, f"{self.prefix}/dag_id={dag_id}")
-        found = {f"s3://{self.bucket}/{o['path']}" for page in pages for o in page}
+    def delete_run(self, dag_id):
+        self.api.call("DELETE", self.path(dag_id))
+
+    def objects(self, dag_id=None, task_id=None):
+        """The URIs under the prefix, under a DAG's part of it, or under a task's."""
+        pages = obstore.list(self.store, f"dag_id={dag_id}" if dag_id else None)
+        found = {f"{self.store_url}/{o['path']}" for page in pages for o in page}
         return {uri for uri in found if task_id is None or f"/task_id={task_id}/" in uri}
 
     def rows(self, dag_id):
@@ -140,31 +184,3 @@ def dag_ids(file):
     from airflow.dag_processing.dagbag import DagBag
 
     return {*DagBag(Path(__file__).with_name(file)).dag_ids}
-
-
-@contextmanager
-def running(folder, s3_server, files, dag_ids, **settings):
-    """Run an Airflow with the DAGs of these files beside this one, and a part of the bucket."""
-    (folder / "dags").mkdir()
-    for name in files:
-        shutil.copy(Path(__file__).with_name(name), folder / "dags")
-    prefix = f"xcom-{uuid.uuid4().hex[:12]}"
-    all_settings = {
-        "AIRFLOW__CORE__XCOM_BACKEND": "include.s3_xcom_backend.S3XComBackend",
-        "AIRFLOW__XCOM_STORE__URL": f"s3://{s3_server.bucket}/{prefix}",
-        "AIRFLOW__XCOM_STORE__ENDPOINT_URL": s3_server.endpoint_url,
-        "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(local_s3.connection(s3_server)),
-        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
-    }
-    win = {
-        "AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags"),
-        # Both are five seconds, which a busy machine does not always keep.
-        DATABASE: f"sqlite:///{folder}/airflow/airflow.db?timeout=60",
-        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
-        **settings,
-    }
-    port = ports.free_ports(1)[0]
-    with AirflowServer.start(folder / "airflow", port, all_settings, win) as server:
-        server.wait_until_healthy()
-        waiting.for_dags(server.api, dag_ids, SECONDS)
-        yield Real(server, s3_server, prefix)

@@ -81,8 +81,9 @@ class PushDeferPull(BaseOperator):
         from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 
         context["ti"].xcom_push("before", {"frame": frame(4)})
-        # Airflow 3.3.0 fails a task that goes on before the process that deferred it has ended.
-        self.defer(trigger=TimeDeltaTrigger(timedelta(seconds=5)), method_name="resume")
+        # Airflow 3.3.0 fails a task that goes on before the scheduler has heard that the process that
+        # deferred it has ended: five seconds are too few for a busy one.
+        self.defer(trigger=TimeDeltaTrigger(timedelta(seconds=20)), method_name="resume")
 
     def resume(self, context: Any, event: Any = None) -> Any:
         check(context["ti"].xcom_pull(task_ids=self.task_id, key="before")["frame"], 4)

@@ -264,9 +264,8 @@ def test_through_the_connections_proxy(xcom, s3, configure, connect):
     """That engines do not take from us: so they read by the backend's own requests."""
     with FaultProxy(s3.server.port) as proxy:
         proxy.inject(Fault("delay", times=None))
-        server = local_s3.connection(s3.server)
-        proxies = {"config_kwargs": {"proxies": {"http": proxy.url}}}
-        connect("aws_default", **server | {"extra": server["extra"] | proxies})
+        config = {"proxies": {"http": proxy.url}}
+        connect(**local_s3.connection(s3.server, config_kwargs=config))
         configure()
         xcom.push(TRIPS)
         trips = xcom_reference.locate(TI, TASK)

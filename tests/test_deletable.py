@@ -12,6 +12,8 @@ import pytest
 
 # `astro dev pytest` is to be quick, and each test here imports Airflow again.
 pytest.importorskip("dev", reason="only `python3 -m dev test` runs this")
+from tests import local_s3
+
 ROOT = Path(__file__).parents[1]
 MAY_GO = ["dev", "infra", "docs", "plugins", "include/xcom_reference", "include/xcom_tools"]
 MAY_GO += ["include/xcom_viewer"]
@@ -66,14 +68,7 @@ def test_without_a_store_small_values_travel(what_is_left):
 
 
 def test_with_a_store_large_ones_as_well(what_is_left, s3_server):
-    connection = (
-        f"aws://{s3_server.access_key_id}:{s3_server.secret_access_key}@/?region_name=us-east-1"
-    )
-    printed = run(
-        what_is_left, TRY, "1", AIRFLOW_CONN_AWS_DEFAULT=connection,
-        AIRFLOW__XCOM_STORE__URL=f"s3://{s3_server.bucket}/deletable",
-        AIRFLOW__XCOM_STORE__ENDPOINT_URL=s3_server.endpoint_url,
-    )  # fmt: skip
+    printed = run(what_is_left, TRY, "1", **local_s3.settings(s3_server, "deletable"))
     assert f"S3XComBackend s3://{s3_server.bucket}/deletable/dag_id=d/" in printed
 
 

@@ -20,6 +20,7 @@ pytest.importorskip("obstore")
 from include.xcom_store.record import is_reference
 from tests import airflow_process, real_airflow, waiting
 from tests.drop_in_dags import LONG, ROWS
+from tests.real_airflow import Real
 from tests.report_dags import ODD_KEYS
 
 DAGS = [
@@ -67,15 +68,9 @@ def real(folder, s3_server):
         "DROP_IN_FOLDER": str(folder),
     }
     files, dag_ids = ["drop_in_dags.py", "report_dags.py"], [*DAGS, *REPORTS]
-    with real_airflow.running(folder, s3_server, files, dag_ids, **settings) as real:
+    with Real.running(folder, s3_server, files, dag_ids, **settings) as real:
         real.trigger_all(["drop_in_killed", *REPORTS])
         yield real
-
-
-def run(real, dag_id):
-    """Run a DAG; the state that it ends in."""
-    real.trigger(dag_id)
-    return real.wait(dag_id)
 
 
 def said(folder, name):
@@ -87,7 +82,7 @@ def said(folder, name):
 
 @pytest.mark.long
 def test_a_branch_over_fourteen_tasks_with_long_names(real):
-    assert run(real, "drop_in_branch") == "success"
+    assert real.run("drop_in_branch") == "success"
     states = real.states("drop_in_branch")
     assert {states[name] for name in LONG[:9]} == {"success"}
     assert {states[name] for name in LONG[9:]} == {"skipped"}
@@ -115,7 +110,7 @@ def test_a_skipped_task_that_is_cleared_alone_is_skipped_again(real, name):
 
 @pytest.mark.long
 def test_a_short_circuit(real):
-    assert run(real, "drop_in_short_circuit") == "success"
+    assert real.run("drop_in_short_circuit") == "success"
     assert real.states("drop_in_short_circuit")["stopped"] == "skipped"
     assert real.states("drop_in_short_circuit")["read"] == "success"
     assert real.clear("drop_in_short_circuit", "stopped") == "success"
@@ -164,14 +159,14 @@ def test_a_branch_that_a_person_chooses(real):
 def test_callbacks_pull_a_frame(real, folder, state):
     """That of the task in its process, that of the DAG in the DAG processor."""
     dag_id = f"drop_in_{state}"
-    assert run(real, dag_id) == {"success": "success", "failure": "failed"}[state]
+    assert real.run(dag_id) == {"success": "success", "failure": "failed"}[state]
     assert said(folder, f"{dag_id}.task") == str(ROWS)
     assert said(folder, f"{dag_id}.dag") == str(ROWS)
 
 
 @pytest.mark.long
 def test_the_callback_of_a_deadline_pulls_a_frame_in_the_triggerer(real, folder):
-    assert run(real, "drop_in_deadline") == "success"
+    assert real.run("drop_in_deadline") == "success"
     assert said(folder, "deadline") == str(ROWS)
 
 
@@ -190,7 +185,7 @@ def test_the_callback_of_a_killed_task_pulls_a_frame_in_the_dag_processor(real, 
 @pytest.mark.long
 def test_of_a_task_whose_process_alone_is_killed_only_the_dags_callback_is_called(real, folder):
     """Airflow 3.3.0 calls none of the task, whatever the backend; once it does, docs are to say so."""
-    assert run(real, "drop_in_killed_alone") == "failed"
+    assert real.run("drop_in_killed_alone") == "failed"
     assert said(folder, "drop_in_killed_alone.dag") == str(ROWS)
     time.sleep(10)  # longer than the other callbacks take
     assert not (folder / "drop_in_killed_alone.task").exists()
@@ -199,18 +194,18 @@ def test_of_a_task_whose_process_alone_is_killed_only_the_dags_callback_is_calle
 @pytest.mark.long
 def test_a_trigger_pulls_a_frame_and_pushes(real):
     """What it pushes is a string of JSON in the row, and for whoever pulls it, as ever."""
-    assert run(real, "drop_in_trigger") == "success"
+    assert real.run("drop_in_trigger") == "success"
     assert real.rows("drop_in_trigger")["ended", -1, "return_value"] == '{"rows": 1000}'
 
 
 @pytest.mark.weekly
 def test_other_interpreters_find_the_backend(real):
-    assert run(real, "drop_in_interpreters") == "success"
+    assert real.run("drop_in_interpreters") == "success"
 
 
 @pytest.mark.long
 def test_a_value_that_cannot_be_stored_fails_its_task(real):
-    assert run(real, "drop_in_refused") == "failed"
+    assert real.run("drop_in_refused") == "failed"
     assert "the builtins.object at [1] cannot be stored" in real.log("drop_in_refused", "refused")
     assert not real.rows("drop_in_refused")
     assert not real.objects("drop_in_refused")
@@ -218,7 +213,7 @@ def test_a_value_that_cannot_be_stored_fails_its_task(real):
 
 @pytest.mark.long
 def test_the_link_to_a_triggered_run_leads_there(real):
-    assert run(real, "drop_in_link") == "success"
+    assert real.run("drop_in_link") == "success"
     links = f"{real.path('drop_in_link')}/taskInstances/trigger/links"
     [link] = real.api.call("GET", links)["extra_links"].values()
     real.follow("drop_in_result")

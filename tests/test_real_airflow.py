@@ -12,7 +12,8 @@ import pytest
 pytest.importorskip("dev.airflow_server", reason="only `python3 -m dev test` runs this")
 pytest.importorskip("obstore")
 from dev.errors import DevError
-from tests import real_airflow, real_airflow_dags
+from tests import real_airflow_dags
+from tests.real_airflow import Real
 from tests.real_airflow_dags import MAPPED
 
 DAGS = ["real_mapped", "real_retried", "real_cleared", "real_deferred"]
@@ -27,7 +28,7 @@ def test_the_dags_are_those_that_are_waited_for():
 @pytest.fixture(scope="module")
 def real(tmp_path_factory, s3_server):
     folder, listed = tmp_path_factory.mktemp("real"), [*DAGS, "real_inline"]
-    with real_airflow.running(folder, s3_server, ["real_airflow_dags.py"], listed) as real:
+    with Real.running(folder, s3_server, ["real_airflow_dags.py"], listed) as real:
         for dag_id in DAGS:
             real.trigger(dag_id)
         yield real
@@ -87,8 +88,7 @@ def test_a_cleared_task_replaces_its_objects(real):
 def test_a_reference_of_another_dag_is_neither_read_nor_deleted(real):
     foreign = real.rows("real_retried")["bystander", -1, "return_value"]
     own = real.rows("real_cleared")["source", -1, "return_value"]
-    run = f"api/v2/dags/real_cleared/dagRuns/{real.runs['real_cleared']}".replace(":", "%3A")
-    entries = f"{run.replace('+', '%2B')}/taskInstances/source/xcomEntries"
+    entries = f"{real.path('real_cleared')}/taskInstances/source/xcomEntries"
     with pytest.raises(DevError, match=r"answered 4\d\d"):
         real.api.call("PATCH", f"{entries}/return_value", {"value": foreign})
     with pytest.raises(DevError, match=r"answered 4\d\d"):
@@ -111,8 +111,7 @@ def test_a_reference_of_another_dag_is_neither_read_nor_deleted(real):
 def test_a_deleted_run_leaves_its_objects(real):
     """Airflow tells a backend nothing of it: orphans, for a sweep."""
     before = real.objects("real_mapped")
-    run = real.runs["real_mapped"].replace(":", "%3A").replace("+", "%2B")
-    real.api.call("DELETE", f"api/v2/dags/real_mapped/dagRuns/{run}")
+    real.delete_run("real_mapped")
     assert real.api.runs("real_mapped") == []
     assert real.objects("real_mapped") == before
     assert len(before) == MAPPED
@@ -125,8 +124,7 @@ def test_offload_is_switched_off_in_a_running_deployment(real):
     old = real.rows("real_cleared")["source", -1, "return_value"]["uri"]
     assert real.clear("real_cleared", "reader") == "success"  # an old value
     assert real.objects("real_cleared") == before
-    real.trigger("real_inline")
-    assert real.wait("real_inline") == "success"
+    assert real.run("real_inline") == "success"
     assert real.rows("real_inline")["plain", -1, "return_value"] == {"numbers": list(range(500))}
     assert real.objects("real_inline") == set()
     # A frame has nowhere to go.

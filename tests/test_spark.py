@@ -71,9 +71,8 @@ def test_spark_gets_uris_as_arguments_and_keys_by_its_environment(spark_submit, 
 
 @pytest.mark.parametrize(("style", "by_path"), [("auto", "true"), ("virtual", "false")])
 def test_the_bucket_is_addressed_as_the_connection_says(spark_submit, s3, connect, style, by_path):
-    config = {"config_kwargs": {"s3": {"addressing_style": style}}}
-    server = local_s3.connection(s3.server)
-    connect("aws_default", **server | {"extra": server["extra"] | config})
+    config = {"s3": {"addressing_style": style}}
+    connect(**local_s3.connection(s3.server, config_kwargs=config))
     spark.submit(Path("job.py"))
     assert f"spark.hadoop.fs.s3a.path.style.access={by_path}" in given(spark_submit)[0]
 

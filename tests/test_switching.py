@@ -9,7 +9,6 @@ import json
 import os
 import subprocess
 import sys
-from urllib.parse import quote
 
 import pytest
 
@@ -22,6 +21,7 @@ from dev.project import ROOT
 from include.xcom_store.record import is_record, is_reference
 from include.xcom_store.stores import common_io
 from tests import local_s3, real_airflow, uv
+from tests.real_airflow import Real
 
 EARLIER = {
     "Airflow's own": "airflow.sdk.bases.xcom.BaseXCom",
@@ -36,7 +36,7 @@ def test_the_dags_are_those_that_are_waited_for():
 
 def running(tmp_path_factory, s3_server, path, **settings):
     """Run an Airflow in which common-io's backend has this path."""
-    return real_airflow.running(
+    return Real.running(
         tmp_path_factory.mktemp("real"), s3_server, ["switching_dags.py"], ["switched"],
         AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH=path,
         AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD="100",
@@ -70,8 +70,7 @@ def test_over_from_s3_and_back(tmp_path_factory, s3_server):
     libraries, base = tmp_path_factory.mktemp("s3fs"), f"{s3_server.bucket}/common-io"
     command = ["pip", "install", "--python", sys.executable, "--target", str(libraries), "s3fs"]
     subprocess.run([uv.PROGRAM, *command], env=uv.environment(), check=True)
-    connection = local_s3.connection(s3_server)
-    connection["extra"] |= {"endpoint_url": s3_server.endpoint_url}
+    connection = local_s3.connection(s3_server, endpoint_url=s3_server.endpoint_url)
 
     def left():
         pages = obstore.list(local_s3.client(s3_server), "common-io")
@@ -109,8 +108,7 @@ def over_and_back(real, name, left):
 
     earlier = {"AIRFLOW__CORE__XCOM_BACKEND": EARLIER[name]}
     real.restart_scheduler(**earlier)
-    real.trigger("switched")
-    assert real.wait("switched") == "success"
+    assert real.run("switched") == "success"
     pushed = source()
     assert not is_record(pushed)
     assert left() == ([pushed] if name == "common-io" else [])
@@ -166,15 +164,13 @@ def test_from_one_store_to_another_with_values_in_flight(real, tmp_path):
         found = tool("sweep", "--grace-hours", "0.0001", *arguments)
         return [(row["kind"], row["uri"]) for row in found if row["kind"] not in ("dag", "total")]
 
-    earlier = f"s3://{real.bucket}/{real.prefix}"
+    earlier = real.store_url
     with stores.start("gcs", tmp_path) as server:
         real.restart_scheduler()
         for _ in range(2):  # the first run's values stay, the second one's rows will be gone
-            real.trigger("switched")
-            assert real.wait("switched") == "success"
-        gone, run = source()["uri"], real.runs["switched"]
-        real.trigger("switched")
-        assert real.wait("switched") == "success"
+            assert real.run("switched") == "success"
+        gone, run = source()["uri"], real.path("switched")
+        assert real.run("switched") == "success"
         pushed = source()
         assert pushed["uri"].startswith(f"{earlier}/")
 
@@ -196,7 +192,7 @@ def test_from_one_store_to_another_with_values_in_flight(real, tmp_path):
         where = "xcom", "switched", real.runs["switched"]
         assert {*server.objects_of_run(*where)} == {source()["uri"]}
 
-        real.api.call("DELETE", f"api/v2/dags/switched/dagRuns/{quote(run)}")
+        real.api.call("DELETE", run)
         assert swept() == []
         assert swept("--url", earlier) == [("orphan", gone)]
         found = swept("--url", earlier, "--claim", "--delete")

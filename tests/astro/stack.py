@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import time
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ import pytest
 
 from dev import follow, ports, report
 from dev.airflow_rest import AirflowApi
+from tests import waiting
 from tests.astro.conftest import Project, answers, named, need
 
 if TYPE_CHECKING:
@@ -51,19 +52,19 @@ class Stack(Project):
         return self.environment["COMPOSE_PROJECT_NAME"]
 
     def wait_until_healthy(self, seconds: float = 900) -> None:
-        deadline = time.monotonic() + seconds
-        while not self.api.healthy():
-            assert time.monotonic() < deadline, self.compose("logs", "--tail", "40")
-            time.sleep(1)
+        said = partial(self.compose, "logs", "--tail", "40")
+        waiting.until(self.api.healthy, said, seconds=seconds, every=1)
 
-    def run_of(self, dag_id: str) -> report.DagReport:
-        server: Any = SimpleNamespace(
-            api=self.api, check_alive=lambda: None, log=lambda _: "its container's log"
-        )
-        run, tasks = follow.one_run(server, dag_id, print)
-        run_id = run["dag_run_id"]
-        stored = follow.objects_of_run(self.s3, "xcom", dag_id, run_id)
-        return report.make(run, tasks, self.api.xcoms(dag_id, run_id), stored)
+
+def run_of(api: AirflowApi, s3: Any, dag_id: str) -> report.DagReport:
+    """Run a DAG to its end; what has become of it."""
+    server: Any = SimpleNamespace(
+        api=api, check_alive=lambda: None, log=lambda _: "its container's log"
+    )
+    run, tasks = follow.one_run(server, dag_id, print)
+    run_id = run["dag_run_id"]
+    stored = follow.objects_of_run(s3, "xcom", dag_id, run_id)
+    return report.make(run, tasks, api.xcoms(dag_id, run_id), stored)
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ import yaml
 
 pytest.importorskip("dev.follow", reason="only `python3 -m dev test` runs this")
 from dev import report, spark
-from tests.astro.stack import FOLDER, started
+from tests.astro.stack import FOLDER, run_of, started
 from tests.astro_project import ROOT
 
 GUIDE = ROOT / "docs/production.md"
@@ -40,7 +40,7 @@ def test_every_dag_ends_as_expected(stack):
     while {dag["dag_id"] for dag in stack.api.dags()} < wanted:
         assert stack.api.import_errors() == []
     for dag_id in wanted:
-        assert stack.run_of(dag_id).problems == []
+        assert run_of(stack.api, stack.s3, dag_id).problems == []
 
 
 def test_check_in_the_scheduler(stack):
@@ -57,4 +57,4 @@ def test_a_restart_takes_a_changed_line(stack):
     stack.wait_until_healthy()
     code = "import airflow.sdk; from include.s3_xcom_backend import CHANGED"
     stack.inside("scheduler", "python", "-W", "ignore", "-c", code)
-    assert stack.run_of("example_dataframe_dag").problems == []
+    assert run_of(stack.api, stack.s3, "example_dataframe_dag").problems == []

@@ -23,6 +23,7 @@ from include.xcom_tools import sweep
 from include.xcom_tools.errors import ToolError
 from tests import waiting
 from tests.astro.conftest import Project
+from tests.astro.stack import run_of
 from tests.astro_project import ROOT
 
 DAG = "example_great_expectations_dag"
@@ -65,16 +66,6 @@ def s3(project, said) -> Any:
         bucket="airflow-xcoms", endpoint_url=f"http://127.0.0.1:{port}",
         access_key_id=key_id, secret_access_key=secret,
     )  # fmt: skip
-
-
-def run_of(airflow: AirflowApi, s3: Any, dag_id: str) -> report.DagReport:
-    server: Any = SimpleNamespace(
-        api=airflow, check_alive=lambda: None, log=lambda _: "its container's log"
-    )
-    run, tasks = follow.one_run(server, dag_id, print)
-    run_id = run["dag_run_id"]
-    stored = follow.objects_of_run(s3, "xcom", dag_id, run_id)
-    return report.make(run, tasks, airflow.xcoms(dag_id, run_id), stored)
 
 
 def test_the_sweep_of_this_story_is_one_that_deletes():

@@ -20,6 +20,7 @@ from airflow.configuration import conf
 
 pytest.importorskip("dev.follow", reason="only `python3 -m dev test` runs this")
 from include.xcom_store.settings import Settings
+from tests import waiting
 from tests.astro import hosts_dag
 from tests.astro.stack import FOLDER, Stack, started
 from tests.astro_project import ROOT
@@ -53,9 +54,7 @@ def stack(engine, clone):
     settings = {"services": {name: {"environment": SETTINGS} for name in services}}
     (clone / FOLDER / "test.yml").write_text(json.dumps(settings))
     with started(clone, "s3-hosts-test", "docker-compose.yml", "celery.yml", "test.yml") as stack:
-        while DAG not in {dag["dag_id"] for dag in stack.api.dags()}:
-            assert stack.api.import_errors() == []
-            time.sleep(1)
+        waiting.for_dags(stack.api, [DAG], seconds=300)
         yield stack
 
 

@@ -18,7 +18,8 @@ pytest.importorskip("dev.ports", reason="only `python3 -m dev test` runs this")
 from dev import follow, ports, report, settings_file, spark
 from dev.airflow_rest import AirflowApi
 from tests.astro.conftest import Project
-from tests.astro.test_docker import destinations, run_of, see_a_value
+from tests.astro.stack import run_of
+from tests.astro.test_docker import destinations, see_a_value
 from tests.astro_project import ROOT, dotenv
 
 DAG = "example_great_expectations_dag"

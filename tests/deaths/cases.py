@@ -20,7 +20,6 @@ import os
 import re
 import socket
 import threading
-import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,7 +33,7 @@ import obstore
 
 from include.xcom_store.errors import XComStoreError
 from include.xcom_store.keys import Owner
-from tests import local_s3
+from tests import local_s3, waiting
 from tests.deaths.operations import OPERATIONS, TASK, Operation, frame
 from tests.xcom_store.fault_proxy import Buffer, Fault, FaultProxy
 from tests.xcom_store.identical import assert_identical
@@ -102,10 +101,7 @@ class Recorder(FaultProxy):
 
     def wait_until_idle(self) -> None:
         """Return when all that has arrived is answered, if it is to be."""
-        deadline = time.monotonic() + SECONDS
-        while self._at_once:
-            assert time.monotonic() < deadline
-            time.sleep(0.005)
+        waiting.until(lambda: not self._at_once, seconds=SECONDS, every=0.005)
 
     def arrived(self, buffer: Buffer, head: bytes) -> None:
         if label(head) in AT_ONCE:
@@ -190,12 +186,9 @@ class Site:
         from include.xcom_tools import airflow_access
 
         prefix = f"xcom-{uuid.uuid4().hex}"
-        environment = airflow.server.env | {
-            "AIRFLOW__CORE__XCOM_BACKEND": "include.s3_xcom_backend.S3XComBackend",
-            "AIRFLOW__XCOM_STORE__URL": f"s3://{s3.bucket}/{prefix}",
-            "AIRFLOW__XCOM_STORE__ENDPOINT_URL": s3.endpoint_url,
+        environment = airflow.server.env | local_s3.settings(s3, prefix)
+        environment |= {
             "AIRFLOW__XCOM_STORE__RETRY_TIMEOUT": "5",
-            "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(local_s3.connection(s3)),
             "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",  # the first answer takes seconds
             "AIRFLOW__WORKERS__EXECUTION_API_RETRY_WAIT_MIN": "0.01",
             "AIRFLOW__WORKERS__EXECUTION_API_RETRY_WAIT_MAX": "0.1",

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import time
 import uuid
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from tests.moto_iam import ROOT, forget_everything
+from tests import moto_iam, waiting
 from tests.xcom_store import conftest as backend
 
 configure, service, s3 = backend.configure, backend.service, backend.s3
@@ -30,9 +30,8 @@ def template():
 @pytest.fixture
 def aws(moto_server):
     """A boto3 client of moto's for each service; all is gone with the next test."""
-    boto3 = pytest.importorskip("boto3")
-    yield lambda service: boto3.client(service, endpoint_url=moto_server, **ROOT)
-    forget_everything(moto_server)
+    yield partial(moto_iam.client, moto_server)
+    moto_iam.forget_everything(moto_server)
 
 
 @pytest.fixture
@@ -90,7 +89,7 @@ def template_of(stack_name):
 def stack_of(stack_name):
     from moto.cloudformation.models import cloudformation_backends
 
-    return cloudformation_backends[ACCOUNT][ROOT["region_name"]].get_stack(stack_name)
+    return cloudformation_backends[ACCOUNT][moto_iam.ROOT["region_name"]].get_stack(stack_name)
 
 
 def rule_for_the_api(rule):
@@ -127,8 +126,9 @@ def iam_server(tmp_path_factory):
     weed = folder / "weed"
     weed.write_text(f'#!/bin/sh\nexec "{module.weed_program()}" "$@" -s3.iam.readOnly=false\n')
     weed.chmod(0o755)
-    with module.S3Server.start(folder / "data", bucket="some-bucket", weed=weed) as server:
-        yield server
+    server = module.S3Server.start(folder / "data", bucket="some-bucket", weed=weed)
+    yield server
+    server.kill()  # an orderly end takes seconds
 
 
 def as_connection(monkeypatch, connection):
@@ -149,18 +149,16 @@ def user(iam_server):
     name = f"u-{uuid.uuid4().hex[:8]}"
     first = new_user(iam, name, {"Version": "2012-10-17", "Statement": [everything]})
 
+    def is_allowed(key):
+        try:
+            client(iam_server.endpoint_url, key).list_objects_v2(Bucket=iam_server.bucket)
+        except ClientError:
+            return False
+        return True
+
     def wait_for(key, *, allowed):
         """SeaweedFS's S3 hears of a change a moment later."""
-        for _ in range(400):
-            try:
-                client(iam_server.endpoint_url, key).list_objects_v2(Bucket=iam_server.bucket)
-                found = True
-            except ClientError:
-                found = False
-            if found is allowed:
-                return
-            time.sleep(0.05)
-        pytest.fail("S3 does not hear of the change")
+        waiting.until(lambda: is_allowed(key) is allowed, every=0.05)
 
     def another():
         key = iam.create_access_key(UserName=name)["AccessKey"]

@@ -6,14 +6,10 @@ stays read, its next request fails, and its retry, a process of its own, has the
 
 from __future__ import annotations
 
-import uuid
-
 import pytest
 
 pytest.importorskip("dev.airflow_server", reason="only `python3 -m dev test` runs this")
 pytest.importorskip("moto")
-from dev import ports
-from dev.airflow_server import AirflowServer
 from tests import waiting
 from tests.infra.secrets_backends import BACKENDS, put, settings
 from tests.infra.users import connection
@@ -60,22 +56,12 @@ def change_connection(aws, name):
 @pytest.fixture
 def real(name, tmp_path, moto_server, iam_server):
     """An Airflow with that secrets backend and the DAG."""
-    (tmp_path / "dags").mkdir()
-    (tmp_path / "dags" / "rotation.py").write_text(DAG)
-    prefix = f"xcom-{uuid.uuid4().hex[:12]}"
-    environment = settings(name, moto_server) | {
-        "AIRFLOW__CORE__XCOM_BACKEND": "include.s3_xcom_backend.S3XComBackend",
-        "AIRFLOW__XCOM_STORE__URL": f"s3://{iam_server.bucket}/{prefix}",
-        "AIRFLOW__XCOM_STORE__ENDPOINT_URL": iam_server.endpoint_url,
-        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
-        "ROTATION_FOLDER": str(tmp_path),
-    }
-    win = {"AIRFLOW__CORE__DAGS_FOLDER": str(tmp_path / "dags")}
-    home = tmp_path / "airflow"
-    with AirflowServer.start(home, ports.free_ports(1)[0], environment, win) as server:
-        server.wait_until_healthy()
-        wait_for(lambda: [dag["dag_id"] for dag in server.api.dags()] == ["rotation"])
-        yield Real(server, iam_server, prefix)
+    file = tmp_path / "rotation.py"
+    file.write_text(DAG)
+    env = {"AIRFLOW_CONN_AWS_DEFAULT": None, "ROTATION_FOLDER": str(tmp_path)}
+    env |= settings(name, moto_server)
+    with Real.running(tmp_path, iam_server, [file], ["rotation"], **env) as real:
+        yield real
 
 
 def test_only_the_task_that_outlives_its_key_is_tried_again(monkeypatch, tmp_path):
@@ -91,7 +77,7 @@ def test_only_the_task_that_outlives_its_key_is_tried_again(monkeypatch, tmp_pat
 def test_rotating_keys(change_connection, real, user, tmp_path):
     change_connection(user.first)
     real.trigger("rotation")
-    wait_for((tmp_path / "pulled").exists)
+    waiting.until((tmp_path / "pulled").exists, seconds=SECONDS)
     change_connection(user.another())
     user.deactivate(user.first)
     (tmp_path / "rotated").touch()
@@ -103,7 +89,3 @@ def test_rotating_keys(change_connection, real, user, tmp_path):
     logs = list((real.server.home / "logs").rglob("*.log"))
     assert len(logs) >= 4
     assert not [log for log in logs if user.first["SecretAccessKey"] in log.read_text()]
-
-
-def wait_for(condition):
-    waiting.until(condition, seconds=SECONDS, every=0.5)

@@ -22,7 +22,7 @@ from include.xcom_store.errors import StoreUnreachable
 from include.xcom_store.settings import Settings
 from include.xcom_store.stores import s3 as module
 from include.xcom_store.stores.location import parse_url
-from tests import local_s3
+from tests import local_s3, moto_iam
 from tests.http_service import Handler, serve
 from tests.xcom_store.fault_proxy import Fault, FaultProxy
 from tests.xcom_store.test_ambient_credentials import certificates
@@ -36,8 +36,7 @@ def there_and_back(s3, store, configure, connect):
 
     def there_and_back(extra=None, **options):
         configure(**QUICK, **options)
-        server = {**local_s3.connection(s3.server), "conn_type": "aws"}
-        connect("aws_default", **{**server, "extra": {**server["extra"], **(extra or {})}})
+        connect(**local_s3.connection(s3.server, **(extra or {})))
         size, sha256 = store().put("x", lambda sink: sink.write(b"abc"))
         assert bytes(store().get("x", size, sha256)) == b"abc"
 
@@ -201,9 +200,8 @@ def test_checksums_where_the_connection_asks_for_them(s3, connect, store, config
             self.server.asked.append(self.headers["x-amz-checksum-sha256"] == data)
             self.answer(200, ETag='"x"')
 
-    server = {**local_s3.connection(s3.server), "conn_type": "aws"}
-    config = {"config_kwargs": {"request_checksum_calculation": asked}}
-    connect("aws_default", **{**server, "extra": {**server["extra"], **config}})
+    config = {"request_checksum_calculation": asked}
+    connect(**local_s3.connection(s3.server, config_kwargs=config))
     large = bytes(9 * 1024 * 1024)  # in parts
     size, sha256 = store().put("x", lambda sink: sink.write(large))
     assert store().get("x", size, sha256) == large
@@ -232,15 +230,13 @@ def test_the_style_of_an_address(connect, style, endpoint, asked):
 
 def test_a_request_in_the_virtual_style(moto_server, configure, connect, store):
     """The bucket's host name leads to moto by way of a proxy, which is asked for names, too."""
-    boto3 = pytest.importorskip("boto3")
-    keys = {"aws_access_key_id": "k", "aws_secret_access_key": "s", "region_name": "us-east-1"}
-    client = boto3.client("s3", endpoint_url=moto_server, **keys)
+    client = moto_iam.client(moto_server, "s3")
     client.create_bucket(Bucket="virtual")
     with FaultProxy(int(moto_server.rpartition(":")[2])) as proxy:
         proxy.inject(Fault("delay", times=None))
         proxies = {"http": proxy.url}
         config = {"s3": {"addressing_style": "virtual"}, "proxies": proxies}
-        connect(extra={**keys, "config_kwargs": config})
+        connect(extra={**moto_iam.ROOT, "config_kwargs": config})
         configure(url="s3://virtual/x", endpoint_url="http://s3.amazonaws.com", **QUICK)
         store().put("a", lambda sink: sink.write(b"abc"))
         assert bytes(store().read_range("a", 0, 3)) == b"abc"

@@ -11,6 +11,7 @@ from include.xcom_store.errors import ConfigurationError, StoreUnreachable
 from include.xcom_store.settings import Settings
 from include.xcom_store.stores import s3
 from include.xcom_store.stores.location import parse_url
+from tests import moto_iam
 from tests.http_service import Handler, serve
 
 pytestmark = pytest.mark.usefixtures("no_credentials_around")
@@ -195,11 +196,9 @@ def test_what_does_not_concern_access_is_left_alone(connect, extra):
 
 
 def test_a_region_that_nobody_names_is_asked_of_the_bucket(connect, moto_server):
-    boto3 = pytest.importorskip("boto3")
-    boto3.client("s3", endpoint_url=moto_server, region_name="eu-central-1",
-                 aws_access_key_id="x", aws_secret_access_key="y").create_bucket(
+    moto_iam.client(moto_server, "s3", region_name="eu-central-1").create_bucket(
         Bucket="far-away", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
-    )  # fmt: skip
+    )
     connect(**KEYS)
     settings = Settings(url="s3://far-away", endpoint_url=moto_server)
     location = parse_url(settings.url)

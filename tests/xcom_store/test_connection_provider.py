@@ -12,6 +12,7 @@ from include.xcom_store.errors import AccessDenied, ConfigurationError
 from include.xcom_store.settings import Settings
 from include.xcom_store.stores import s3
 from include.xcom_store.stores.location import parse_url
+from tests import moto_iam
 from tests.http_service import Handler, serve
 
 pytestmark = pytest.mark.usefixtures("no_credentials_around")
@@ -106,9 +107,7 @@ def test_an_extra_that_the_provider_ignores_is_refused(connect, name):
 
 
 def test_an_assumed_role_reaches_s3(configure, connect, store, moto_server):
-    boto3 = pytest.importorskip("boto3")
-    bucket = boto3.client("s3", endpoint_url=moto_server, region_name="us-east-1",
-                      aws_access_key_id="x", aws_secret_access_key="y")  # fmt: skip
+    bucket = moto_iam.client(moto_server, "s3")
     bucket.create_bucket(Bucket="assumed")
     service = {"sts": {"endpoint_url": moto_server}, "s3": {"endpoint_url": moto_server}}
     connect(**KEYS, extra={"role_arn": "arn:aws:iam::123456789012:role/xcoms",

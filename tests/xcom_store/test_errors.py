@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import shutil
 import socket
 import ssl
@@ -24,6 +23,7 @@ from include.xcom_store.errors import (
     ObjectMissing,
     StoreUnreachable,
 )
+from tests import local_s3
 from tests.http_service import Handler, serve
 from tests.xcom_store.conftest import DAG, RUN, TASK
 
@@ -33,10 +33,13 @@ LOGIN, SECRET, TOKEN = "the-access-key", "the-secret-key", "the-session-token"
 QUICK = {"connect_timeout": 1, "request_timeout": 2, "retry_timeout": 1}
 
 
-def connect(monkeypatch, **extra):
-    connection = {"conn_type": "aws", "login": LOGIN, "password": SECRET}
-    connection["extra"] = {"region_name": "us-east-1", "aws_session_token": TOKEN, **extra}
-    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
+@pytest.fixture
+def wrong_keys(connect):
+    def wrong_keys(region="us-east-1"):
+        extra = {"region_name": region, "aws_session_token": TOKEN}
+        connect(login=LOGIN, password=SECRET, extra=extra)
+
+    return wrong_keys
 
 
 def assert_helpful(error, *parts):
@@ -49,7 +52,7 @@ def assert_helpful(error, *parts):
 
 
 @pytest.fixture
-def answer(xcom, configure, monkeypatch):
+def answer(xcom, configure, wrong_keys):
     """Let S3 give one answer to everything: status, code, message."""
 
     def answer(status, code, message="as the server says", **headers):
@@ -62,7 +65,7 @@ def answer(xcom, configure, monkeypatch):
             do_PUT = do_POST = do_GET  # noqa: N815
 
         server = started.enter_context(serve(Answer))
-        connect(monkeypatch)
+        wrong_keys()
         configure(endpoint_url=server.url, retry_timeout=1)
 
     with contextlib.ExitStack() as started:
@@ -115,8 +118,8 @@ def test_the_same_on_a_pull(xcom, answer):
     assert_helpful(error, "policy", uri)
 
 
-def test_no_bucket_of_that_name(xcom, configure, monkeypatch, moto_server):
-    connect(monkeypatch)
+def test_no_bucket_of_that_name(xcom, configure, wrong_keys, moto_server):
+    wrong_keys()
     configure(endpoint_url=moto_server, url="s3://nowhere")
     with pytest.raises(
         ConfigurationError, match=r"Create the bucket, or correct \[xcom_store\] url"
@@ -125,17 +128,16 @@ def test_no_bucket_of_that_name(xcom, configure, monkeypatch, moto_server):
     assert_helpful(error, moto_server, "s3://nowhere/", "'aws_default'")
 
 
-def test_wrong_keys(xcom, monkeypatch, configure):
-    connect(monkeypatch)
+def test_wrong_keys(xcom, wrong_keys, configure):
+    wrong_keys()
     configure(retry_timeout=1)
     with pytest.raises(AccessDenied) as error:
         xcom.push(ROWS)
     assert_helpful(error, "'aws_default'", xcom.s3.server.endpoint_url, "connection's login")
 
 
-def test_a_wrong_secret(xcom, monkeypatch, configure):
-    connection = {"conn_type": "aws", "login": xcom.s3.server.access_key_id, "password": SECRET}
-    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
+def test_a_wrong_secret(xcom, connect, configure):
+    connect(login=xcom.s3.server.access_key_id, password=SECRET)
     configure(region_name="us-east-1", retry_timeout=1)
     with pytest.raises(AccessDenied) as error:
         xcom.push(ROWS)
@@ -143,8 +145,8 @@ def test_a_wrong_secret(xcom, monkeypatch, configure):
 
 
 @pytest.mark.parametrize("region", ["us-east-1", None], ids=["region", "region unknown"])
-def test_nobody_listens(xcom, configure, monkeypatch, region):
-    connect(monkeypatch, region_name=region)
+def test_nobody_listens(xcom, configure, wrong_keys, region):
+    wrong_keys(region)
     configure(endpoint_url="http://127.0.0.1:9", **QUICK)
     started = time.monotonic()
     with pytest.raises(StoreUnreachable) as error:
@@ -196,7 +198,7 @@ def test_a_large_object_that_was_cut(xcom):
 @pytest.mark.parametrize("size", [100, 20_000_000], ids=["small", "multipart"])
 @pytest.mark.parametrize("failure", [ValueError, KeyboardInterrupt])
 def test_an_interrupted_upload_leaves_nothing(xcom, store, size, failure):
-    boto3 = pytest.importorskip("boto3")
+    pytest.importorskip("boto3")
 
     def write(sink):
         sink.write(bytes(size))
@@ -204,11 +206,7 @@ def test_an_interrupted_upload_leaves_nothing(xcom, store, size, failure):
 
     with pytest.raises(failure):
         store().put("x", write)
-    server = xcom.s3.server
-    s3 = boto3.client("s3", endpoint_url=server.endpoint_url, aws_access_key_id=server.access_key_id,
-                      aws_secret_access_key=server.secret_access_key, region_name="us-east-1")  # fmt: skip
-    uploads = s3.list_multipart_uploads(Bucket=server.bucket, Prefix=xcom.s3.prefix)
-    assert uploads.get("Uploads", []) == []
+    assert local_s3.Uploads(xcom.s3.server, xcom.s3.prefix).keys() == []
     assert xcom.s3.keys() == []
 
 

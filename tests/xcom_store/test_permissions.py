@@ -6,7 +6,6 @@ policy of infra/aws is the same, and tests/infra shows it on a server that heeds
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,10 +13,8 @@ import pytest
 
 pytest.importorskip("boto3")
 pytest.importorskip("moto")
-import boto3
-
 from include.xcom_store.errors import AccessDenied
-from tests.moto_iam import ROOT, forget_everything, switch_enforcement
+from tests.moto_iam import client, forget_everything, switch_enforcement
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/stores.md"
 BUCKET = "policy-bucket"
@@ -36,7 +33,7 @@ def policy(bucket=BUCKET):
 def enforced(moto_server):
     """Make a bucket and a user with the policy; what moto holds is gone with the next test."""
     document = policy()
-    s3, iam = (boto3.client(name, endpoint_url=moto_server, **ROOT) for name in ("s3", "iam"))
+    s3, iam = (client(moto_server, name) for name in ("s3", "iam"))
     s3.create_bucket(Bucket=BUCKET)
     iam.create_user(UserName="airflow-xcoms")
     iam.put_user_policy(UserName="airflow-xcoms", PolicyName="xcoms", PolicyDocument=document)
@@ -48,10 +45,9 @@ def enforced(moto_server):
 
 
 @pytest.fixture
-def as_user(xcom, configure, monkeypatch, moto_server, enforced):
+def as_user(xcom, configure, connect, moto_server, enforced):
     """The backend with that user's keys."""
-    connection = {"conn_type": "aws", "login": enforced.key, "password": enforced.secret}
-    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
+    connect(login=enforced.key, password=enforced.secret)
     configure(url=f"s3://{BUCKET}/xcom", endpoint_url=moto_server, region_name="us-east-1")
     return xcom
 
@@ -70,9 +66,8 @@ def test_another_prefix_is_denied(as_user, configure):
 
 def test_without_the_policy_nothing_is_allowed(as_user, enforced, moto_server):
     as_user.push(LARGE)
-    iam = boto3.client("iam", endpoint_url=moto_server, **ROOT)
     switch_enforcement(moto_server, "inf")
-    iam.put_user_policy(
+    client(moto_server, "iam").put_user_policy(
         UserName="airflow-xcoms",
         PolicyName="xcoms",
         PolicyDocument=policy().replace('"Allow"', '"Deny"'),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import time
 
 import pytest
@@ -13,24 +12,17 @@ from include.xcom_store.errors import AccessDenied, ObjectCorrupt, ObjectMissing
 from include.xcom_store.settings import Settings
 from include.xcom_store.stores import service
 from include.xcom_store.stores.base import PUT_PART_BYTES
+from tests import moto_iam
 from tests.http_service import Handler, serve
 
 KEY_ARN = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
 
 @pytest.fixture
-def moto_bucket(moto_server, configure, monkeypatch):
-    boto3 = pytest.importorskip("boto3")
-    connection = {
-        "conn_type": "aws",
-        "login": "x",
-        "password": "y",
-        "extra": {"region_name": "us-east-1"},
-    }
-    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
+def moto_bucket(moto_server, configure, connect):
+    connect(login="x", password="y", extra={"region_name": "us-east-1"})
     configure(url="s3://encrypted", endpoint_url=moto_server)
-    s3 = boto3.client("s3", endpoint_url=moto_server, region_name="us-east-1",
-                      aws_access_key_id="x", aws_secret_access_key="y")  # fmt: skip
+    s3 = moto_iam.client(moto_server, "s3")
     s3.create_bucket(Bucket="encrypted")
     return s3
 
@@ -91,9 +83,8 @@ class Slow(Handler):
 
 
 @pytest.fixture
-def slow(configure, monkeypatch):
-    connection = {"conn_type": "aws", "login": "x", "password": "y"}
-    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
+def slow(configure, connect):
+    connect(login="x", password="y")
     with serve(Slow) as server:
         configure(url="s3://bucket", region_name="us-east-1", operation_timeout=2,
                   endpoint_url=server.url)  # fmt: skip

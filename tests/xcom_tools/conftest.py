@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import urllib.request
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
 
+from tests import moto_iam
 from tests.xcom_store import conftest as fixtures
 from tests.xcom_tools import sweep_airflow
 
@@ -26,18 +27,15 @@ api_server, connect, airflow, sweep = (
     sweep_airflow.airflow,
     sweep_airflow.sweep,
 )
+connection = fixtures.connect  # to S3; `connect` is to Airflow
 
 MOTO_BUCKET = "tools-bucket"
-ROOT = {"aws_access_key_id": "root", "aws_secret_access_key": "root"}
 
 
 @pytest.fixture
-def aws(moto_server, configure, monkeypatch):
+def aws(moto_server, configure, connection):
     """moto as AWS: the backend configured for a bucket in it, and clients of its administrator."""
-    import boto3
-
-    def client(service, region="us-east-1"):
-        return boto3.client(service, endpoint_url=moto_server, region_name=region, **ROOT)
+    client = partial(moto_iam.client, moto_server)
 
     def enforce(*actions, prefix="xcom"):
         """Go on as a user who may do no more than this, with permissions checked from now on."""
@@ -51,29 +49,17 @@ def aws(moto_server, configure, monkeypatch):
         policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
         iam.put_user_policy(UserName="airflow", PolicyName="xcoms", PolicyDocument=policy)
         key = iam.create_access_key(UserName="airflow")["AccessKey"]
-        connect(key["AccessKeyId"], key["SecretAccessKey"])
-        post("reset-auth", b"0")
-
-    def connect(login, password):
-        connection = {"conn_type": "aws", "login": login, "password": password}
-        monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
-
-    def post(path, data):
-        plain = {"Content-Type": "text/plain"}
-        urllib.request.urlopen(
-            urllib.request.Request(f"{moto_server}/moto-api/{path}", data, plain)
-        )
+        connection(login=key["AccessKeyId"], password=key["SecretAccessKey"])
+        moto_iam.switch_enforcement(moto_server, "0")
 
     bucket = client("s3")
     bucket.create_bucket(Bucket=MOTO_BUCKET)
-    connect("root", "root")
+    connection(login="root", password="root")
     url = f"s3://{MOTO_BUCKET}/xcom"
     configure(url=url, endpoint_url=moto_server, region_name="us-east-1")
-    yield SimpleNamespace(
-        s3=bucket, client=client, enforce=enforce, connect=connect, endpoint=moto_server
-    )
-    post("reset-auth", b"inf")
-    post("reset", b"")
+    yield SimpleNamespace(s3=bucket, client=client, enforce=enforce, endpoint=moto_server)
+    moto_iam.switch_enforcement(moto_server, "inf")
+    moto_iam.forget_everything(moto_server)
 
 
 @pytest.fixture

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import urllib.error
-import urllib.request
 import uuid
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -153,18 +151,21 @@ def start(folder):
         db.execute("INSERT INTO dag_bundle (name) VALUES ('tests')")
     db.close()
     with server:
-        server.launch("api-server", ["api-server"], {}, home)
+        launch(server)
         url = f"http://127.0.0.1:{port}"
-        waiting.until(lambda: server.check_alive() or _answers(url), seconds=120)
         yield SimpleNamespace(url=url, port=port, rows=Rows(home / "airflow.db"), server=server)
 
 
-def _answers(url):
-    try:
-        with urllib.request.urlopen(f"{url}/api/v2/version", timeout=30):
-            return True
-    except OSError:
-        return False
+def launch(server):
+    """Start the API server of an Airflow alone; it answers when this returns."""
+
+    def answers():
+        with suppress(ConnectionError):  # after a minute
+            return server.api.version()
+        return None
+
+    server.launch("api-server", ["api-server"], {}, server.home)
+    waiting.until(answers, seconds=120)
 
 
 @pytest.fixture

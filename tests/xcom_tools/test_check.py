@@ -50,10 +50,6 @@ def errors(report):
     return {line.about for lines in report.values() for line in lines if line.state == "error"}
 
 
-def connect(monkeypatch, **connection):
-    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps({"conn_type": "aws", **connection}))
-
-
 def dead_port():
     with socket.create_server(("127.0.0.1", 0)) as server:
         return server.getsockname()[1]
@@ -156,9 +152,9 @@ def test_2_the_bucket_does_not_exist(aws, report, configure):
         (("unknown", "local-secret-key"), "InvalidAccessKeyId"),
     ],
 )
-def test_3_wrong_keys(s3, report, monkeypatch, keys, code):
+def test_3_wrong_keys(s3, report, connection, keys, code):
     login, password = keys
-    connect(monkeypatch, login=login, password=password, extra={"region_name": "us-east-1"})
+    connection(login=login, password=password, extra={"region_name": "us-east-1"})
     found = report()
     assert errors(found) == {"credentials"}
     (source, refused) = found["credentials"]
@@ -169,7 +165,7 @@ def test_3_wrong_keys(s3, report, monkeypatch, keys, code):
 
 def test_4_wrong_region(aws, report, configure):
     where = {"LocationConstraint": "eu-west-1"}
-    aws.client("s3", "eu-west-1").create_bucket(
+    aws.client("s3", region_name="eu-west-1").create_bucket(
         Bucket="bucket-in-ireland", CreateBucketConfiguration=where
     )
     configure(url="s3://bucket-in-ireland/xcom", region_name="us-east-1")
@@ -235,8 +231,8 @@ def test_8_a_public_bucket_as_anybody_sees_it(aws, report):
 
 
 @pytest.mark.parametrize("region", ["us-east-1", None])
-def test_9_unreachable(s3, report, configure, monkeypatch, region):
-    connect(monkeypatch, login="a", password="b", extra={"region_name": region} if region else {})
+def test_9_unreachable(s3, report, configure, connection, region):
+    connection(login="a", password="b", extra={"region_name": region} if region else {})
     configure(endpoint_url=f"http://127.0.0.1:{dead_port()}", retry_timeout=1)
     found = report()
     assert errors(found) == {"endpoint"}
@@ -326,8 +322,8 @@ def test_whether_it_is_the_backend(s3, report, monkeypatch):
     assert "backend" not in report()
 
 
-def test_a_connection_of_another_type(s3, report, monkeypatch):
-    connect(monkeypatch, conn_type="http")
+def test_a_connection_of_another_type(s3, report, connection):
+    connection(conn_type="http")
     found = report()
     assert errors(found) == {"connection"}
     assert "is of type 'http', not aws" in found["connection"][-1].found

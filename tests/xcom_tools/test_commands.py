@@ -26,6 +26,7 @@ import pyarrow as pa
 from include.xcom_store.sizes import size_text
 from include.xcom_tools import cli, output
 from include.xcom_tools.output import Heading
+from tests import local_s3
 from tests.xcom_store.conftest import DAG, RUN, TASK
 
 WHICH = ("--dag-id", DAG, "--run-id", RUN, "--task-id", TASK)
@@ -307,9 +308,9 @@ def test_cat_of_what_it_cannot_show(pushed, command, s3, arguments, expected):
 # ------------------------------------------------------------------------ what all have in common
 
 
-def shell(*arguments, **more):
+def shell(*arguments, python=sys.executable, **more):
     return subprocess.run(
-        [sys.executable, "-m", "include.xcom_tools", *arguments],
+        [python, "-m", "include.xcom_tools", *arguments],
         cwd=PROJECT, capture_output=True, check=False, timeout=120, **more,
     )  # fmt: skip
 
@@ -350,9 +351,8 @@ def test_errors_are_one_line_and_a_code(s3, command, configure, options, expecte
     assert said in done.err
 
 
-def test_refused_is_unreachable(s3, command, monkeypatch):
-    connection = {"conn_type": "aws", "login": "local-access-key", "password": "wrong"}
-    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
+def test_refused_is_unreachable(s3, command, connection):
+    connection(login="local-access-key", password="wrong")
     assert command("ls").code == 3
 
 
@@ -384,10 +384,7 @@ def test_help_is_for_every_command(capsys):
 
 def alone(*arguments, python=sys.executable, **environment):
     """Run it with nothing of Airflow in the environment; the folder `home` is the user's."""
-    return subprocess.run(
-        [python, "-m", "include.xcom_tools", *arguments], cwd=PROJECT, env=environment,
-        capture_output=True, check=False, timeout=120, text=True,
-    )  # fmt: skip
+    return shell(*arguments, python=python, env=environment, text=True)
 
 
 def test_outside_of_airflow_it_says_what_is_missing(tmp_path):
@@ -407,14 +404,7 @@ def test_without_airflow_it_says_so(tmp_path):
 
 
 def test_with_settings_alone_no_home_is_made(tmp_path, s3):
-    connection = {"conn_type": "aws", "login": "local-access-key", "password": "local-secret-key"}
-    environment = {
-        "HOME": str(tmp_path),
-        "AIRFLOW__XCOM_STORE__URL": s3.url,
-        "AIRFLOW__XCOM_STORE__ENDPOINT_URL": os.environ["AIRFLOW__XCOM_STORE__ENDPOINT_URL"],
-        "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(connection),
-    }
-    done = alone("ls", **environment)
+    done = alone("ls", HOME=str(tmp_path), **local_s3.settings(s3.server, s3.prefix))
     assert (done.returncode, done.stderr) == (0, f"Nothing found under {s3.url}/\n")
     assert not [*tmp_path.iterdir()]
 

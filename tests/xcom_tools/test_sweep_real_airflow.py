@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
 import subprocess
 import sys
 import threading
 import time
-import uuid
 from pathlib import Path
 from urllib.parse import quote
 
@@ -23,58 +21,24 @@ pytest.importorskip("obstore")
 import obstore
 import pyarrow.parquet as pq
 
-from dev import ports
-from dev.airflow_server import AirflowServer
 from dev.errors import DevError
-from tests import local_s3, waiting
+from tests import waiting
+from tests.real_airflow import SECONDS, Real
 from tests.xcom_tools import sweep_dags
 
 ROOT = Path(__file__).parents[2]
-SECONDS = 400.0
 GRACE = 20.0
 DAGS = ["fill", "gone", "churn"]
 MAINTENANCE = "xcom_storage_maintenance_dag"
+MAINTENANCE_FILE = ROOT / "dags" / f"{MAINTENANCE}.py"
 
 
-class Real:
+class Swept(Real):
     """A running Airflow, its part of the bucket, and the command."""
 
-    def __init__(self, server, s3_server, settings):
-        self.server, self.api = server, server.api
-        self.url = settings["AIRFLOW__XCOM_STORE__URL"]
-        self.runs = {}
-        self.client = local_s3.client(s3_server, self.url.removeprefix(f"s3://{s3_server.bucket}/"))
-
-    def trigger(self, dag_id, **conf):
-        self.runs[dag_id] = self.api.trigger(dag_id, **conf)["dag_run_id"]
-
-    def state(self, dag_id):
-        [run] = [r for r in self.api.runs(dag_id) if r["dag_run_id"] == self.runs[dag_id]]
-        return run["state"]
-
-    def wait(self, dag_id, *states):
-        wanted = states or ("success", "failed")
-
-        def ended():
-            self.server.check_alive()
-            return (state := self.state(dag_id)) in wanted and state
-
-        said = f"{dag_id} does not end; see {self.server.home}"
-        return waiting.until(ended, said, seconds=SECONDS, every=0.5)
-
-    def delete(self, path):
-        self.api.call("DELETE", f"api/v2/{path}")
-
-    def run_path(self, dag_id):
-        return f"dags/{dag_id}/dagRuns/{quote(self.runs[dag_id], safe='')}"
-
     def delete_xcom(self, dag_id, index, key):
-        entry = f"{self.run_path(dag_id)}/taskInstances/push/xcomEntries/{quote(key, safe='')}"
-        self.delete(f"{entry}?map_index={index}")
-
-    def objects(self, dag_id=None):
-        pages = obstore.list(self.client, f"dag_id={dag_id}" if dag_id else None)
-        return {f"{self.url}/{found['path']}" for page in pages for found in page}
+        entry = f"{self.path(dag_id)}/taskInstances/push/xcomEntries/{quote(key, safe='')}"
+        self.api.call("DELETE", f"{entry}?map_index={index}")
 
     def referenced(self, dag_id):
         rows = self.api.xcoms(dag_id, self.runs[dag_id])
@@ -101,31 +65,17 @@ class Real:
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory, s3_server):
-    folder = tmp_path_factory.mktemp("sweep-real")
-    (folder / "dags").mkdir()
-    shutil.copy(Path(__file__).with_name("sweep_dags.py"), folder / "dags")
-    shutil.copy(ROOT / "dags" / f"{MAINTENANCE}.py", folder / "dags")
-    settings = {
-        "AIRFLOW__CORE__XCOM_BACKEND": "include.s3_xcom_backend.S3XComBackend",
-        "AIRFLOW__XCOM_STORE__URL": f"s3://{s3_server.bucket}/xcom-{uuid.uuid4().hex[:12]}",
-        "AIRFLOW__XCOM_STORE__ENDPOINT_URL": s3_server.endpoint_url,
-        "AIRFLOW__XCOM_STORE__OPERATION_TIMEOUT": str(GRACE / 2),
-        "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(local_s3.connection(s3_server)),
-        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
-    }
-    win = {"AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags")}
-    [port] = ports.free_ports(1)
-    with AirflowServer.start(folder / "airflow", port, settings, win) as server:
-        server.wait_until_healthy()
-        waiting.for_dags(server.api, [*DAGS, MAINTENANCE], SECONDS)
-        yield Real(server, s3_server, settings)
+    folder, files = tmp_path_factory.mktemp("sweep-real"), [sweep_dags.__file__, MAINTENANCE_FILE]
+    timeout = {"AIRFLOW__XCOM_STORE__OPERATION_TIMEOUT": str(GRACE / 2)}
+    with Swept.running(folder, s3_server, files, [*DAGS, MAINTENANCE], **timeout) as real:
+        yield real
 
 
 def test_the_dags_are_those_that_are_waited_for():
     """The long tests would wait for any other for minutes."""
     for dag_id in DAGS:
         assert getattr(sweep_dags, dag_id)().tasks
-    assert (ROOT / "dags" / f"{MAINTENANCE}.py").exists()
+    assert MAINTENANCE_FILE.exists()
 
 
 @pytest.mark.weekly
@@ -134,7 +84,7 @@ def test_2000_xcoms_of_which_300_are_orphans(real, tmp_path):
         real.trigger(dag_id)
     assert {real.wait("fill"), real.wait("gone")} == {"success"}
     assert len(real.objects()) == 2_000
-    real.delete(real.run_path("gone"))
+    real.delete_run("gone")
     for number in range(100):
         real.delete_xcom("fill", 16, f"key {number}")
     live = real.referenced("fill")
@@ -197,7 +147,7 @@ def test_a_second_sweep_finds_none_of_them(real):
 @pytest.mark.weekly
 def test_the_api_is_killed_halfway(real):
     before = real.objects("fill")
-    real.delete(real.run_path("fill"))
+    real.delete_run("fill")
     process = real.sweep("--delete")
     told = [json.loads(process.stdout.readline()) for _ in range(600)]
     real.server.components["api-server"].kill()
@@ -227,21 +177,19 @@ def test_the_maintenance_dag(real):
     """Paused at first; a dry run until the Variable says otherwise; then orphans are deleted."""
     [dag] = [dag for dag in real.api.dags() if dag["dag_id"] == MAINTENANCE]
     assert dag["is_paused"]
-    real.trigger("gone")
-    assert real.wait("gone") == "success"
+    assert real.run("gone") == "success"
     orphans = real.objects("gone")
     assert len(orphans) == 100
-    real.delete(real.run_path("gone"))
+    real.delete_run("gone")
     real.api.unpause(MAINTENANCE)
     time.sleep(GRACE + 1)
 
     def run(**conf):
-        real.trigger(MAINTENANCE, grace_hours=GRACE / 3600, **conf)
-        assert real.wait(MAINTENANCE) == "success"
+        assert real.run(MAINTENANCE, grace_hours=GRACE / 3600, **conf) == "success"
         rows = real.api.xcoms(MAINTENANCE, real.runs[MAINTENANCE])
         [findings] = [row["value"]["uri"] for row in rows if row["key"] == "findings"]
-        key = findings.removeprefix(f"{real.url}/")
-        table = pq.read_table(io.BytesIO(bytes(obstore.get(real.client, key).bytes())))
+        key = findings.removeprefix(f"{real.store_url}/")
+        table = pq.read_table(io.BytesIO(bytes(obstore.get(real.store, key).bytes())))
         return {row["uri"]: row["deleted"] for row in table.to_pylist()}
 
     assert run() == dict.fromkeys(orphans, False)

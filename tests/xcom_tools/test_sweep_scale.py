@@ -23,6 +23,7 @@ from dev import airflow_environment, ports, postgres
 from dev.airflow_server import AirflowServer
 from include.xcom_store import keys
 from tests import local_s3
+from tests.xcom_tools import sweep_airflow
 from tests.xcom_tools.sweep_airflow import owner
 
 ROOT = Path(__file__).parents[2]
@@ -76,14 +77,8 @@ def environment(tmp_path, s3_server):
         pytest.skip(f"{error} is not installed")
     prefix, home, [port] = f"xcom-{uuid.uuid4().hex[:12]}", tmp_path / "home", ports.free_ports(1)
     home.mkdir()
-    url = f"s3://{s3_server.bucket}/{prefix}"
-    settings = {
-        "AIRFLOW__XCOM_STORE__URL": url,
-        "AIRFLOW__XCOM_STORE__ENDPOINT_URL": s3_server.endpoint_url,
-        "AIRFLOW__XCOM_STORE__REGION_NAME": "us-east-1",
-        "AIRFLOW__XCOM_STORE__OPERATION_TIMEOUT": "0.5",
-        "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(local_s3.connection(s3_server)),
-    }
+    settings = local_s3.settings(s3_server, prefix, AIRFLOW__XCOM_STORE__OPERATION_TIMEOUT="0.5")
+    url = settings["AIRFLOW__XCOM_STORE__URL"]
     client = local_s3.client(s3_server, prefix)
     with postgres.serve(tmp_path / "postgres") as database:
         env = airflow_environment.make(home, port, settings)
@@ -99,15 +94,7 @@ def environment(tmp_path, s3_server):
                     rows.stdin.write(json.dumps([*names, found]).encode() + b"\n")
             rows.stdin.close()
             assert rows.wait(300) == 0
-            server.launch("api-server", ["api-server"], {}, home)
-            deadline = time.monotonic() + 120
-            while True:
-                try:
-                    server.api.version()
-                    break
-                except OSError:
-                    assert time.monotonic() < deadline
-                    time.sleep(0.2)
+            sweep_airflow.launch(server)
             yield env
 
 

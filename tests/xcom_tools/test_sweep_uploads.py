@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
@@ -143,10 +142,9 @@ def test_nobody_answers(s3, findings):
 @pytest.mark.parametrize(("style", "host"), [
     ("virtual", "bucket.s3.example.com"), ("path", "s3.example.com"), ("auto", "s3.example.com"),
 ])  # fmt: skip
-def test_it_asks_in_the_style_that_the_connection_names(configure, store, monkeypatch, style, host):
+def test_it_asks_in_the_style_that_the_connection_names(configure, store, connection, style, host):
     extra = {"region_name": "r", "config_kwargs": {"s3": {"addressing_style": style}}}
-    connection = {"conn_type": "aws", "login": "k", "password": "s", "extra": extra}
-    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
+    connection(login="k", password="s", extra=extra)
     configure(url="s3://bucket/x", endpoint_url="https://s3.example.com")
     client = s3_client.connect(store())
     url = client.generate_presigned_url("list_multipart_uploads", {"Bucket": "bucket"})

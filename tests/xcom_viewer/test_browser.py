@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-import shutil
 from pathlib import Path
 
 import pytest
@@ -37,13 +36,13 @@ SIZE = {"width": 1280, "height": 800}
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory, s3_server):
-    folder = tmp_path_factory.mktemp("browser")
-    (folder / "dags").mkdir()
-    shutil.copy(Path(browser_dags.__file__), folder / "dags")
-    with Site.start(folder, s3_server, folder / "dags") as site:
+    folder, listed = tmp_path_factory.mktemp("browser"), [CHANGES, DAG, PICTURES]
+    with Site.running(folder, s3_server, [browser_dags.__file__], listed) as site:
         site.run(CHANGES, month=1)
         site.run(CHANGES, month=2)
-        site.run(DAG, PICTURES)
+        site.trigger(PICTURES)
+        site.run(DAG)
+        site.wait(PICTURES)
         obstore.delete(site.store, site.object(DAG, "broken", "gone"))
         corrupt = site.object(DAG, "broken", "corrupt")
         size = obstore.head(site.store, corrupt)["size"]

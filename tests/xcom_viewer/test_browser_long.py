@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import statistics
 import threading
 import time
@@ -38,15 +37,14 @@ MEGABYTE = 1_000_000
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory, s3_server):
-    folder = tmp_path_factory.mktemp("browser")
-    (folder / "dags").mkdir()
-    shutil.copy(browser_dags.__file__, folder / "dags")
-    for name in EXAMPLES:
-        shutil.copy(ROOT / "dags" / f"{name}.py", folder / "dags")
-    with Site.start(folder, s3_server, folder / "dags") as site:
+    folder, dag_ids = tmp_path_factory.mktemp("browser"), [*OWN, *EXAMPLES]
+    files = [browser_dags.__file__, *(ROOT / "dags" / f"{name}.py" for name in EXAMPLES)]
+    with Site.running(folder, s3_server, files, ["monthly_trips", *dag_ids]) as site:
         for month in (1, 2):
             site.run("monthly_trips", month=month)
-        site.run(*OWN, *EXAMPLES)
+        for step in (site.trigger, site.wait):
+            for dag_id in dag_ids:
+                step(dag_id)
         yield site
 
 

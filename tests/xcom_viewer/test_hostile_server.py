@@ -27,7 +27,7 @@ from include.xcom_viewer import readers
 from include.xcom_viewer.reader.remote import IDLE_SECONDS
 from tests.astro_project import ROOT
 from tests.xcom_viewer import damage
-from tests.xcom_viewer.airflow_site import PREFIX, Site
+from tests.xcom_viewer.airflow_site import Site
 from tests.xcom_viewer.beside import install
 from tests.xcom_viewer.peak import Peak
 
@@ -59,8 +59,7 @@ class Row:
         owner = keys.Owner(DAG, run_id, task_id, -1, "return_value")
         key = f"{keys.new_stem(owner)}.{record['uri'].rpartition('/')[2].partition('.')[2]}"
         obstore.put(site.store, key, data)
-        bucket = site.server.env["AIRFLOW__XCOM_STORE__URL"].removesuffix(f"/{PREFIX}")
-        self.record = damage.resealed(record, data) | {"uri": f"{bucket}/{PREFIX}/{key}"}
+        self.record = damage.resealed(record, data) | {"uri": f"{site.store_url}/{key}"}
 
     def path(self, page="value", **more):
         query = {"dag_id": DAG, "run_id": RUN, "task_id": self.task_id, "key": "return_value"}
@@ -143,8 +142,7 @@ def test_the_api_server_lives(tmp_path, s3_server, server):
         install("gunicorn", tmp_path / "packages")
         settings = settings | {"PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path / 'packages'}"}
     count = int(os.environ.get("HOSTILE_OBJECTS", "2100" if server == "one worker" else "210"))
-    (tmp_path / "dags").mkdir()
-    with Site.start(tmp_path, s3_server, tmp_path / "dags", **settings) as site:
+    with Site.running(tmp_path, s3_server, [], [], **settings) as site:
         forged = [(codec, make()) for codec, make in damage.FORGERIES.values()]
         rows = [
             Row(site, f"forged_{n}", damage.record(codec, data), data)
