@@ -158,7 +158,7 @@ def data_folders():
 
 
 def dag_report(workers):
-    return report.DagReport("d", "r", "success", "success", {}, [], workers)
+    return report.DagReport("d", "r", "success", "success", {}, [], workers=workers)
 
 
 @pytest.mark.parametrize(

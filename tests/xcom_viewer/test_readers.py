@@ -169,7 +169,8 @@ def running():
     found = []
     for child in psutil.Process().children():
         with contextlib.suppress(psutil.Error):
-            found += [child] if any("xcom_viewer" in part for part in child.cmdline()) else []
+            # Not one that is only forked yet: it has the name and the memory of this process.
+            found += [child] if process.ARGUMENTS[-1] in child.cmdline() else []
     return found
 
 
