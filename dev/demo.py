@@ -261,12 +261,14 @@ class Demo:
 def next_steps(given: list[str]) -> str:
     """What to do after a demo that was given these options."""
     up = shlex.join(["python3", "-m", "dev", "up", *(part for part in given if part != "--json")])
-    width = max(len(up), len("python3 -m dev demo --all"))
     steps = {
         up: "the same, and keep it running to look at it",
         "python3 -m dev demo --all": "all example DAGs, one with a validation that fails",
         "README.md": "how it works, and how to use your own bucket",
     }
+    if "--all" in given:
+        del steps["python3 -m dev demo --all"]
+    width = max(map(len, steps))
     lines = [f"  {command:{width}}   {why}" for command, why in steps.items()]
     return "\n".join(["All as expected. Next:", *lines])
 

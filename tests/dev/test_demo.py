@@ -70,6 +70,7 @@ def test_what_is_next_is_the_same_that_was_run():
     assert "\n  python3 -m dev up --dag my_fares --data 'my taxi'   the same" in said
     plain = demo.next_steps([]).splitlines()[1:3]
     assert plain[0].index("the same") == plain[1].index("all example")
+    assert "demo --all" not in demo.next_steps(["--all"])
 
 
 def test_what_is_worth_a_look_is_named_while_it_is_there():
