@@ -150,6 +150,7 @@ class Demo:
                     self.say(
                         "  The kept database was made by another Airflow; it has been migrated"
                     )
+                self._kept.end_jobs(server)
                 self._kept.save(server.env, airflow=port, s3=s3.port)
 
         server = AirflowServer.start(

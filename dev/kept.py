@@ -97,6 +97,15 @@ class Kept:
         copy.replace(database)
         return True
 
+    def end_jobs(self, airflow: AirflowServer) -> None:
+        """Say in the database that the Airflow of last time has ended: killed, it has not said so.
+
+        Else the next one waits five minutes before it runs again what was running then.
+        """
+        if not self.is_new:
+            with closing(sqlite3.connect(airflow.home / "airflow.db")) as database, database:
+                database.execute("UPDATE job SET state = 'failed' WHERE state = 'running'")
+
     def save(self, env: Mapping[str, str], **used_ports: int) -> None:
         """Say that all is there: from now on the next start goes on with it."""
         self._state = {

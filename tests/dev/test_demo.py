@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import sqlite3
 import time
 import urllib.request
 from importlib import metadata
@@ -241,6 +242,28 @@ def test_up_goes_on_where_it_was_killed(project_copy):
     assert (wrong.returncode, "The nearest: tiny" in wrong.stderr) == (1, True)
     assert stop(process, signal.SIGINT) == 0
     assert all(ports.is_free(port) for port in first)
+
+
+@pytest.mark.long
+def test_a_task_that_was_killed_with_up_runs_again(project_copy):
+    """Soon after the next start, as all of its Airflow is known to be gone."""
+    up = ("up", "--dag", "tiny_slow")
+    process = project_copy.start(*up)
+    project_copy.wait_for(" running\n", process)
+    assert stop(process, signal.SIGKILL) == -signal.SIGKILL
+    ended(project_copy)
+    process = project_copy.start(*up)
+    project_copy.wait_for(" running\n", process)
+
+    def running():
+        with sqlite3.connect(project_copy.root / ".dev/up/airflow/airflow.db") as database:
+            query = "SELECT try_number FROM task_instance WHERE state = 'running'"
+            found = sorted(number for (number,) in database.execute(query))
+        database.close()
+        return found == [1, 2]
+
+    waiting.until(running, "the first run's task does not go on", seconds=60)
+    assert stop(process, signal.SIGINT) in (0, 130)
 
 
 @pytest.mark.weekly

@@ -133,6 +133,17 @@ def test_this_airflow_needs_no_migration(saved):
     assert not kept.Kept(fresh=False).migrate(SimpleNamespace())
 
 
+def test_the_scheduler_that_was_killed_has_ended(saved, folder):
+    saved()
+    airflow = SimpleNamespace(home=folder)
+    with sqlite3.connect(folder / "airflow.db") as database:
+        database.execute("CREATE TABLE job AS SELECT 'running' AS state UNION SELECT 'success'")
+    kept.Kept(fresh=False).end_jobs(airflow)
+    states = [state for (state,) in database.execute("SELECT state FROM job ORDER BY state")]
+    database.close()
+    assert states == ["failed", "success"]
+
+
 @pytest.mark.parametrize("is_kept", [True, False])  # with --store nothing is
 def test_tools_find_a_running_up_only(saved, is_kept):
     if is_kept:
