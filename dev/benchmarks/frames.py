@@ -60,8 +60,9 @@ def push(peer: str, rows: int, times: int) -> dict[str, Any]:
     record, found = measure(lambda: module.push(frame))
     seconds = [found["seconds"], *(_time(lambda: module.push(frame)) for _ in range(times - 1))]
     size = int(frame.memory_usage(deep=True).sum())
-    stored = record.get("bytes") if isinstance(record, dict) else None
-    return found | {"seconds": seconds, "frame_bytes": size, "record": record, "stored": stored}
+    found |= {"seconds": seconds, "frame_bytes": size, "record": record}
+    told = record["bytes"] if isinstance(record, dict) else None
+    return found | {"stored": module.stored(record) if hasattr(module, "stored") else told}
 
 
 def pull(peer: str, rows: int, times: int, record: Any) -> dict[str, Any]:

@@ -22,3 +22,9 @@ def pull(record: Any) -> Any:
     from airflow.providers.common.io.xcom.backend import XComObjectStorageBackend
 
     return XComObjectStorageBackend.deserialize_value(SimpleNamespace(value=record))
+
+
+def stored(record: Any) -> int:
+    from airflow.sdk import ObjectStoragePath
+
+    return int(ObjectStoragePath(record).stat().st_size)

@@ -20,6 +20,12 @@ def pull(record: Any) -> Any:
     return pd.read_parquet(record, storage_options=_options())
 
 
+def stored(record: Any) -> int:
+    import fsspec
+
+    return int(fsspec.filesystem("s3", **_options()).size(record))
+
+
 def _options() -> dict[str, Any]:
     connection = json.loads(os.environ["AIRFLOW_CONN_AWS_DEFAULT"])
     return {
