@@ -66,8 +66,8 @@ def _ours(home: Path, port: int) -> dict[str, str]:
         "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "120",  # DAG files import much; machines are busy
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://{ports.LOOPBACK}:{port}/execution/",
-        # A task may begin before the API server does, or while it is started again. Of Airflow's own
-        # five tries the last comes after ten seconds.
+        # A task may begin before the API server does, or while that is started again. The last of
+        # Airflow's own five tries comes after ten seconds.
         "AIRFLOW__WORKERS__EXECUTION_API_RETRIES": "40",
         "AIRFLOW__WORKERS__EXECUTION_API_RETRY_WAIT_MAX": "3",
         "AIRFLOW__CORE__FERNET_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
