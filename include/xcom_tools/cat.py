@@ -86,7 +86,7 @@ def _find(store: Store, arguments: argparse.Namespace) -> tuple[Store, str | Non
     owner = names.narrow(arguments, names.in_store(store))
     values = listing.values(store, owner)
     if not values:
-        output.say(listing.nothing(store, owner))
+        output.say(listing.only_leaves(store, owner))
         return store, None
     if len(indexes := {value.place.map_index for value in values if value.place}) > 1:
         raise ToolError(f"There are values of {len(indexes)} map indexes: add --map-index N.")

@@ -154,8 +154,8 @@ def where(store: Store, owner: Owner) -> str:
     return " with ".join(filter(None, [store.uri(), " ".join(said)]))
 
 
-def nothing(store: Store, owner: Owner) -> str:
-    """Return the message that of a value, which has objects, the one with the value is gone."""
+def only_leaves(store: Store, owner: Owner) -> str:
+    """Return the message that a value's main object is gone, and its leaves are not."""
     return (
         f"The main object of XCom {owner.key!r} of {owner} under {store.uri()} is gone; only "
         "leaves are left."

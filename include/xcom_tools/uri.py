@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
             yield from leaves.get(value.place.stem, [])
 
     if not values:
-        output.say(listing.nothing(store, owner))
+        output.say(listing.only_leaves(store, owner))
         return FOUND
     for key in keys():
         if arguments.json:
