@@ -33,7 +33,7 @@ _IN_ONE_PROCESS = re.compile(
 
 _DESCRIPTION = """\
 Everything for working on this project with nothing but Python 3.11 to 3.13 and a package index:
-no Docker, no Astro CLI, no AWS account. The first command makes .venv (1.1 GB, a minute or
+no Docker, no Astro CLI, no AWS account. The first command makes .venv (1.2 GB, a minute or
 two, most of it download); others add what they need. State lies in .dev: `clean` removes it.
 """
 _EPILOG = """\
