@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fastapi import Request
     from starlette.types import Send
 
+    from include.xcom_store.codecs.base import Data
     from include.xcom_store.record import StoredObject
 
 
@@ -106,7 +107,7 @@ def file(
     return _File(finished, pieces, media_type=kind, headers=headers)
 
 
-def image(data: bytes | bytearray, kind: str, name: str) -> Response:
+def image(data: Data, kind: str, name: str) -> Response:
     """Return an image for a page; opened by itself it can do nothing, and an SVG is a download."""
     headers = _headers("'none'") | {"Content-Encoding": "identity"}
     headers["Content-Security-Policy"] = "sandbox; default-src 'none'; style-src 'unsafe-inline'"

@@ -19,9 +19,8 @@ from include.xcom_viewer.shown import TooLarge
 from include.xcom_viewer.work import TooSlow
 
 if TYPE_CHECKING:
+    from include.xcom_store.codecs.base import Data
     from include.xcom_viewer.source import Source
-
-    Bytes = bytes | bytearray
 
 ARGUMENTS = ["-m", "include.xcom_viewer.reader"]
 MAX_RESIDENT_BYTES = 240 * 1024 * 1024
@@ -67,7 +66,7 @@ class Reader:
         self.jobs, self.answered = 0, True
         self._seconds_left = self._cpu_end = 0.0
 
-    def begin(self, job: dict[str, Any], whole: Bytes | None) -> None:
+    def begin(self, job: dict[str, Any], whole: Data | None) -> None:
         """Give it a job: see `pipe` and `reader.preview.Job`."""
         self.jobs += 1
         self.answered = False
@@ -141,7 +140,7 @@ class Reader:
         except self._no_process as error:
             raise Died("it is gone") from error
 
-    def _send(self, kind: bytes, data: Bytes) -> None:
+    def _send(self, kind: bytes, data: Data) -> None:
         end = _number(self.ends[0])
         rest = memoryview(pipe.HEAD.pack(kind, len(data)) + data)
         while rest:

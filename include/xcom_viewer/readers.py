@@ -23,7 +23,7 @@ from include.xcom_viewer.work import Busy
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from include.xcom_viewer.process import Bytes
+    from include.xcom_store.codecs.base import Data
     from include.xcom_viewer.source import Source
 
 MAX_READERS = 2
@@ -67,7 +67,7 @@ class Readers:
         atexit.register(self.close)
 
     def ask(
-        self, what: str, job: dict[str, Any], source: Source | None, whole: Bytes | None
+        self, what: str, job: dict[str, Any], source: Source | None, whole: Data | None
     ) -> tuple[str, Any]:
         """Return the kind and the content of the answer; see `shown`.
 
@@ -95,7 +95,7 @@ class Readers:
         what: str,
         job: dict[str, Any],
         source: Source | None,
-        whole: Bytes | None,
+        whole: Data | None,
         *,
         fresh: bool = False,
     ) -> tuple[str, Any]:
@@ -130,7 +130,7 @@ class Readers:
 
     @contextmanager
     def _reading(
-        self, what: str, job: dict[str, Any], whole: Bytes | None, *, fresh: bool
+        self, what: str, job: dict[str, Any], whole: Data | None, *, fresh: bool
     ) -> Iterator[Reader]:
         """Give a reader that has begun the job; a fresh one has done nothing before."""
         self._check_paused(what)

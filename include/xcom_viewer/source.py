@@ -25,6 +25,7 @@ from include.xcom_viewer.shown import TooLarge
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from include.xcom_store.codecs.base import Data
     from include.xcom_store.record import StoredObject
 
 REFRESH_SECONDS = 300
@@ -111,7 +112,7 @@ class Source:
         self.bytes_read += end - start
         return part
 
-    def whole(self) -> bytes | bytearray:
+    def whole(self) -> Data:
         """Return all of it.
 
         Raises:

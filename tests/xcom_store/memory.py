@@ -11,7 +11,7 @@ from functools import partial
 from include.xcom_store import values
 from include.xcom_store.keys import Owner
 from include.xcom_store.settings import Settings
-from include.xcom_store.stores.files import HashingSink
+from include.xcom_store.stores import files
 from include.xcom_store.stores.parallel import Ahead, Job
 
 OWNER = Owner("trips", "manual__1", "load", -1, "return_value")
@@ -43,7 +43,7 @@ class MemoryStore:
 
     def put(self, key, write):
         target = io.BytesIO()
-        sink = HashingSink(lambda: target, lambda: None)
+        sink = files.HashingSink(lambda: target, lambda: None)
         write(sink)
         self.objects[key] = target.getvalue() if sink.kept is None else bytes(sink.kept)
         return sink.bytes, sink.sha256
@@ -55,7 +55,11 @@ class MemoryStore:
     def get(self, key, size, sha256):
         data = self.objects[key]
         assert (len(data), hashlib.sha256(data).hexdigest()) == (size, sha256)
-        return bytearray(data)
+        if not data:
+            return data
+        memory = files.memory(len(data))
+        memory[:] = data
+        return memory
 
     def get_all(self, wanted):
         return Ahead(Job(partial(self.get, *one)) for one in wanted)

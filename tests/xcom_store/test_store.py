@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 import time
 
 import pytest
@@ -212,3 +214,21 @@ def test_a_service_that_is_away_for_longer_than_ten_retries(xcom, configure):
         assert proxy.hits == 12
     configure(endpoint_url=xcom.s3.server.endpoint_url)
     assert xcom.pull() == ["x" * 1_100]
+
+
+FORKS = """
+import os
+from include.xcom_store.stores import files
+
+taken = files.memory(3)
+if not (child := os.fork()):
+    taken[:] = b"abc"
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+assert bytes(taken) == bytes(3)
+"""
+
+
+def test_what_a_forked_process_changes_is_its_own():
+    """A pulled array lies in this memory, which mmap by itself shares with forked processes."""
+    subprocess.run([sys.executable, "-c", FORKS], check=True)

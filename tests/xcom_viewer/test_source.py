@@ -102,7 +102,7 @@ def test_the_budget_ends_it(memory):
 
 def test_a_whole_object_is_one_request(memory):
     found = Source(memory, stored_in(memory))
-    assert found.whole() == DATA
+    assert bytes(found.whole()) == DATA
     assert (memory.asked, found.bytes_read) == ([len(DATA)], len(DATA))
 
 

@@ -14,7 +14,7 @@ import json
 import sys
 from typing import Any
 
-from include.xcom_store.codecs.base import Encoded, Sink, arrow_compression
+from include.xcom_store.codecs.base import Data, Encoded, Sink, arrow_compression
 from include.xcom_store.errors import ConfigurationError, ObjectCorrupt, ValueNotStorable
 
 NAME = "pyarrow-ipc"
@@ -52,7 +52,7 @@ def encode(value: Any, compression: str) -> Encoded:
     return Encoded("arrow", write, summary(table), table.nbytes)
 
 
-def decode(data: bytes | bytearray, type_name: str) -> Any:
+def decode(data: Data, type_name: str) -> Any:
     import pyarrow as pa
 
     with pa.ipc.open_file(pa.BufferReader(data)) as reader:

@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 from include.xcom_store.codecs import arrow
-from include.xcom_store.codecs.base import Encoded, Sink, arrow_compression
+from include.xcom_store.codecs.base import Data, Encoded, Sink, arrow_compression
 
 NAME = "pyarrow-ipc_stream"
 
@@ -48,7 +48,7 @@ def encode(value: Any, compression: str) -> Encoded:
     return Encoded("arrows", write, arrow.summary(table), table.nbytes)
 
 
-def decode(data: bytes | bytearray, type_name: str) -> Any:
+def decode(data: Data, type_name: str) -> Any:
     import pyarrow as pa
 
     with pa.ipc.open_stream(pa.BufferReader(data)) as reader:

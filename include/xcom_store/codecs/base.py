@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from mmap import mmap
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+Data = bytes | mmap
+"""An object's bytes: as memory of its own, which may be written to, where they are many."""
 
 
 class Sink(Protocol):
@@ -50,5 +55,5 @@ class Codec(Protocol):
     def encode(self, value: Any, compression: str) -> Encoded:
         """Return the value ready to be written; `compression` is the setting."""
 
-    def decode(self, data: bytes | bytearray, type_name: str) -> Any:
+    def decode(self, data: Data, type_name: str) -> Any:
         """Return the value from the object's bytes."""

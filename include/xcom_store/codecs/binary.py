@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from include.xcom_store.codecs.base import Encoded
+from include.xcom_store.codecs.base import Data, Encoded
 
 NAME = "python-bytes"
 
@@ -16,5 +16,5 @@ def encode(value: bytes | bytearray, _compression: str) -> Encoded:
     return Encoded("bin", lambda sink: sink.write(value), f"{size:,} bytes", size)
 
 
-def decode(data: bytes | bytearray, type_name: str) -> bytes | bytearray:
+def decode(data: Data, type_name: str) -> bytes | bytearray:
     return bytearray(data) if type_name == "bytearray" else bytes(data)

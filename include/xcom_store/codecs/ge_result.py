@@ -18,7 +18,7 @@ from include.xcom_store import documents
 from include.xcom_store.codecs import json_text
 
 if TYPE_CHECKING:
-    from include.xcom_store.codecs.base import Encoded
+    from include.xcom_store.codecs.base import Data, Encoded
 
 NAME = "great_expectations-json"
 
@@ -54,7 +54,7 @@ def encode(value: Any, compression: str) -> Encoded:
     return json_text.encode(text, compression, describe(content))
 
 
-def decode(data: bytes | bytearray, type_name: str) -> Any:
+def decode(data: Data, type_name: str) -> Any:
     return documents.read(json_text.decode(data, type_name))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from include.xcom_store import documents
-from include.xcom_store.codecs.base import Encoded, Sink
+from include.xcom_store.codecs.base import Data, Encoded, Sink
 
 NAME = "python-json"
 COMPRESS_FROM_BYTES = 64 * 1024
@@ -33,7 +33,7 @@ def encode(text: bytes, compression: str, summary: str = "") -> Encoded:
     return Encoded("json.zst", write_compressed, summary)
 
 
-def decode(data: bytes | bytearray, _type_name: str = "") -> Any:
+def decode(data: Data, _type_name: str = "") -> Any:
     """Return the document, parsed."""
     text = unpack(data, MAX_TEXT_BYTES)
     if len(text) > MAX_TEXT_BYTES:
@@ -41,7 +41,7 @@ def decode(data: bytes | bytearray, _type_name: str = "") -> Any:
     return documents.load(text)
 
 
-def unpack(data: bytes | bytearray, max_bytes: int) -> bytes | bytearray:
+def unpack(data: Data, max_bytes: int) -> Data | bytearray:
     """Return the text of a document; one of more than `max_bytes` is cut soon after these."""
     if data[:4] != _ZSTD_MAGIC:
         return data

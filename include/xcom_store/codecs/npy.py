@@ -15,7 +15,7 @@ import threading
 import warnings
 from typing import Any, Literal
 
-from include.xcom_store.codecs.base import Encoded, Sink
+from include.xcom_store.codecs.base import Data, Encoded, Sink
 from include.xcom_store.documents.data import is_objects, whole
 from include.xcom_store.documents.tags import full_name
 from include.xcom_store.errors import ValueNotStorable
@@ -94,23 +94,23 @@ def _long(dtype: Any, char: str) -> Any:
     return np.dtype(char).newbyteorder(dtype.byteorder) if char in _LONG else dtype
 
 
-def decode(data: bytes | bytearray, _type_name: str) -> Any:
+def decode(data: Data, _type_name: str) -> Any:
     import numpy as np
 
     shape, order, dtype, start = read_header(data)
-    writable = data if isinstance(data, bytearray) else bytearray(data)
+    writable = bytearray(data) if isinstance(data, bytes) else data
     array = np.ndarray(shape, dtype, writable, offset=start, order=order)
     char = bytes(data[start + array.nbytes :]).decode()
     return array.view(_long(dtype, _LONG[char])) if char else array
 
 
-def header_size(beginning: bytes | bytearray) -> int:
+def header_size(beginning: bytes) -> int:
     """Return where the values begin, from the first 12 bytes."""
     digits = 2 if beginning[6:7] == b"\1" else 4  # of the header's length, by the file's version
     return 8 + digits + int.from_bytes(beginning[8 : 8 + digits], "little")
 
 
-def read_header(data: bytes | bytearray) -> tuple[tuple[int, ...], Literal["C", "F"], Any, int]:
+def read_header(data: Data) -> tuple[tuple[int, ...], Literal["C", "F"], Any, int]:
     """Return shape, memory order, dtype, and where the values begin; `ValueError` if there is none.
 
     Not numpy's read_array(): it reserves what the header claims before it looks at the data.

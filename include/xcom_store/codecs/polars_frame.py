@@ -9,7 +9,7 @@ import io
 import sys
 from typing import Any
 
-from include.xcom_store.codecs.base import Encoded, arrow_compression
+from include.xcom_store.codecs.base import Data, Encoded, arrow_compression
 from include.xcom_store.codecs.failures import is_failure
 from include.xcom_store.errors import ValueNotStorable
 
@@ -72,7 +72,7 @@ def _check_readable(frame: Any) -> None:
         )
 
 
-def decode(data: bytes | bytearray, type_name: str) -> Any:
+def decode(data: Data, type_name: str) -> Any:
     import polars as pl
 
     frame = pl.read_ipc(io.BytesIO(data))

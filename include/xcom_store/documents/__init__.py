@@ -12,13 +12,16 @@ value is the name of a tag (see `tags`, `libraries`, `objects`) and what it hold
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from include.xcom_store.documents.plain import TAG, is_safe, not_kept, room_left
 from include.xcom_store.documents.reader import TAGS, read
 from include.xcom_store.documents.stack import MAX_DEPTH, ROOM
 from include.xcom_store.documents.writer import Writer
 from include.xcom_store.errors import ObjectCorrupt
+
+if TYPE_CHECKING:
+    from mmap import mmap
 
 __all__ = [
     "MAX_DEPTH",
@@ -59,7 +62,7 @@ def dump(document: Any) -> bytes:
         return _ENCODE(document).encode()
 
 
-def load(data: str | bytes | bytearray | memoryview) -> Any:
+def load(data: str | bytes | bytearray | memoryview | mmap) -> Any:
     """Parse UTF-8 JSON; raises `ObjectCorrupt` for what is none, or nested too deeply."""
     try:
         with ROOM:

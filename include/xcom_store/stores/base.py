@@ -25,7 +25,7 @@ from include.xcom_store.errors import (
     XComStoreError,
 )
 from include.xcom_store.settings import variable
-from include.xcom_store.stores import failures, parallel
+from include.xcom_store.stores import failures, files, parallel
 from include.xcom_store.stores.files import PUT_PART_BYTES, HashingSink, ObjectFile
 from include.xcom_store.stores.location import parse_url
 from include.xcom_store.stores.parallel import Ahead, Job
@@ -34,6 +34,7 @@ from include.xcom_store.stores.service import SOON, at_most
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from datetime import datetime
+    from mmap import mmap
 
     from include.xcom_store.keys import Owner
     from include.xcom_store.settings import Settings
@@ -211,9 +212,9 @@ class Store:
                 return False
         return True
 
-    def get(self, key: str, size: int, sha256: str) -> bytes | bytearray:
+    def get(self, key: str, size: int, sha256: str) -> bytes | mmap:
         """Return the whole object, which must have this size and SHA-256."""
-        data: bytes | bytearray
+        data: bytes | mmap
         if size > PUT_PART_BYTES:
             data, found = self._get_parts(key, size)
         else:
@@ -226,7 +227,7 @@ class Store:
             raise self._corrupt(key, "does not have the SHA-256 that was written")
         return data
 
-    def get_all(self, wanted: Iterable[tuple[str, int, str]]) -> Ahead[bytes | bytearray]:
+    def get_all(self, wanted: Iterable[tuple[str, int, str]]) -> Ahead[bytes | mmap]:
         """Return objects one after the other, while the next ones are read; see `get`, `Ahead`."""
         return Ahead(Job(partial(self.get, *one), one[1]) for one in wanted)
 
@@ -361,7 +362,7 @@ class Store:
                 f"obstore does not take ({type(error).__name__}). Correct it."
             ) from None
 
-    def _get_parts(self, key: str, size: int) -> tuple[bytearray, str]:
+    def _get_parts(self, key: str, size: int) -> tuple[mmap, str]:
         """Read a large object, several parts at a time, and hash them meanwhile."""
         check_time = self._deadline()
         digest = hashlib.sha256()
@@ -390,7 +391,7 @@ class Store:
             with self._request("reading", key) as client:
                 first = client.get(key, options=ranged(0))
                 self._check_size(key, first.meta["size"], size)  # before memory is taken for it
-                data = bytearray(size)
+                data = files.memory(size)
                 chunks = stack.enter_context(Ahead(jobs, PARALLEL_GETS))
                 digest.update(take(0, first))
             for chunk in chunks:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import mmap
 from typing import TYPE_CHECKING, Any
 
 from include.xcom_store.errors import ValueNotStorable
@@ -133,3 +134,15 @@ class ObjectFile(io.RawIOBase):
         data = self.read(len(target))
         target[: len(data)] = data
         return len(data)
+
+
+def memory(size: int) -> mmap.mmap:
+    """Return zeroed memory that nothing else lies in, in pages of 2 MB where Linux has them.
+
+    Taken page by page of 4 KB it needs 24 ms of CPU more for 54 MB, half as much as the rest of a
+    `Store.get`. Parts of it can be given back to the system, which `codecs.frames` does.
+    """
+    taken = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if hugepage := getattr(mmap, "MADV_HUGEPAGE", None):
+        taken.madvise(hugepage)
+    return taken

@@ -17,11 +17,13 @@ from __future__ import annotations
 
 import base64
 import sys
+from collections import Counter
 from contextlib import suppress
+from mmap import MADV_DONTNEED, PAGESIZE, mmap
 from typing import TYPE_CHECKING, Any
 
 from include.xcom_store import documents
-from include.xcom_store.codecs.base import Encoded
+from include.xcom_store.codecs.base import Data, Encoded
 from include.xcom_store.errors import ValueNotStorable
 
 if TYPE_CHECKING:
@@ -74,7 +76,7 @@ def encode(value: Any, compression: str) -> Encoded:
     titles = [f"column {label!r}" for label in frame.columns]
     if kind != "DataFrame" and titles:
         titles = [f"the {kind}"]
-    columns = [plan(frame.iloc[:, n], title) for n, title in enumerate(titles)]
+    columns = [plan(one, title) for (_, one), title in zip(frame.items(), titles, strict=True)]
     recipe = {
         "of": kind,
         "index": index,
@@ -171,8 +173,8 @@ def writer_options(first_rows: Any) -> dict[str, Any]:
     return options
 
 
-def decode(data: bytes | bytearray, _type_name: str) -> Any:
-    """Return the value; what a large `bytearray` then holds is undefined (see `_give_back`)."""
+def decode(data: Data, _type_name: str) -> Any:
+    """Return the value; what an `mmap` then holds is undefined (see `_give_back`)."""
     import pandas as pd
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -209,7 +211,7 @@ def _read(file: Any, schema: Any, numbers: range | list[int]) -> list[Any]:
 
 
 def _read_columns(
-    file: Any, schema: Any, recipes: list[Any], index: Any, data: bytes | bytearray
+    file: Any, schema: Any, recipes: list[Any], index: Any, data: Data
 ) -> dict[int, Any]:
     import pandas as pd
     import pyarrow as pa
@@ -217,11 +219,11 @@ def _read_columns(
     from include.xcom_store.codecs.frames.columns import restore
 
     columns: dict[int, Any] = {}
-    for batch in _batches(recipes, file.metadata.num_rows):
+    for batch in _batches(recipes, file.metadata.num_rows, _sizes(file.metadata, schema.names)):
         if columns:
             pa.default_memory_pool().release_unused()  # or it keeps what the last batch took
         chunked = _read(file, schema, batch)
-        if isinstance(data, bytearray):
+        if not isinstance(data, bytes):
             _give_back(data, file.metadata, {schema.field(number).name for number in batch})
         for number in reversed(batch):  # what has been converted is let go
             array = restore(recipes[number], chunked.pop())
@@ -230,27 +232,20 @@ def _read_columns(
     return columns
 
 
-def _give_back(data: bytearray, metadata: Any, names: set[str]) -> None:
+def _give_back(data: mmap, metadata: Any, names: set[str]) -> None:
     """Let the system have the memory of columns that have been read; its content is lost.
 
     Without it, a pull needs the file's size more at the moment when it needs most.
     """
-    import ctypes
-    import mmap
-
     if len(data) < GIVEN_BACK_BYTES * metadata.num_row_groups * metadata.num_columns:
         return  # of small pieces, little lies on pages of its own
-    memory, page = ctypes.addressof(ctypes.c_char.from_buffer(data)), mmap.PAGESIZE
-    advise = ctypes.CDLL(None).madvise
-    for group in map(metadata.row_group, range(metadata.num_row_groups)):
-        for chunk in map(group.column, range(metadata.num_columns)):
-            if chunk.path_in_schema.partition(".")[0] in names:
-                start = max(0, chunk.dictionary_page_offset or chunk.data_page_offset)
-                end = min(len(data), start + chunk.total_compressed_size)  # whatever the file says
-                first = -(-(memory + start) // page) * page
-                count = (memory + end) // page * page - first
-                if count > 0:
-                    advise(ctypes.c_void_p(first), ctypes.c_size_t(count), mmap.MADV_DONTNEED)
+    for chunk in _chunks(metadata):
+        if chunk.path_in_schema.partition(".")[0] in names:
+            start = max(0, chunk.dictionary_page_offset or chunk.data_page_offset)
+            end = min(len(data), start + chunk.total_compressed_size)  # whatever the file says
+            first = -(-start // PAGESIZE) * PAGESIZE
+            if (count := end // PAGESIZE * PAGESIZE - first) > 0:
+                data.madvise(MADV_DONTNEED, first, count)
 
 
 def read_metadata(metadata: Any) -> tuple[dict[str, Any], Any]:
@@ -298,11 +293,17 @@ def _row_groups(rows: int, columns: int) -> Iterator[tuple[int, int]]:
             return
 
 
-def _batches(recipes: list[dict[str, Any]], rows: int) -> list[list[int]]:
+def _batches(recipes: list[dict[str, Any]], rows: int, sizes: list[int]) -> list[list[int]]:
     """Return which columns to read at once: many, so that all cores work, but not all.
 
     What is converted goes first, bit by bit, while there is little else in memory; then text,
-    whose reading takes up to twice its size; then what stays as it is read.
+    whose reading takes up to twice its size, the larger half of it first; then what stays as it is
+    read.
+
+    Args:
+        recipes: of the columns.
+        rows: of the frame.
+        sizes: bytes of the columns in the file, before compression.
     """
     some = READ_CELLS // max(rows, 1)
     if len(recipes) <= some:
@@ -314,8 +315,27 @@ def _batches(recipes: list[dict[str, Any]], rows: int) -> list[list[int]]:
     converted, text, kept = parts
     step = max(some, 2)  # one column would keep one core busy
     few = [converted[start : start + step] for start in range(0, len(converted), step)]
-    half = -(-len(kept) // 2)  # in two, as what has been read of the file is given back
-    return [batch for batch in (*few, text, kept[:half], kept[half:]) if batch]
+    text.sort(key=sizes.__getitem__, reverse=True)
+    halves = [half for part in (text, kept) for half in _halves(part)]
+    return [batch for batch in (*few, *halves) if batch]
+
+
+def _halves(numbers: list[int]) -> tuple[list[int], list[int]]:
+    middle = -(-len(numbers) // 2)
+    return numbers[:middle], numbers[middle:]
+
+
+def _sizes(metadata: Any, names: list[str]) -> list[int]:
+    """Return columns' bytes in the file, before compression; 0 for nested ones."""
+    sizes: Counter[str] = Counter()
+    for chunk in _chunks(metadata):
+        sizes[chunk.path_in_schema] += chunk.total_uncompressed_size
+    return [sizes[name] for name in names]
+
+
+def _chunks(metadata: Any) -> Iterator[Any]:
+    for group in map(metadata.row_group, range(metadata.num_row_groups)):
+        yield from map(group.column, range(metadata.num_columns))
 
 
 def _names(labels: Any, levels: int) -> list[str]:
