@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("obstore")
 from include.xcom_store.errors import AccessDenied, ObjectCorrupt, ObjectMissing, StoreUnreachable
 from include.xcom_store.settings import Settings
-from include.xcom_store.stores import service
+from include.xcom_store.stores import files, service
 from include.xcom_store.stores.base import PUT_PART_BYTES
 from tests import moto_iam
 from tests.http_service import Handler, serve
@@ -232,3 +232,8 @@ assert bytes(taken) == bytes(3)
 def test_what_a_forked_process_changes_is_its_own():
     """A pulled array lies in this memory, which mmap by itself shares with forked processes."""
     subprocess.run([sys.executable, "-c", FORKS], check=True)
+
+
+def test_memory_that_is_not_there_is_no_fault_of_the_store():
+    with pytest.raises(MemoryError, match="bytes"):
+        files.memory(2**60)

@@ -142,7 +142,10 @@ def memory(size: int) -> mmap.mmap:
     Taken page by page of 4 KB it needs 24 ms of CPU more for 54 MB, half as much as the rest of a
     `Store.get`. Parts of it can be given back to the system, which `codecs.frames` does.
     """
-    taken = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    try:
+        taken = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    except OSError as error:  # which would be taken for the store's
+        raise MemoryError(f"{size:,} bytes") from error
     if hugepage := getattr(mmap, "MADV_HUGEPAGE", None):
         taken.madvise(hugepage)
     return taken
