@@ -15,7 +15,7 @@ from typing import Any
 
 from dev.benchmarks.data import make_frame
 from dev.benchmarks.harness import NAMES, Bar, Bench, Result, median, spread
-from dev.benchmarks.meters import measure
+from dev.benchmarks.meters import WARM_BYTES, measure
 
 TITLE = "DataFrames of 20 mixed columns: push + pull"
 PEERS = ("ours", "floor", "common_io", "tutorial")
@@ -59,7 +59,7 @@ def push(peer: str, rows: int, times: int) -> dict[str, Any]:
     """In the child: push a frame; its size, and time and memory that it took."""
     module = _load(peer)
     frame = make_frame(rows)
-    record, found = measure(lambda: module.push(frame))
+    record, found = measure(lambda: module.push(frame), _warm(rows))
     seconds = [found["seconds"], *(_time(lambda: module.push(frame)) for _ in range(times - 1))]
     size = int(frame.memory_usage(deep=True).sum())
     found |= {"seconds": seconds, "frame_bytes": size, "record": record}
@@ -70,12 +70,17 @@ def push(peer: str, rows: int, times: int) -> dict[str, Any]:
 def pull(peer: str, rows: int, times: int, record: Any) -> dict[str, Any]:
     """In the child: pull the frame; time and memory that it took."""
     module = _load(peer)
-    frame, found = measure(lambda: module.pull(record))
+    frame, found = measure(lambda: module.pull(record), _warm(rows))
     if frame.shape != (rows, 20):
         raise ValueError(f"{peer} gave back {frame.shape}")
     del frame
     seconds = [found["seconds"], *(_time(lambda: module.pull(record)) for _ in range(times - 1))]
     return found | {"seconds": seconds}
+
+
+def _warm(rows: int) -> int:
+    """Bytes; the floor and we take twice as much as a large frame, common-io three times."""
+    return max(WARM_BYTES, 3 * 275 * rows)
 
 
 def _load(peer: str) -> Any:

@@ -18,15 +18,16 @@ if TYPE_CHECKING:
 
 
 WARM_BYTES = 1024 * 1024 * 1024
+"""What most calls take less than."""
 
 
-def measure(call: Callable[[], Any]) -> tuple[Any, dict[str, Any]]:
+def measure(call: Callable[[], Any], warm: int = WARM_BYTES) -> tuple[Any, dict[str, Any]]:
     """Return a call's result, its seconds, those of CPU, and the bytes the process grew by at most.
 
     The result is part of that growth. CPU is that of all threads, of user and system; that of the
-    S3 server beside it.
+    S3 server beside it. The call finds so many bytes of `warm` memory (see `_warm`).
     """
-    _warm()
+    _warm(warm)
     before = _start_peak()
     server, cpu, started = _server_cpu(), time.process_time(), time.perf_counter()
     result = call()
@@ -35,17 +36,19 @@ def measure(call: Callable[[], Any]) -> tuple[Any, dict[str, Any]]:
     return result, found | {"server_cpu": _server_cpu() - server}
 
 
-def _warm() -> None:
+def _warm(size: int) -> None:
     """Take memory, and give it back, so that what is measured finds it warm.
 
     The host of a virtual machine takes back what nobody has used for some seconds. Whoever is next
-    to touch it waits for the host: 1.5 to 2.3 seconds for this much, instead of 0.1. Of the peers
-    it was always the same one, the one that followed the slowest.
+    to touch it waits for the host: 1.5 to 2.3 seconds for 1 GB, instead of 0.1. Of the peers it was
+    always the same one, the one that followed the slowest.
     """
+    free = os.sysconf("SC_AVPHYS_PAGES") * mmap.PAGESIZE if sys.platform == "linux" else 0
+    size = min(size, free // 2)
     if hugepage := getattr(mmap, "MADV_HUGEPAGE", None):
-        with mmap.mmap(-1, WARM_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as memory:
+        with mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as memory:
             memory.madvise(hugepage)
-            for start in range(0, WARM_BYTES, mmap.PAGESIZE):
+            for start in range(0, size, mmap.PAGESIZE):
                 memory[start] = 1
 
 
