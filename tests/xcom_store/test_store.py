@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import mmap
 import subprocess
 import sys
 import time
@@ -237,3 +238,8 @@ def test_what_a_forked_process_changes_is_its_own():
 def test_memory_that_is_not_there_is_no_fault_of_the_store():
     with pytest.raises(MemoryError, match="bytes"):
         files.memory(2**60)
+
+
+def test_a_kernel_without_large_pages(monkeypatch):
+    monkeypatch.setattr(mmap, "MADV_HUGEPAGE", 9_999, raising=False)  # which it refuses
+    assert bytes(files.memory(3)) == bytes(3)

@@ -219,7 +219,7 @@ def _read_columns(
     from include.xcom_store.codecs.frames.columns import restore
 
     columns: dict[int, Any] = {}
-    for batch in _batches(recipes, file.metadata.num_rows, _sizes(file.metadata, schema.names)):
+    for batch in _batches(recipes, file.metadata, schema.names):
         if columns:
             pa.default_memory_pool().release_unused()  # or it keeps what the last batch took
         chunked = _read(file, schema, batch)
@@ -245,7 +245,8 @@ def _give_back(data: mmap, metadata: Any, names: set[str]) -> None:
             end = min(len(data), start + chunk.total_compressed_size)  # whatever the file says
             first = -(-start // PAGESIZE) * PAGESIZE
             if (count := end // PAGESIZE * PAGESIZE - first) > 0:
-                data.madvise(MADV_DONTNEED, first, count)
+                with suppress(OSError):  # memory that is locked
+                    data.madvise(MADV_DONTNEED, first, count)
 
 
 def read_metadata(metadata: Any) -> tuple[dict[str, Any], Any]:
@@ -293,19 +294,14 @@ def _row_groups(rows: int, columns: int) -> Iterator[tuple[int, int]]:
             return
 
 
-def _batches(recipes: list[dict[str, Any]], rows: int, sizes: list[int]) -> list[list[int]]:
+def _batches(recipes: list[dict[str, Any]], metadata: Any, names: list[str]) -> list[list[int]]:
     """Return which columns to read at once: many, so that all cores work, but not all.
 
     What is converted goes first, bit by bit, while there is little else in memory; then text,
     whose reading takes up to twice its size, the larger half of it first; then what stays as it is
     read.
-
-    Args:
-        recipes: of the columns.
-        rows: of the frame.
-        sizes: bytes of the columns in the file, before compression.
     """
-    some = READ_CELLS // max(rows, 1)
+    some = READ_CELLS // max(metadata.num_rows, 1)
     if len(recipes) <= some:
         return [[*range(len(recipes))]]
     parts: list[list[int]] = [[], [], []]
@@ -315,7 +311,7 @@ def _batches(recipes: list[dict[str, Any]], rows: int, sizes: list[int]) -> list
     converted, text, kept = parts
     step = max(some, 2)  # one column would keep one core busy
     few = [converted[start : start + step] for start in range(0, len(converted), step)]
-    text.sort(key=sizes.__getitem__, reverse=True)
+    text.sort(key=_sizes(metadata, names).__getitem__, reverse=True)
     halves = [half for part in (text, kept) for half in _halves(part)]
     return [batch for batch in (*few, *halves) if batch]
 
