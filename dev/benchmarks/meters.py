@@ -13,6 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from include.xcom_store.stores import files
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -43,11 +45,10 @@ def _warm(size: int) -> None:
     to touch it waits for the host: 1.5 to 2.3 seconds for 1 GB, instead of 0.1. Of the peers it was
     always the same one, the one that followed the slowest.
     """
-    free = os.sysconf("SC_AVPHYS_PAGES") * mmap.PAGESIZE if sys.platform == "linux" else 0
-    size = min(size, free // 2)
-    if hugepage := getattr(mmap, "MADV_HUGEPAGE", None):
-        with mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as memory:
-            memory.madvise(hugepage)
+    if sys.platform == "linux":
+        free = os.sysconf("SC_AVPHYS_PAGES") * mmap.PAGESIZE
+        size = min(size, free // 2)
+        with files.memory(size) as memory:
             for start in range(0, size, mmap.PAGESIZE):
                 memory[start] = 1
 
